@@ -1,0 +1,5 @@
+//! Things std could have had; knows no HTTP, no AWS, no gateway.
+
+pub mod method;
+
+pub use method::Method;

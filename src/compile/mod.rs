@@ -1,0 +1,1 @@
+//! From snapshot to plan: pure, total, all errors at once.

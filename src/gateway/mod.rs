@@ -1,0 +1,1 @@
+//! The data plane: runs a plan, never sees a model.

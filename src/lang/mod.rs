@@ -1,0 +1,3 @@
+//! The small languages a user's API may contain: parsed once, run many times.
+
+pub mod logline;

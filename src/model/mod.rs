@@ -1,0 +1,10 @@
+//! The resources a user makes, as values that cannot be wrong.
+
+pub mod snapshot;
+pub mod throttle;
+pub mod upstream;
+pub mod v2;
+
+pub use snapshot::Snapshot;
+pub use throttle::Throttle;
+pub use upstream::{Upstream, UpstreamTarget, UpstreamTls};

@@ -1,0 +1,15 @@
+//! What a route does with a request.
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Integration {
+    HttpProxy {
+        /// `http://host/path?query` or `https://…` with `{param}`, `{proxy}` and `${stageVariables.x}`.
+        uri: String,
+        timeout_ms: u32,
+    },
+    Mock {
+        status: u16,
+        headers: Vec<(String, String)>,
+        body: String,
+    },
+}

@@ -1,0 +1,11 @@
+//! HTTP APIs.
+
+pub mod api;
+pub mod integration;
+pub mod route;
+pub mod stage;
+
+pub use api::Api;
+pub use integration::Integration;
+pub use route::{Route, RouteKey, Segment};
+pub use stage::Stage;

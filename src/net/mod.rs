@@ -1,0 +1,1 @@
+//! Exchanges: one request and its response, whatever the protocol.

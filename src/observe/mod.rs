@@ -1,0 +1,1 @@
+//! Numbers and lines; knows names and units, not requests.

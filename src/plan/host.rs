@@ -1,0 +1,4 @@
+//! Host and base path to stage.
+
+#[derive(Debug, Default)]
+pub struct HostTable {}

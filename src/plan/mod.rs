@@ -1,0 +1,40 @@
+//! The compiled, immutable answer to "what happens to this request".
+//!
+//! A `Plan` is made by `compile`, published through `live`, and read by the cores. Nothing in it
+//! is optional that `compile` could have decided. Untouched stages are shared between plans.
+
+pub mod explain;
+pub mod host;
+pub mod limit;
+pub mod live;
+pub mod route;
+pub mod router;
+pub mod stage;
+pub mod target;
+
+use std::sync::Arc;
+
+pub use host::HostTable;
+pub use limit::{Limit, LimitId};
+pub use route::{Route, RouteId};
+pub use router::{Params, Router};
+pub use stage::Stage;
+pub use target::{Group, GroupId, HttpTarget, MockTarget, Piece, Target};
+
+/// Everything a core needs to serve.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// Grows by one with every published plan.
+    pub version: u64,
+    pub hosts: HostTable,
+    /// What `HostTable` points into.
+    pub stages: Vec<Arc<Stage>>,
+    /// Indexed by `GroupId`; a hole where an id is not in use.
+    pub groups: Vec<Option<Arc<Group>>>,
+    /// Indexed by `LimitId`; a hole where an id is not in use.
+    pub limits: Vec<Option<Limit>>,
+    /// The limit of the whole account, asked for every request.
+    pub account_limit: Option<LimitId>,
+    /// One past the largest `RouteId` in use.
+    pub route_ids: u32,
+}

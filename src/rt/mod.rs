@@ -1,0 +1,3 @@
+//! Cores, sockets, TLS, timers; the only room that knows monoio.
+
+pub mod tls;

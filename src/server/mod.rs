@@ -1,0 +1,1 @@
+//! The one room that knows all others: builds and joins them.
