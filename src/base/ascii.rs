@@ -1,0 +1,175 @@
+//! ASCII as protocols use it: token tables, case-blind compare, lists, percent coding.
+
+/// Whether `byte` may stand in a token, e.g. a field name (`tchar`, RFC 9110 section 5.6.2).
+#[inline]
+pub const fn is_token_byte(byte: u8) -> bool {
+    TOKEN[byte as usize]
+}
+
+/// Whether `text` is a token: one `tchar` or more.
+pub fn is_token(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(|&byte| is_token_byte(byte))
+}
+
+/// Whether `byte` may stand in a field value: HTAB, SP, visible ASCII or obs-text
+/// (RFC 9110 section 5.5).
+#[inline]
+pub const fn is_value_byte(byte: u8) -> bool {
+    byte == b'\t' || (byte >= b' ' && byte != 0x7f)
+}
+
+/// Whether `text` can be sent as a field value without changing its meaning on the way: no
+/// controls, no white space at either end. Empty values are fine.
+pub fn is_field_value(text: &[u8]) -> bool {
+    trim(text).len() == text.len() && text.iter().all(|&byte| is_value_byte(byte))
+}
+
+/// Compares without regard to ASCII case. `lower` must be in lower case.
+#[inline]
+pub fn is_lower(text: &[u8], lower: &[u8]) -> bool {
+    text.len() == lower.len()
+        && text
+            .iter()
+            .zip(lower)
+            .all(|(byte, lower)| byte.to_ascii_lowercase() == *lower)
+}
+
+/// Cuts spaces and tabs (OWS) from both ends.
+pub fn trim(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = text {
+        text = rest;
+    }
+    while let [rest @ .., b' ' | b'\t'] = text {
+        text = rest;
+    }
+    text
+}
+
+/// The elements of a comma-separated list without the empty ones (RFC 9110 section 5.6.1.2).
+/// Commas inside quoted strings also separate: use it for lists of tokens only.
+pub fn elements(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    list.split(|&byte| byte == b',')
+        .map(trim)
+        .filter(|element| !element.is_empty())
+}
+
+/// The value of one hexadecimal digit, in either case.
+#[inline]
+pub const fn hex_value(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+/// The byte that `%XX` at the start of `text` stands for; `None` if it does not start so.
+#[inline]
+pub fn percent_byte(text: &[u8]) -> Option<u8> {
+    match text {
+        [b'%', high, low, ..] => Some(hex_value(*high)? << 4 | hex_value(*low)?),
+        _ => None,
+    }
+}
+
+/// Appends `text` to `out` with each `%XX` decoded (RFC 3986 section 2.1). A `%` that starts no
+/// valid triplet stays as it is. Appends at most `text.len()` bytes.
+pub fn percent_decode(out: &mut Vec<u8>, mut text: &[u8]) {
+    while let Some(at) = memchr::memchr(b'%', text) {
+        out.extend_from_slice(&text[..at]);
+        text = &text[at..];
+        let (byte, used) = percent_byte(text).map_or((b'%', 1), |byte| (byte, 3));
+        out.push(byte);
+        text = &text[used..];
+    }
+    out.extend_from_slice(text);
+}
+
+const TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let marks = b"!#$%&'*+-.^_`|~";
+    let mut index = 0;
+    while index < marks.len() {
+        table[marks[index] as usize] = true;
+        index += 1;
+    }
+    table
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_letters_digits_and_fifteen_marks() {
+        let bytes: Vec<u8> = (0..=255).filter(|&byte| is_token_byte(byte)).collect();
+        assert_eq!(bytes.len(), 26 + 26 + 10 + 15);
+        for byte in b" \t\r\n\0:;,/\"()<>@[]{}?=\\\x7f\x80\xff" {
+            assert!(!is_token_byte(*byte), "{byte:#x}");
+        }
+        assert!(is_token(b"x-a_b.c~"));
+        assert!(!is_token(b"") && !is_token(b"a b") && !is_token(b"a:"));
+    }
+
+    #[test]
+    fn values_hold_no_controls_and_no_outer_space() {
+        for good in [&b""[..], b"a", b"a b\tc", "grün".as_bytes()] {
+            assert!(is_field_value(good), "{good:?}");
+        }
+        for bad in [
+            &b" a"[..],
+            b"a\t",
+            b"a\r\nb: c",
+            b"a\nb",
+            b"a\0b",
+            b"\x7f",
+            b"\x1f",
+        ] {
+            assert!(!is_field_value(bad), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn case_is_ignored_for_letters_only() {
+        assert!(is_lower(b"X-Foo_1", b"x-foo_1"));
+        assert!(!is_lower(b"x\rfoo", b"x-foo"));
+        assert!(!is_lower(b"{", b"["));
+        assert!(!is_lower(b"abc", b"ab"));
+    }
+
+    #[test]
+    fn lists_skip_empty_elements() {
+        let check = |list: &str, expected: &[&str]| {
+            let found: Vec<_> = elements(list.as_bytes()).collect();
+            let expected: Vec<_> = expected.iter().map(|text| text.as_bytes()).collect();
+            assert_eq!(found, expected, "{list:?}");
+        };
+        check("", &[]);
+        check(" , ,\t", &[]);
+        check("close", &["close"]);
+        check(" a ,b,, c\t", &["a", "b", "c"]);
+    }
+
+    #[test]
+    fn percent_decoding_keeps_what_it_cannot_read() {
+        let check = |text: &str, expected: &[u8]| {
+            let mut out = Vec::new();
+            percent_decode(&mut out, text.as_bytes());
+            assert_eq!(out, expected, "{text:?}");
+        };
+        check("", b"");
+        check("a%20b", b"a b");
+        check("%C3%bc", "ü".as_bytes());
+        check("100%", b"100%");
+        check("%4", b"%4");
+        check("%zz%41", b"%zzA");
+        check("%%41", b"%A");
+        check("%2541", b"%41");
+    }
+}
