@@ -1,6 +1,12 @@
 //! Things std could have had; knows no HTTP, no AWS, no gateway.
 
 pub mod ascii;
+pub mod clock;
+pub mod date;
+pub mod id;
 pub mod method;
 
+pub use clock::Clock;
+pub use date::DateCache;
+pub use id::{RequestId, RequestIds};
 pub use method::Method;

@@ -1,1 +1,15 @@
 //! Numbers and lines; knows names and units, not requests.
+
+pub mod catalog;
+pub mod counter;
+pub mod histogram;
+pub mod line;
+pub mod prometheus;
+pub mod report;
+pub mod stats;
+
+pub use catalog::Counter;
+pub use counter::{CoreNumbers, Numbers, RouteNumbers, UNROUTED};
+pub use histogram::Latencies;
+pub use line::{Drain, Lines, lines};
+pub use report::{Report, RouteName};
