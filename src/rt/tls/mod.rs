@@ -1,1 +1,19 @@
-//! TLS over rustls' unbuffered API.
+//! TLS as a value: `Session` turns records into plaintext and back over rustls' unbuffered API.
+//!
+//! Nothing outside this folder knows which library speaks TLS. A session owns no socket and no
+//! task; each call gets the socket and the core's `Scratch` and does as much as it can at once.
+
+mod accept;
+mod backlog;
+mod certificate;
+mod connect;
+mod error;
+mod machine;
+mod provider;
+mod session;
+
+pub use accept::{Server, Version};
+pub use certificate::{CertificateFiles, Certificates, Reload};
+pub use connect::{Client, Trust};
+pub use error::Error;
+pub use session::{Progress, Scratch, Session, Socket};
