@@ -1,3 +1,9 @@
 //! Cores, sockets, TLS, timers; the only room that knows monoio.
 
+pub mod arrange;
+pub mod dns;
+pub mod handoff;
+pub mod signal;
+pub mod socket;
+pub mod supervisor;
 pub mod tls;
