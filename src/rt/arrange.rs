@@ -143,7 +143,10 @@ fn assign(addresses: &[SocketAddr], offers: &[Offer], cores: usize) -> Vec<Order
         for offer in &mine {
             free[*offer] = false;
         }
-        let may_grow = mine.iter().all(|offer| offers[*offer].reuse_port);
+        // Ours leave IPv4 alone, so they cannot stand beside one that takes both.
+        let may_grow = mine
+            .iter()
+            .all(|offer| offers[*offer].reuse_port && !offers[*offer].dual_stack);
         for seat in 0..mine.len().max(cores) {
             let source = match mine.get(seat) {
                 Some(offer) => Source::Inherited(*offer),

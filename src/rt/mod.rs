@@ -3,6 +3,7 @@
 pub mod arrange;
 pub mod dns;
 pub mod handoff;
+pub mod inherit;
 pub mod signal;
 pub mod socket;
 pub mod supervisor;
