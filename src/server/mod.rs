@@ -1,1 +1,4 @@
 //! The one room that knows all others: builds and joins them.
+
+pub mod demo;
+pub mod watch;
