@@ -7,10 +7,17 @@ pub mod explain;
 pub mod host;
 pub mod limit;
 pub mod live;
+#[cfg(test)]
+mod oracle;
 pub mod route;
 pub mod router;
+#[cfg(test)]
+mod router_tests;
+pub mod segment;
 pub mod stage;
+mod table;
 pub mod target;
+pub mod trie;
 
 use std::sync::Arc;
 
