@@ -1,1 +1,3 @@
 //! The one room that knows all others: builds and joins them.
+
+pub mod config;

@@ -7,5 +7,5 @@ pub mod stage;
 
 pub use api::Api;
 pub use integration::Integration;
-pub use route::{Route, RouteKey, Segment};
+pub use route::{Route, RouteKey, RouteKeyError, Segment};
 pub use stage::Stage;
