@@ -103,7 +103,18 @@ pub enum Kind {
 /// The largest size that can be written: 1 PiB.
 pub const SIZE_MAX: u64 = 1 << 50;
 /// The longest duration that can be written: 24 hours.
-pub const DURATION_MS_MAX: u32 = 24 * 3_600_000;
+const DURATION_MS_MAX: u32 = 24 * 3_600_000;
+
+/// A duration of at least a millisecond.
+pub const DURATION: Kind = duration(1);
+
+/// A duration of at least so much.
+pub const fn duration(min_ms: u32) -> Kind {
+    Kind::Duration {
+        min_ms,
+        max_ms: DURATION_MS_MAX,
+    }
+}
 
 /// A line of a field table.
 pub const fn field(name: &'static str, kind: Kind, default: Default, doc: &'static str) -> Field {

@@ -6,12 +6,16 @@
 
 mod check;
 mod field;
+#[cfg(test)]
+mod golden;
 mod load;
 mod page;
 mod place;
 mod problem;
 mod read;
 mod resolve;
+mod resource;
+mod scalar;
 mod settings;
 mod table;
 mod unit;

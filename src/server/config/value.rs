@@ -3,10 +3,9 @@
 use std::net::SocketAddr;
 use std::ops::Range;
 
-/// A value and where it stands; both ranges are those of the enclosing key for a default.
+/// A value and where it stands: at the enclosing key for a default.
 #[derive(Clone, Debug)]
 pub struct Item {
-    pub key: Range<usize>,
     pub span: Range<usize>,
     pub value: Value,
 }
