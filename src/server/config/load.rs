@@ -1,0 +1,186 @@
+//! Loads a config file: reads, checks everything that can be checked, and hands out either a
+//! config or all that is wrong with it.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use crate::model::Snapshot;
+use crate::server::config::place::{self, Located};
+use crate::server::config::problem::{Problems, Report};
+use crate::server::config::read;
+use crate::server::config::resolve::{NamedFile, Resolver};
+use crate::server::config::settings::Settings;
+
+/// A config file that holds together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// What the gateway itself is told.
+    pub settings: Settings,
+    /// What it serves: the input of `compile`.
+    pub snapshot: Snapshot,
+}
+
+/// Larger files are refused before they are read.
+pub const FILE_BYTES_MAX: u64 = 16 << 20;
+
+impl Config {
+    /// Reads and checks a file, the files it names included. No plan is made: `load_with` does that.
+    pub fn load(path: &Path) -> Result<Self, Report> {
+        Self::load_with(path, |_| Ok(())).map(|(config, ())| config)
+    }
+
+    /// As `load`, and lets `compile` look at the snapshot. Its problems join the others, so it is
+    /// called even when there are some; then what it makes is dropped.
+    pub fn load_with<T>(
+        path: &Path,
+        compile: impl FnOnce(&Snapshot) -> Result<T, Vec<Located>>,
+    ) -> Result<(Self, T), Report> {
+        let name = path.display().to_string();
+        let text = text_of(path, &name)?;
+        let mut draft = Draft::of(&text, path.parent().unwrap_or(Path::new("")));
+        draft.check_files();
+        draft.finish(text, &name, compile)
+    }
+
+    /// Checks a text that is called `name` in reports. Relative paths start at the folder in
+    /// `name`; the files themselves are not looked at.
+    pub fn parse(text: &str, name: &str) -> Result<Self, Report> {
+        Self::parse_with(text, name, |_| Ok(())).map(|(config, ())| config)
+    }
+
+    /// As `parse`, with `compile` as in `load_with`.
+    pub fn parse_with<T>(
+        text: &str,
+        name: &str,
+        compile: impl FnOnce(&Snapshot) -> Result<T, Vec<Located>>,
+    ) -> Result<(Self, T), Report> {
+        let folder = Path::new(name).parent().unwrap_or(Path::new(""));
+        Draft::of(text, folder).finish(text.to_owned(), name, compile)
+    }
+
+    /// How many routes all APIs have together.
+    pub fn route_count(&self) -> usize {
+        self.snapshot.apis.iter().map(|api| api.routes.len()).sum()
+    }
+}
+
+/// A config with what is known to be wrong with it.
+struct Draft {
+    config: Config,
+    problems: Problems,
+    files: Vec<NamedFile>,
+}
+
+impl Draft {
+    fn of(text: &str, folder: &Path) -> Self {
+        let mut problems = Problems::default();
+        let root = read::read(text, &mut problems);
+        let mut resolver = Resolver {
+            folder,
+            problems: &mut problems,
+            files: Vec::new(),
+        };
+        let settings = resolver.settings(&root);
+        let snapshot = resolver.snapshot(&root, &settings);
+        let files = resolver.files;
+        Self {
+            config: Config { settings, snapshot },
+            problems,
+            files,
+        }
+    }
+
+    /// A certificate that is missing now would be missing at start, or worse, at a reload.
+    fn check_files(&mut self) {
+        for file in std::mem::take(&mut self.files) {
+            let fault = match File::open(&file.path).and_then(|open| open.metadata()) {
+                Ok(metadata) if metadata.is_dir() => "is a folder".to_owned(),
+                Ok(_) => continue,
+                Err(error) => format!("cannot be read: {error}"),
+            };
+            let message = format!("{} {fault}", file.path.display());
+            let hint = "relative paths start at the folder of the config file";
+            self.problems
+                .push(Some(file.range), message, Some(hint.to_owned()));
+        }
+    }
+
+    fn finish<T>(
+        mut self,
+        text: String,
+        name: &str,
+        compile: impl FnOnce(&Snapshot) -> Result<T, Vec<Located>>,
+    ) -> Result<(Config, T), Report> {
+        let made = match compile(&self.config.snapshot) {
+            Ok(made) => Some(made),
+            Err(located) => {
+                self.add(&text, located);
+                None
+            }
+        };
+        match made {
+            Some(made) if self.problems.is_empty() => Ok((self.config, made)),
+            _ => Err(self.problems.into_report(name, text)),
+        }
+    }
+
+    /// Adds what was found later, except where something has been said already.
+    fn add(&mut self, text: &str, located: Vec<Located>) {
+        let places = place::places(text, &located);
+        let fresh: Vec<bool> = places
+            .iter()
+            .map(|place| {
+                !place
+                    .as_ref()
+                    .is_some_and(|range| self.problems.touches(range))
+            })
+            .collect();
+        // A refusal without anything to say would let a bad config through.
+        if located.is_empty() {
+            self.problems
+                .push(None, "this config cannot be compiled", None);
+        }
+        for ((problem, place), fresh) in located.into_iter().zip(places).zip(fresh) {
+            if fresh {
+                self.problems.push(place, problem.message, problem.hint);
+            }
+        }
+    }
+}
+
+/// The whole file as text; a report if it cannot be.
+fn text_of(path: &Path, name: &str) -> Result<String, Report> {
+    let fail = |message: String, hint: &str| {
+        let hint = Some(hint.to_owned()).filter(|hint| !hint.is_empty());
+        Report::of_file(name, message, hint)
+    };
+    let unreadable = |error: std::io::Error| fail(format!("cannot read {name}: {error}"), "");
+    let file = File::open(path).map_err(unreadable)?;
+    let mut bytes = Vec::new();
+    // One byte more than allowed tells a full file from one that is too large, pipes included.
+    let mut bounded = file.take(FILE_BYTES_MAX + 1);
+    bounded.read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(fail("a config file has at most 16 MiB".to_owned(), ""));
+    }
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err(fail(
+            "this file is UTF-16, not UTF-8".to_owned(),
+            "save it as UTF-8",
+        ));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let before = &error.as_bytes()[..at];
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let column = before
+            .iter()
+            .rev()
+            .take_while(|byte| **byte != b'\n')
+            .count()
+            + 1;
+        let message = format!("line {line}, byte {column}: not UTF-8");
+        fail(message, "save the file as UTF-8")
+    })
+}

@@ -1,0 +1,31 @@
+//! The config file: TOML in, settings and a `Snapshot` out, or everything that is wrong with it.
+//!
+//! `table` says once which keys exist; `read` turns a text into values along it, `resolve` turns
+//! values into what the rooms want, `page` prints the example file and the manual from it.
+//! Problems that `compile` finds later come back by path and find their place through `place`.
+
+mod check;
+mod field;
+#[cfg(test)]
+mod golden;
+mod load;
+mod page;
+mod place;
+mod problem;
+mod read;
+mod resolve;
+mod resource;
+mod scalar;
+mod settings;
+mod table;
+mod unit;
+mod value;
+mod within;
+
+pub use load::{Config, FILE_BYTES_MAX};
+pub use place::Located;
+pub use problem::{Problem, Report};
+pub use settings::{
+    AccessLog, CertificateFiles, Dns, Driver, Forwarding, Limits, Listener, ListenerTls, Logging,
+    Settings, Timeouts, TlsVersion, XForwarded,
+};

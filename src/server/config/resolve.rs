@@ -1,0 +1,379 @@
+//! From values to settings and snapshot, with the checks that look at more than one field.
+
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use crate::model::v2::{Api, Integration, Route, RouteKey, Stage};
+use crate::model::{Snapshot, Throttle, Upstream, UpstreamTarget, UpstreamTls};
+use crate::server::config::check;
+use crate::server::config::problem::{Problems, quoted};
+use crate::server::config::settings::{
+    AccessLog, CertificateFiles, Dns, Driver, Forwarding, Limits, Listener, ListenerTls, Logging,
+    Settings, Timeouts, TlsVersion, XForwarded,
+};
+use crate::server::config::value::{Item, Table, Value};
+
+/// A file that the config names, and where it does.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedFile {
+    pub path: PathBuf,
+    pub range: Range<usize>,
+}
+
+/// Turns a read file into what the rooms want. `folder` is where relative paths start.
+pub struct Resolver<'a> {
+    pub folder: &'a Path,
+    pub problems: &'a mut Problems,
+    /// Files that must be readable for the config to work.
+    pub files: Vec<NamedFile>,
+}
+
+impl Resolver<'_> {
+    pub fn settings(&mut self, root: &Table) -> Settings {
+        let empty = Table::default();
+        let section = |name| root.table(name).unwrap_or(&empty);
+        let listeners = self.listeners(root);
+        Settings {
+            workers: root.integer("workers").and_then(|n| u16::try_from(n).ok()),
+            driver: match root.text("driver") {
+                Some("io_uring") => Driver::IoUring,
+                Some("epoll") => Driver::Epoll,
+                _ => Driver::Auto,
+            },
+            admin: self.admin(section("admin"), &listeners),
+            listeners,
+            limits: limits(section("limits")),
+            timeouts: timeouts(section("timeouts")),
+            forwarding: forwarding(section("forwarding")),
+            logging: self.logging(section("logging")),
+            dns: self.dns(section("dns")),
+        }
+    }
+
+    /// Upstreams and APIs. What could not be read is left out or zero; a problem says so.
+    pub fn snapshot(&mut self, root: &Table, settings: &Settings) -> Snapshot {
+        let account = root.table("account");
+        let upstreams = root.map("upstreams").iter();
+        let upstreams = upstreams.filter_map(|(name, item)| self.upstream(name, item.table()?));
+        let upstreams = upstreams.collect();
+        let apis = root.map("apis").iter();
+        Snapshot {
+            account_throttle: account.and_then(throttle),
+            upstreams,
+            apis: apis
+                .filter_map(|(name, item)| Some(api(name, item.table()?, settings)))
+                .collect(),
+        }
+    }
+
+    fn listeners(&mut self, root: &Table) -> Vec<Listener> {
+        let mut taken: HashMap<SocketAddr, &str> = HashMap::new();
+        let mut listeners = Vec::new();
+        for (name, item) in root.map("listeners") {
+            let Some(table) = item.table() else { continue };
+            let tls = table.table("tls").map(|tls| self.listener_tls(tls, table));
+            let Some(address) = table.address("address") else {
+                continue;
+            };
+            if let Some(other) = taken.get(&address).filter(|_| address.port() != 0) {
+                let message = format!("listeners.{name}: `{other}` listens on {address} already");
+                let hint = "give each listener its own address or port";
+                self.blame(table, "address", message, hint);
+            }
+            taken.insert(address, name);
+            listeners.push(Listener {
+                name: name.clone(),
+                address,
+                tls,
+            });
+        }
+        if listeners.is_empty() {
+            listeners.push(Listener {
+                name: "main".to_owned(),
+                address: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+                tls: None,
+            });
+        }
+        listeners
+    }
+
+    fn listener_tls(&mut self, tls: &Table, listener: &Table) -> ListenerTls {
+        let written = tls.get("certificates").map(|item| &item.value);
+        if matches!(written, Some(Value::List(items)) if items.is_empty()) {
+            let message = "TLS needs at least one certificate";
+            let hint = "leave `tls` out to speak plain HTTP";
+            let blamed = if tls.get("certificates").is_some() {
+                tls
+            } else {
+                listener
+            };
+            self.blame(blamed, "certificates", message.to_owned(), hint);
+        }
+        let items = tls.list("certificates").iter().filter_map(Item::table);
+        let certificates = items.map(|files| CertificateFiles {
+            certificate: self.file(files, "certificate").unwrap_or_default(),
+            private_key: self.file(files, "private_key").unwrap_or_default(),
+        });
+        ListenerTls {
+            certificates: certificates.collect(),
+            minimum_version: match tls.text("minimum_version") {
+                Some("1.3") => TlsVersion::Tls13,
+                _ => TlsVersion::Tls12,
+            },
+        }
+    }
+
+    fn admin(&mut self, admin: &Table, listeners: &[Listener]) -> Option<SocketAddr> {
+        let address = admin.address("address")?;
+        if !address.ip().is_loopback() {
+            let message = format!("admin.address: {address} is not a loopback address");
+            let hint = format!("write \"127.0.0.1:{}\", or \"off\"", address.port());
+            self.blame(admin, "address", message, &hint);
+        }
+        let clash = |listener: &&Listener| listener.address == address && address.port() != 0;
+        if let Some(listener) = listeners.iter().find(clash) {
+            let message = format!(
+                "admin.address: the listener `{}` listens on {address} already",
+                listener.name
+            );
+            self.blame(admin, "address", message, "give each its own port");
+        }
+        Some(address)
+    }
+
+    fn logging(&mut self, logging: &Table) -> Logging {
+        Logging {
+            level: logging.text("level").unwrap_or("info").to_owned(),
+            access_log: match logging.text("access_log") {
+                None => AccessLog::Off,
+                Some("stdout") => AccessLog::Stdout,
+                Some(path) => AccessLog::File(self.folder.join(path)),
+            },
+            access_log_format: logging
+                .text("access_log_format")
+                .unwrap_or_default()
+                .to_owned(),
+        }
+    }
+
+    fn dns(&mut self, dns: &Table) -> Dns {
+        let (minimum_ttl_ms, maximum_ttl_ms) = (dns.ms("minimum_ttl"), dns.ms("maximum_ttl"));
+        if maximum_ttl_ms != 0 && minimum_ttl_ms > maximum_ttl_ms {
+            let message = "dns.minimum_ttl: is more than `maximum_ttl`".to_owned();
+            self.blame(dns, "minimum_ttl", message, "raise `maximum_ttl` too");
+        }
+        let servers = dns
+            .list("servers")
+            .iter()
+            .filter_map(|item| match &item.value {
+                Value::Text(text) => check::name_server_address(text),
+                _ => None,
+            });
+        Dns {
+            servers: servers.collect(),
+            minimum_ttl_ms,
+            maximum_ttl_ms,
+            timeout_ms: dns.ms("timeout"),
+        }
+    }
+
+    fn upstream(&mut self, name: &str, table: &Table) -> Option<Upstream> {
+        let written = table.get("targets").map(|item| &item.value);
+        if matches!(written, Some(Value::List(items)) if items.is_empty()) {
+            let message = format!("upstreams.{name}: {} has no targets", quoted(name));
+            self.blame(
+                table,
+                "targets",
+                message,
+                "write \"host:port\" of at least one server",
+            );
+        }
+        let host_header = table.text("host_header").map(str::to_owned);
+        let preserve_host = table.flag("preserve_host");
+        if host_header.is_some() && preserve_host {
+            let message =
+                format!("upstreams.{name}: `host_header` and `preserve_host` exclude each other");
+            self.blame(table, "preserve_host", message, "leave one of them out");
+        }
+        let targets = table.list("targets").iter().filter_map(|item| {
+            let target = item.table()?;
+            let (host, port) = check::target_parts(target.text("address")?).ok()?;
+            Some(UpstreamTarget {
+                host: host.to_owned(),
+                port,
+                weight: target.count("weight"),
+            })
+        });
+        Some(Upstream {
+            name: name.to_owned(),
+            targets: targets.collect(),
+            least_outstanding: table.text("balance") == Some("least_outstanding"),
+            eject_after: table.count("eject_after"),
+            eject_ms: table.ms("eject_time"),
+            connect_timeout_ms: table.ms("connect_timeout"),
+            idle_timeout_ms: table.ms("idle_timeout"),
+            idle_connections_max: table.count("idle_connections"),
+            host_header,
+            preserve_host,
+            tls: match table.table("tls") {
+                None => UpstreamTls::default(),
+                Some(tls) => UpstreamTls {
+                    server_name: tls.text("server_name").map(str::to_owned),
+                    ca_file: self
+                        .file(tls, "ca_file")
+                        .map(|path| path.display().to_string()),
+                    insecure_skip_verification: tls.flag("insecure_skip_verification"),
+                },
+            },
+        })
+    }
+
+    /// The path that a field names, remembered as one that must be readable.
+    fn file(&mut self, table: &Table, field: &str) -> Option<PathBuf> {
+        let item = table.get(field)?;
+        let Value::Text(written) = &item.value else {
+            return None;
+        };
+        let path = self.folder.join(written);
+        self.files.push(NamedFile {
+            path: path.clone(),
+            range: item.span.clone(),
+        });
+        Some(path)
+    }
+
+    fn blame(&mut self, table: &Table, field: &str, message: String, hint: &str) {
+        let range = table.get(field).map(|item| item.span.clone());
+        self.problems.push(range, message, Some(hint.to_owned()));
+    }
+}
+
+fn limits(limits: &Table) -> Limits {
+    Limits {
+        header_bytes_max: limits.bytes("header_bytes"),
+        url_bytes_max: limits.bytes("url_bytes"),
+        header_count_max: limits.count("header_count"),
+        body_bytes_max: limits.bytes_or_off("body_bytes"),
+        trailer_bytes_max: limits.bytes("trailer_bytes"),
+        connections_max: Some(limits.count("connections")).filter(|count| *count != 0),
+    }
+}
+
+fn timeouts(timeouts: &Table) -> Timeouts {
+    Timeouts {
+        header_ms: timeouts.ms("header"),
+        body_ms: timeouts.ms("body"),
+        idle_ms: timeouts.ms("idle"),
+        handshake_ms: timeouts.ms("handshake"),
+        write_ms: timeouts.ms("write"),
+        exchange_ms: timeouts.ms_or_off("exchange"),
+        drain_ms: timeouts.ms("drain"),
+    }
+}
+
+fn forwarding(forwarding: &Table) -> Forwarding {
+    Forwarding {
+        x_forwarded: match forwarding.text("x_forwarded") {
+            Some("replace") => XForwarded::Replace,
+            Some("off") => XForwarded::Off,
+            _ => XForwarded::Append,
+        },
+        forwarded: forwarding.flag("forwarded"),
+        via: forwarding.filled("via"),
+        request_id_header: forwarding.filled("request_id_header"),
+    }
+}
+
+fn api(name: &str, table: &Table, settings: &Settings) -> Api {
+    let hosts = table
+        .list("hosts")
+        .iter()
+        .filter_map(|item| match &item.value {
+            Value::Text(text) => Some(text.clone()),
+            _ => None,
+        });
+    let routes = table.map("routes").iter();
+    let mut stages: Vec<Stage> = table
+        .map("stages")
+        .iter()
+        .filter_map(|(name, item)| Some(stage(name, item.table()?)))
+        .collect();
+    if stages.is_empty() {
+        stages.push(Stage {
+            name: "$default".to_owned(),
+            ..Stage::default()
+        });
+    }
+    if settings.logging.access_log != AccessLog::Off {
+        for stage in &mut stages {
+            let default = || settings.logging.access_log_format.clone();
+            stage.access_log_format.get_or_insert_with(default);
+        }
+    }
+    Api {
+        id: name.to_owned(),
+        hosts: hosts.collect(),
+        base_path: table.text("base_path").unwrap_or("/").to_owned(),
+        routes: routes
+            .filter_map(|(key, item)| route(key, item.table()?, &settings.limits))
+            .collect(),
+        stages,
+    }
+}
+
+fn route(key: &str, table: &Table, limits: &Limits) -> Option<Route> {
+    let body_bytes_max = match table.get("body_bytes")?.value {
+        Value::Bytes(bytes) => Some(bytes),
+        Value::Absent => limits.body_bytes_max,
+        _ => None,
+    };
+    Some(Route {
+        key: RouteKey::parse(key).ok()?,
+        integration: integration(table.get("integration")?)?,
+        throttle: throttle(table),
+        body_bytes_max,
+    })
+}
+
+fn integration(item: &Item) -> Option<Integration> {
+    let Value::Tagged(kind, table) = &item.value else {
+        return None;
+    };
+    match *kind {
+        "http_proxy" => Some(Integration::HttpProxy {
+            uri: table.text("uri")?.to_owned(),
+            timeout_ms: table.ms("timeout"),
+        }),
+        _ => Some(Integration::Mock {
+            status: u16::try_from(table.count("status")).ok()?,
+            headers: texts(table.map("headers")).collect(),
+            body: table.text("body")?.to_owned(),
+        }),
+    }
+}
+
+fn stage(name: &str, table: &Table) -> Stage {
+    Stage {
+        name: name.to_owned(),
+        variables: texts(table.map("variables")).collect(),
+        throttle: throttle(table),
+        access_log_format: table.text("access_log_format").map(str::to_owned),
+    }
+}
+
+fn throttle(table: &Table) -> Option<Throttle> {
+    let throttling = table.table("throttling")?;
+    Some(Throttle {
+        rate_limit: throttling.number("rate_limit"),
+        burst_limit: throttling.count("burst_limit"),
+    })
+}
+
+fn texts(entries: &[(String, Item)]) -> impl Iterator<Item = (String, String)> {
+    entries.iter().filter_map(|(name, item)| match &item.value {
+        Value::Text(text) => Some((name.clone(), text.clone())),
+        _ => None,
+    })
+}

@@ -1,0 +1,147 @@
+//! What the gateway itself is told by the config file: plain values, all decided.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Everything but the APIs and upstreams, which are in the `Snapshot`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Threads that serve; none: one for each CPU the process may use.
+    pub workers: Option<u16>,
+    pub driver: Driver,
+    /// At least one, in the order of the file.
+    pub listeners: Vec<Listener>,
+    /// A loopback address; none: no admin listener.
+    pub admin: Option<SocketAddr>,
+    pub limits: Limits,
+    pub timeouts: Timeouts,
+    pub forwarding: Forwarding,
+    pub logging: Logging,
+    pub dns: Dns,
+}
+
+/// How cores wait for their sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Driver {
+    /// io_uring where the kernel allows it, else epoll.
+    Auto,
+    IoUring,
+    Epoll,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listener {
+    /// As the user called it; unique.
+    pub name: String,
+    /// Unique unless its port is 0.
+    pub address: SocketAddr,
+    /// None: plain HTTP.
+    pub tls: Option<ListenerTls>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct ListenerTls {
+    /// At least one; the first serves names that no other has.
+    pub certificates: Vec<CertificateFiles>,
+    pub minimum_version: TlsVersion,
+}
+
+/// PEM files.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CertificateFiles {
+    pub certificate: PathBuf,
+    pub private_key: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TlsVersion {
+    Tls12,
+    Tls13,
+}
+
+/// What a client may make us hold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    /// Request line and headers together: 431.
+    pub header_bytes_max: u32,
+    /// The request target: 414.
+    pub url_bytes_max: u32,
+    /// Header lines: 431.
+    pub header_count_max: u32,
+    /// Request body: 413; none: no limit. Routes already carry it in the `Snapshot`, unless they
+    /// have their own; here it is for requests that find no route.
+    pub body_bytes_max: Option<u64>,
+    /// Trailers: 431.
+    pub trailer_bytes_max: u32,
+    /// Client connections of the process; none: no limit.
+    pub connections_max: Option<u32>,
+}
+
+/// How long a client may take, in milliseconds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Timeouts {
+    /// From the first byte of a request to the end of its headers.
+    pub header_ms: u32,
+    /// Between two reads of a request body.
+    pub body_ms: u32,
+    /// Between two requests on a connection.
+    pub idle_ms: u32,
+    pub handshake_ms: u32,
+    /// While the client takes nothing of its response.
+    pub write_ms: u32,
+    /// A whole request with its response; none: no limit.
+    pub exchange_ms: Option<u32>,
+    /// What open requests are given when the process stops.
+    pub drain_ms: u32,
+}
+
+/// What upstreams and clients are told about the hop.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Forwarding {
+    pub x_forwarded: XForwarded,
+    /// Whether to add `Forwarded` (RFC 7239).
+    pub forwarded: bool,
+    /// Our pseudonym in `Via`; none: not sent.
+    pub via: Option<String>,
+    /// Response header that carries the request id; none: not sent.
+    pub request_id_header: Option<String>,
+}
+
+/// What happens to `X-Forwarded-For`, `-Proto`, `-Host` and `-Port`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum XForwarded {
+    /// Added to what the client sent.
+    Append,
+    /// The client's own are dropped.
+    Replace,
+    /// Passed as they came.
+    Off,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Logging {
+    /// `error`, `warn`, `info`, `debug` or `trace`.
+    pub level: String,
+    pub access_log: AccessLog,
+    /// `json`, `clf` or a text with `$context` variables. Stages without their own have it in the
+    /// `Snapshot` already, when there is a log at all.
+    pub access_log_format: String,
+}
+
+/// Where the line of each request goes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AccessLog {
+    Off,
+    Stdout,
+    File(PathBuf),
+}
+
+/// How the names of upstream targets are resolved.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dns {
+    /// Empty: the system's.
+    pub servers: Vec<SocketAddr>,
+    pub minimum_ttl_ms: u32,
+    pub maximum_ttl_ms: u32,
+    pub timeout_ms: u32,
+}
