@@ -9,4 +9,8 @@ pub mod method;
 pub use clock::Clock;
 pub use date::DateCache;
 pub use id::{RequestId, RequestIds};
+pub mod buffer;
+pub mod method;
+
+pub use buffer::{Buffer, Pool};
 pub use method::Method;

@@ -1,1 +1,16 @@
 //! The data plane: runs a plan, never sees a model.
+
+pub mod access_log;
+pub mod call;
+pub mod http;
+pub mod integrate;
+pub mod published;
+pub mod reject;
+pub mod respond;
+pub mod throttle;
+pub mod worker;
+
+pub use call::Call;
+pub use published::Published;
+pub use reject::{Reject, Stop};
+pub use worker::{Command, Worker};

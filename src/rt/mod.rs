@@ -1,4 +1,9 @@
 //! Cores, sockets, TLS, timers; the only room that knows monoio.
+//!
+//! A `Core` is one pinned thread with its own event loop. Its shape was chosen by measurement:
+//! monoio gives tasks and readiness, plain `recv` and `sendmsg` move the bytes through buffers
+//! that stay hot, and nothing on a core blocks or locks. All IO futures of this room wait for
+//! readiness only, so dropping one loses no data.
 
 pub mod address;
 pub mod arrange;
@@ -9,4 +14,19 @@ mod resolve;
 pub mod signal;
 pub mod socket;
 pub mod supervisor;
+pub mod core;
+pub mod deadline;
+pub mod driver;
+pub mod mailbox;
+pub mod ready;
+pub mod stream;
+pub mod sys;
+pub mod task;
 pub mod tls;
+
+pub use crate::rt::core::Core;
+pub use deadline::Deadline;
+pub use driver::Driver;
+pub use mailbox::{Letters, Mailbox, mailbox};
+pub use ready::Ready;
+pub use stream::Stream;

@@ -1,0 +1,41 @@
+//! `Call`: all that is known of this request so far; what logs and numbers are made from.
+
+use crate::base::id::RequestId;
+use crate::gateway::Reject;
+use crate::plan::{Params, Route, Stage};
+
+#[derive(Debug)]
+pub struct Call<'p> {
+    pub request_id: RequestId,
+    pub stage: Option<&'p Stage>,
+    pub route: Option<&'p Route>,
+    pub params: Params,
+    /// Bytes of the request path in front of what the router saw.
+    pub base: u32,
+    /// What the client got; 0 until it got something.
+    pub status: u16,
+    pub reject: Option<Reject>,
+    /// What the upstream answered; 0 when it did not.
+    pub integration_status: u16,
+    /// From asking the upstream to the head of its answer, microseconds.
+    pub integration_us: u64,
+    /// What went wrong with the integration, for the log.
+    pub integration_error: Option<Box<str>>,
+}
+
+impl Call<'_> {
+    pub fn new(request_id: RequestId) -> Self {
+        Self {
+            request_id,
+            stage: None,
+            route: None,
+            params: Params::default(),
+            base: 0,
+            status: 0,
+            reject: None,
+            integration_status: 0,
+            integration_us: 0,
+            integration_error: None,
+        }
+    }
+}

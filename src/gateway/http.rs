@@ -1,0 +1,77 @@
+//! The HTTP API pipeline on one screen.
+
+use crate::gateway::{Call, Published, Reject, Stop, Worker, integrate, throttle};
+use crate::net::Exchange;
+use crate::plan::{Route, Stage};
+use crate::wire::head::Body;
+
+/// Serves one request: each step is one verb, all branching is here.
+pub async fn pass<'p>(
+    worker: &'static Worker,
+    live: &'p Published,
+    call: &mut Call<'p>,
+    exchange: &mut Exchange<'_>,
+) -> Result<(), Stop> {
+    let stage = choose_stage(live, call, exchange)?;
+    let route = choose_route(stage, call, exchange)?;
+    throttle::admit(live, stage, route)?;
+    limit_body(route, exchange)?;
+    integrate::run(worker, call, exchange, route).await
+}
+
+#[inline]
+fn choose_stage<'p>(
+    live: &'p Published,
+    call: &mut Call<'p>,
+    exchange: &Exchange<'_>,
+) -> Result<&'p Stage, Reject> {
+    let (head, bytes) = (exchange.head(), exchange.bytes());
+    let hit = live
+        .plan
+        .hosts
+        .find(head.host.of(bytes), head.path.of(bytes))
+        .ok_or(Reject::NotFound)?;
+    let stage = &live.plan.stages[hit.stage as usize];
+    call.base = hit.base;
+    call.stage = Some(stage);
+    Ok(stage)
+}
+
+#[inline]
+fn choose_route<'p>(
+    stage: &'p Stage,
+    call: &mut Call<'p>,
+    exchange: &Exchange<'_>,
+) -> Result<&'p Route, Reject> {
+    let head = exchange.head();
+    let path = rest_of_path(head.path.of(exchange.bytes()), call.base);
+    let index = stage
+        .router
+        .find(head.method, path, &mut call.params)
+        .ok_or(Reject::NotFound)?;
+    let route = &stage.routes[index as usize];
+    call.route = Some(route);
+    Ok(route)
+}
+
+/// The path behind the base path and the stage name; that of the base path itself is `/`.
+#[inline]
+pub fn rest_of_path(path: &[u8], base: u32) -> &[u8] {
+    match &path[base as usize..] {
+        b"" => b"/",
+        rest => rest,
+    }
+}
+
+/// Announced bodies that are too large are refused before they are read, others while they come.
+#[inline]
+fn limit_body(route: &Route, exchange: &mut Exchange<'_>) -> Result<(), Reject> {
+    match exchange.head().body {
+        Body::Length(length) if length > route.body_bytes_max => Err(Reject::RequestTooLarge),
+        Body::Chunked => {
+            exchange.upload.limit(route.body_bytes_max);
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,21 @@
+//! One verb: ask the target of a route and give its answer to the client.
+
+pub mod http;
+pub mod mock;
+
+use crate::gateway::{Call, Stop, Worker};
+use crate::net::Exchange;
+use crate::plan::{Route, Target};
+
+#[inline]
+pub async fn run(
+    worker: &'static Worker,
+    call: &mut Call<'_>,
+    exchange: &mut Exchange<'_>,
+    route: &Route,
+) -> Result<(), Stop> {
+    match &route.target {
+        Target::Http(target) => http::run(worker, call, exchange, target).await,
+        Target::Mock(target) => mock::run(worker, call, exchange, target).await,
+    }
+}

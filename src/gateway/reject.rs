@@ -1,0 +1,108 @@
+//! `Reject`: every way to be refused, named as AWS names gateway responses.
+
+use crate::net::Gone;
+use crate::net::UploadError;
+use crate::net::outbound::Failure;
+
+/// The one table of refusals: name, status, message (aws-semantics: HTTP API errors).
+macro_rules! rejects {
+    ($($(#[$doc:meta])* $name:ident $status:literal $message:literal;)*) => {
+        /// Why a request was not served as asked.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Reject { $($(#[$doc])* $name,)* }
+
+        impl Reject {
+            pub const ALL: &'static [Reject] = &[$(Reject::$name,)*];
+
+            pub fn status(self) -> u16 {
+                match self { $(Reject::$name => $status,)* }
+            }
+
+            /// The JSON body.
+            pub fn body(self) -> &'static str {
+                match self { $(Reject::$name => concat!("{\"message\":\"", $message, "\"}"),)* }
+            }
+
+            /// AWS's name of the response, as logs show it.
+            pub fn name(self) -> &'static str {
+                match self { $(Reject::$name => stringify!($name),)* }
+            }
+        }
+    };
+}
+
+rejects! {
+    BadRequest 400 "Bad Request";
+    /// No API, stage or route for this request.
+    NotFound 404 "Not Found";
+    /// The client did not send in time.
+    RequestTimeout 408 "Request Timeout";
+    RequestTooLarge 413 "Request Entity Too Large";
+    UriTooLong 414 "URI Too Long";
+    ExpectationFailed 417 "Expectation Failed";
+    Throttled 429 "Too Many Requests";
+    HeadersTooLarge 431 "Request Header Fields Too Large";
+    InternalError 500 "Internal Server Error";
+    NotImplemented 501 "Not Implemented";
+    /// The upstream refused, broke off or spoke nonsense.
+    IntegrationFailure 502 "Bad Gateway";
+    /// The upstream did not answer in time.
+    IntegrationTimeout 504 "Gateway Timeout";
+    VersionNotSupported 505 "HTTP Version Not Supported";
+}
+
+impl Reject {
+    /// The refusal of a head that could not be understood.
+    pub fn of_status(status: u16) -> Self {
+        let known = Self::ALL.iter().find(|reject| reject.status() == status);
+        known.copied().unwrap_or(Self::BadRequest)
+    }
+}
+
+/// Why a pipeline ends early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    Reject(Reject),
+    /// Nothing more can be said to the client.
+    Gone,
+}
+
+impl From<Reject> for Stop {
+    fn from(reject: Reject) -> Self {
+        Self::Reject(reject)
+    }
+}
+
+impl From<Gone> for Stop {
+    fn from(_: Gone) -> Self {
+        Self::Gone
+    }
+}
+
+impl From<&Failure> for Stop {
+    fn from(failure: &Failure) -> Self {
+        match failure {
+            Failure::Timeout | Failure::ConnectTimeout => Reject::IntegrationTimeout.into(),
+            Failure::Upload(UploadError::ClientGone) => Self::Gone,
+            Failure::Upload(UploadError::ClientSlow) => Reject::RequestTimeout.into(),
+            Failure::Upload(UploadError::Malformed(_)) => Reject::BadRequest.into(),
+            Failure::Upload(UploadError::TooLarge) => Reject::RequestTooLarge.into(),
+            _ => Reject::IntegrationFailure.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_has_its_own_status_and_a_json_body() {
+        let mut seen = std::collections::HashSet::new();
+        for reject in Reject::ALL {
+            assert!(seen.insert(reject.status()), "{reject:?}");
+            assert!(reject.body().starts_with("{\"message\":\""));
+            assert_eq!(Reject::of_status(reject.status()), *reject);
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! A `Reject` or a fixed answer to bytes.
+
+use crate::base::Method;
+use crate::gateway::{Call, Reject, Worker};
+use crate::net::{Exchange, Gone};
+use crate::wire::h1::encode;
+
+/// Answers with `call.status`, complete header lines and a body.
+pub async fn fixed(
+    worker: &'static Worker,
+    call: &mut Call<'_>,
+    exchange: &mut Exchange<'_>,
+    headers: &[u8],
+    body: &[u8],
+) -> Result<(), Gone> {
+    // Nobody reads the request body here; what has not come yet would be taken for a request.
+    exchange.close |= !exchange.upload.is_read();
+    let has_length = call.status != 204 && call.status != 304;
+    let write = |out: &mut Vec<u8>, exchange: &Exchange<'_>| {
+        encode::status_line(out, call.status, encode::reason(call.status).as_bytes());
+        worker.write_date(out);
+        out.extend_from_slice(headers);
+        if has_length {
+            encode::content_length(out, body.len() as u64);
+        }
+        request_id(out, call, exchange);
+        out.extend_from_slice(exchange.connection_line());
+        out.extend_from_slice(b"\r\n");
+    };
+    let sends_body = has_length && exchange.head().method != Method::Head;
+    exchange
+        .answer(write, if sends_body { body } else { b"" })
+        .await
+}
+
+/// The line with the request id, under the name that the configuration gives it.
+#[inline]
+pub fn request_id(out: &mut Vec<u8>, call: &Call<'_>, exchange: &Exchange<'_>) {
+    let name = &exchange.client.settings.forwarding.request_id_header;
+    if !name.is_empty() {
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(call.request_id.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+const JSON: &[u8] = b"Content-Type: application/json\r\n";
+
+/// Refuses a request.
+pub async fn reject(
+    worker: &'static Worker,
+    call: &mut Call<'_>,
+    exchange: &mut Exchange<'_>,
+    reject: Reject,
+) -> Result<(), Gone> {
+    call.status = reject.status();
+    call.reject = Some(reject);
+    fixed(worker, call, exchange, JSON, reject.body().as_bytes()).await
+}
+
+/// The whole answer to a head that could not be understood; the connection closes behind it.
+pub fn malformed(worker: &Worker, reject: Reject) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256);
+    encode::status_line(
+        &mut out,
+        reject.status(),
+        encode::reason(reject.status()).as_bytes(),
+    );
+    worker.write_date(&mut out);
+    out.extend_from_slice(JSON);
+    encode::content_length(&mut out, reject.body().len() as u64);
+    out.extend_from_slice(b"Connection: close\r\n\r\n");
+    out.extend_from_slice(reject.body().as_bytes());
+    out
+}

@@ -1,0 +1,234 @@
+//! `Upload`: the request body on its way from the client to whoever takes it, with back-pressure.
+
+use std::io::{self, IoSlice};
+
+use crate::base::Buffer;
+use crate::net::exchange::keep_unsent;
+use crate::net::{Client, Message};
+use crate::rt::Stream;
+use crate::wire::h1::chunked::{ChunkError, Chunked};
+use crate::wire::head::{Body, RequestHead};
+use crate::wire::limits::Limits;
+
+/// How far a request body has come. At most one buffer of it is held at any time.
+#[derive(Debug)]
+pub struct Upload {
+    rest: Rest,
+    /// Bytes behind the head that belong to the body and came along with it.
+    pub held_bytes: usize,
+    /// Read from the client, not yet taken by the upstream.
+    pending: Option<Buffer>,
+    /// Came behind the body: the start of the next request.
+    pub leftover: Option<Buffer>,
+    /// Body bytes that have been read, as they came (chunk lines included).
+    pub received_bytes: u64,
+    payload_bytes_max: u64,
+    /// Longest wait for the upstream to take more, milliseconds.
+    pub upstream_timeout_ms: u32,
+    awaits_continue: bool,
+    /// Something was read from the client behind what came with the head.
+    has_moved: bool,
+    is_abandoned: bool,
+}
+
+/// What is still to be read from the client.
+#[derive(Debug)]
+enum Rest {
+    Nothing,
+    Length(u64),
+    Chunked(Box<Chunked>),
+}
+
+#[derive(Debug)]
+pub enum UploadError {
+    /// The client closed or broke its connection in the middle of the body.
+    ClientGone,
+    /// The client sent nothing for the body timeout.
+    ClientSlow,
+    Malformed(ChunkError),
+    TooLarge,
+    /// Whoever takes the body does so no more. Its answer may still be worth reading.
+    UpstreamGone,
+}
+
+impl Upload {
+    /// The body that `message` announces, counting what came with the head.
+    pub fn new(message: &Message<RequestHead>, limits: &Limits) -> Result<Self, ChunkError> {
+        let head = &message.head;
+        let behind = &message.bytes()[head.length as usize..];
+        let (rest, held_bytes) = match head.body {
+            Body::None | Body::UntilClose => (Rest::Nothing, 0),
+            Body::Length(length) => match length.checked_sub(behind.len() as u64) {
+                None | Some(0) => (Rest::Nothing, length as usize),
+                Some(rest) => (Rest::Length(rest), behind.len()),
+            },
+            Body::Chunked => {
+                let mut chunked = Box::new(Chunked::new(limits));
+                let scan = chunked.scan(behind)?;
+                let rest = if scan.done {
+                    Rest::Nothing
+                } else {
+                    Rest::Chunked(chunked)
+                };
+                (rest, scan.used)
+            }
+        };
+        Ok(Self {
+            awaits_continue: head.expect_continue && behind.is_empty(),
+            received_bytes: held_bytes as u64,
+            rest,
+            held_bytes,
+            pending: None,
+            leftover: None,
+            payload_bytes_max: u64::MAX,
+            upstream_timeout_ms: 0,
+            has_moved: false,
+            is_abandoned: false,
+        })
+    }
+
+    /// Bodies that turn out larger than `bytes` are refused while they come.
+    pub fn limit(&mut self, bytes: u64) {
+        self.payload_bytes_max = bytes;
+    }
+
+    /// Nothing more has to be moved: all is with the upstream, or it takes no more.
+    #[inline]
+    pub fn is_done(&self) -> bool {
+        self.is_abandoned || (matches!(self.rest, Rest::Nothing) && self.pending.is_none())
+    }
+
+    /// All of the body has gone to whoever takes it: nothing is left over on that side.
+    pub fn is_whole(&self) -> bool {
+        self.is_read() && self.pending.is_none() && !self.is_abandoned
+    }
+
+    /// All of the body has been read from the client: the connection is at a request's border.
+    pub fn is_read(&self) -> bool {
+        matches!(self.rest, Rest::Nothing)
+    }
+
+    /// Whoever took the body does so no more; what the client still sends is not read.
+    pub fn abandon(&mut self) {
+        self.pending = None;
+        if !self.is_read() {
+            self.is_abandoned = true;
+        }
+    }
+
+    /// Nothing but what came with the head has been used, so the request can be sent once more.
+    pub fn can_repeat(&self) -> bool {
+        self.is_read() && !self.has_moved
+    }
+
+    /// Forgets a first attempt at sending.
+    pub fn repeat(&mut self) {
+        self.pending = None;
+    }
+
+    /// Keeps what the first write left over; it goes out before anything else.
+    pub fn keep(&mut self, mut buffer: Buffer, parts: &[IoSlice<'_>], sent: usize) {
+        keep_unsent(&mut buffer, parts, sent);
+        self.pending = Some(buffer);
+    }
+
+    /// Moves the rest of the body to `upstream`. Safe to drop and to call again.
+    pub async fn pump(&mut self, client: &Client, upstream: &Stream) -> Result<(), UploadError> {
+        loop {
+            while let Some(pending) = &mut self.pending {
+                let sent = upstream
+                    .try_write(&[IoSlice::new(pending.unread())])
+                    .map_err(|_| UploadError::UpstreamGone)?;
+                pending.consume(sent);
+                if pending.is_empty() && !upstream.wants_flush() {
+                    client
+                        .core
+                        .buffers
+                        .give(self.pending.take().unwrap_or_default());
+                } else if sent == 0 {
+                    upstream
+                        .writable()
+                        .await
+                        .map_err(|_| UploadError::UpstreamGone)?;
+                }
+            }
+            if matches!(self.rest, Rest::Nothing) {
+                return Ok(());
+            }
+            self.ask_for_body(client).await?;
+            self.step(client, upstream)?;
+        }
+    }
+
+    /// Waits for more of the body, telling a client that waits for leave to send it.
+    async fn ask_for_body(&mut self, client: &Client) -> Result<(), UploadError> {
+        if std::mem::take(&mut self.awaits_continue) {
+            client
+                .send(&[IoSlice::new(b"HTTP/1.1 100 Continue\r\n\r\n")])
+                .await
+                .map_err(|_| UploadError::ClientGone)?;
+        }
+        let deadline = &client.stream.deadline;
+        deadline.set_read(client.due(client.settings.timeouts.body_ms));
+        let ready = client.stream.readable().await;
+        deadline.clear();
+        ready.map_err(|_| UploadError::ClientGone)
+    }
+
+    /// One read from the client and one write to the upstream.
+    fn step(&mut self, client: &Client, upstream: &Stream) -> Result<(), UploadError> {
+        let mut scratch = client.core.body.borrow_mut();
+        let room = match self.rest {
+            Rest::Length(rest) => scratch.len().min(usize::try_from(rest).unwrap_or(usize::MAX)),
+            _ => scratch.len(),
+        };
+        let count = match client.stream.try_read(&mut scratch[..room]) {
+            Ok(0) if client.stream.deadline.expired() => return Err(UploadError::ClientSlow),
+            Ok(0) => return Err(UploadError::ClientGone),
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Err(_) => return Err(UploadError::ClientGone),
+        };
+        self.has_moved = true;
+        let bytes = &scratch[..count];
+        let used = self.take(bytes)?;
+        if used < count {
+            let mut leftover = client.core.buffers.take();
+            leftover.append(&bytes[used..]);
+            self.leftover = Some(leftover);
+        }
+        let part = [IoSlice::new(&bytes[..used])];
+        let sent = upstream
+            .try_write(&part)
+            .map_err(|_| UploadError::UpstreamGone)?;
+        // The upstream's time to answer runs from the last progress of the request.
+        upstream.deadline.set(client.due(self.upstream_timeout_ms));
+        if sent < used || upstream.wants_flush() {
+            self.keep(client.core.buffers.take(), &part, sent);
+        }
+        Ok(())
+    }
+
+    /// Counts bytes that were read; returns how many belong to the body.
+    fn take(&mut self, bytes: &[u8]) -> Result<usize, UploadError> {
+        let (used, done) = match &mut self.rest {
+            Rest::Nothing => (0, true),
+            Rest::Length(rest) => {
+                *rest -= bytes.len() as u64;
+                (bytes.len(), *rest == 0)
+            }
+            Rest::Chunked(chunked) => {
+                let scan = chunked.scan(bytes).map_err(UploadError::Malformed)?;
+                if chunked.payload_bytes() > self.payload_bytes_max {
+                    return Err(UploadError::TooLarge);
+                }
+                (scan.used, scan.done)
+            }
+        };
+        self.received_bytes += used as u64;
+        if done {
+            self.rest = Rest::Nothing;
+        }
+        Ok(used)
+    }
+}

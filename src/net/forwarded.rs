@@ -1,0 +1,136 @@
+//! The headers that tell an upstream about the client: `X-Forwarded-*`, `Forwarded`, `Via`.
+
+use std::io::Write as _;
+use std::net::IpAddr;
+
+use crate::net::settings::XForwarded;
+use crate::net::{Client, Exchange};
+use crate::wire::head::{Field, Name, Version};
+
+/// Whether a header of the request is left out because `append` writes it anew.
+#[inline]
+pub fn is_rewritten(client: &Client, field: &Field) -> bool {
+    match field.id {
+        Name::XForwardedFor
+        | Name::XForwardedProto
+        | Name::XForwardedHost
+        | Name::XForwardedPort => client.settings.forwarding.x_forwarded != XForwarded::Off,
+        Name::Forwarded => client.settings.forwarding.forwarded,
+        Name::Via => !client.settings.forwarding.via.is_empty(),
+        _ => false,
+    }
+}
+
+/// Appends the header lines for the upstream.
+pub fn append(out: &mut Vec<u8>, exchange: &Exchange<'_>) {
+    let forwarding = &exchange.client.settings.forwarding;
+    if forwarding.x_forwarded != XForwarded::Off {
+        let keep = forwarding.x_forwarded == XForwarded::Append;
+        x_forwarded(out, exchange, keep);
+    }
+    if forwarding.forwarded {
+        forwarded(out, exchange);
+    }
+    if !forwarding.via.is_empty() {
+        out.extend_from_slice(b"Via: ");
+        earlier(out, exchange, Name::Via);
+        out.extend_from_slice(match exchange.head().version {
+            Version::Http10 => b"1.0 ",
+            Version::Http11 => b"1.1 ",
+        });
+        out.extend_from_slice(forwarding.via.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+fn x_forwarded(out: &mut Vec<u8>, exchange: &Exchange<'_>, keep: bool) {
+    let client = exchange.client;
+    out.extend_from_slice(b"X-Forwarded-For: ");
+    if keep {
+        earlier(out, exchange, Name::XForwardedFor);
+    }
+    address(out, client.peer.ip());
+    // These three describe the first hop, so the word of a trusted proxy before us wins.
+    out.extend_from_slice(b"\r\nX-Forwarded-Proto: ");
+    match exchange.head().field(exchange.bytes(), Name::XForwardedProto) {
+        Some(value) if keep => out.extend_from_slice(value),
+        _ => out.extend_from_slice(protocol(client)),
+    }
+    let host = exchange.head().host.of(exchange.bytes());
+    match exchange.head().field(exchange.bytes(), Name::XForwardedHost) {
+        Some(value) if keep => {
+            out.extend_from_slice(b"\r\nX-Forwarded-Host: ");
+            out.extend_from_slice(value);
+        }
+        _ if !host.is_empty() => {
+            out.extend_from_slice(b"\r\nX-Forwarded-Host: ");
+            out.extend_from_slice(host);
+        }
+        _ => {}
+    }
+    out.extend_from_slice(b"\r\nX-Forwarded-Port: ");
+    match exchange.head().field(exchange.bytes(), Name::XForwardedPort) {
+        Some(value) if keep => out.extend_from_slice(value),
+        _ => crate::wire::h1::encode::decimal(out, u64::from(client.local.port())),
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// RFC 7239 section 4: `for`, `host` and `proto` of this hop behind those of earlier ones.
+fn forwarded(out: &mut Vec<u8>, exchange: &Exchange<'_>) {
+    out.extend_from_slice(b"Forwarded: ");
+    earlier(out, exchange, Name::Forwarded);
+    out.extend_from_slice(b"for=");
+    match exchange.client.peer.ip() {
+        // "an IPv6 address is always enclosed in square brackets" and so must be quoted.
+        ip @ IpAddr::V6(_) => {
+            out.extend_from_slice(b"\"[");
+            address(out, ip);
+            out.extend_from_slice(b"]\"");
+        }
+        ip => address(out, ip),
+    }
+    let host = exchange.head().host.of(exchange.bytes());
+    if !host.is_empty() {
+        out.extend_from_slice(b";host=\"");
+        out.extend_from_slice(host);
+        out.push(b'"');
+    }
+    out.extend_from_slice(b";proto=");
+    out.extend_from_slice(protocol(exchange.client));
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The values of all earlier headers of this name, each followed by a comma.
+fn earlier(out: &mut Vec<u8>, exchange: &Exchange<'_>, name: Name) {
+    for field in &exchange.head().fields {
+        if field.id == name && !field.hop && !field.value.is_empty() {
+            out.extend_from_slice(field.value.of(exchange.bytes()));
+            out.extend_from_slice(b", ");
+        }
+    }
+}
+
+fn protocol(client: &Client) -> &'static [u8] {
+    if client.is_tls() { b"https" } else { b"http" }
+}
+
+/// Writes an address without going through the formatter for IPv4, which every request needs.
+pub fn address(out: &mut Vec<u8>, ip: IpAddr) {
+    match ip {
+        IpAddr::V4(ip) => {
+            for (index, octet) in ip.octets().into_iter().enumerate() {
+                if index > 0 {
+                    out.push(b'.');
+                }
+                crate::wire::h1::encode::decimal(out, u64::from(octet));
+            }
+        }
+        IpAddr::V6(ip) => {
+            let _ = match ip.to_ipv4_mapped() {
+                Some(v4) => write!(out, "{v4}"),
+                None => write!(out, "{ip}"),
+            };
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! A response on its way from the upstream to the client, with back-pressure.
+
+use std::future::{Future, poll_fn};
+use std::io::{self, IoSlice};
+use std::pin::pin;
+use std::task::Poll;
+
+use crate::base::{Buffer, Method};
+use crate::net::outbound::{Connection, Reply};
+use crate::net::{Client, Exchange, Gone, Upload};
+use crate::wire::h1::chunked::Chunked;
+use crate::wire::h1::encode;
+use crate::wire::head::{Body, Field, Name, Version};
+
+/// How a response ended.
+#[derive(Debug)]
+pub enum Delivered {
+    /// All of it is with the client. The connection comes back when it can carry another request.
+    Whole(Option<Connection>),
+    /// The upstream broke off in the middle: the client's connection must be closed.
+    UpstreamBroke(&'static str),
+    ClientGone,
+}
+
+/// Sends `reply` to the client: its end-to-end headers that `keep` lets through, the lines that
+/// `add` appends, and its body as it comes.
+pub async fn deliver(
+    exchange: &mut Exchange<'_>,
+    reply: Reply,
+    keep: impl Fn(&Field) -> bool,
+    add: impl Fn(&mut Vec<u8>),
+) -> Delivered {
+    let Reply {
+        connection,
+        message,
+    } = reply;
+    let core = exchange.client.core;
+    let coding = coding(exchange, message.head.body);
+    // A response before the end of its request: what is still to come will not be read.
+    exchange.close |= matches!(coding, Coding::Raw(Body::UntilClose) | Coding::Unchunk(_))
+        && exchange.message.head.method != Method::Head;
+    exchange.close |= !exchange.upload.is_read();
+    let mut download = Download {
+        coding,
+        done: false,
+        excess: false,
+        pending: None,
+        sent_bytes: 0,
+    };
+    let started = {
+        let mut out = core.out.borrow_mut();
+        out.clear();
+        write_head(&mut out, exchange, &message, &download.coding, keep, add);
+        let behind = &message.bytes()[message.head.length as usize..];
+        download.pass(exchange.client, &mut out, behind)
+    };
+    let keep_alive = message.head.keep_alive;
+    exchange.client.pools.responses.give(core, message);
+    let outcome = match started {
+        Ok(()) if download.done && download.pending.is_none() => Ok(()),
+        Ok(()) => rest(exchange, &connection, &mut download).await,
+        Err(error) => Err(error),
+    };
+    exchange.sent_bytes += download.sent_bytes;
+    match outcome {
+        Ok(()) => {
+            let clean = keep_alive && !download.excess && exchange.upload.is_whole();
+            Delivered::Whole(clean.then_some(connection))
+        }
+        Err(Broken::Client) => Delivered::ClientGone,
+        Err(Broken::Upstream(why)) => Delivered::UpstreamBroke(why),
+    }
+}
+
+enum Broken {
+    Client,
+    Upstream(&'static str),
+}
+
+impl From<Gone> for Broken {
+    fn from(_: Gone) -> Self {
+        Self::Client
+    }
+}
+
+/// How body bytes are changed on their way.
+enum Coding {
+    /// As they come; the framing is the upstream's.
+    Raw(Body),
+    /// Chunked as it comes, checked.
+    Chunked(Box<Chunked>),
+    /// A client of HTTP/1.0 gets the payload alone and the end of the connection.
+    Unchunk(Box<Chunked>),
+    /// A body that ends with the upstream's connection gets chunks, so that the client's lives on.
+    Chunk,
+}
+
+fn coding(exchange: &Exchange<'_>, body: Body) -> Coding {
+    let limits = &exchange.client.settings.limits;
+    match (body, exchange.message.head.version) {
+        (Body::Chunked, Version::Http11) => Coding::Chunked(Box::new(Chunked::new(limits))),
+        (Body::Chunked, Version::Http10) => Coding::Unchunk(Box::new(Chunked::new(limits))),
+        (Body::UntilClose, Version::Http11) => Coding::Chunk,
+        (body, _) => Coding::Raw(body),
+    }
+}
+
+fn write_head(
+    out: &mut Vec<u8>,
+    exchange: &Exchange<'_>,
+    message: &crate::net::Message<crate::wire::head::ResponseHead>,
+    coding: &Coding,
+    keep: impl Fn(&Field) -> bool,
+    add: impl Fn(&mut Vec<u8>),
+) {
+    let (head, bytes) = (&message.head, message.bytes());
+    encode::status_line(out, head.status, head.reason.of(bytes));
+    // "A server MUST NOT send a Content-Length header field in any response with a status code
+    // of 1xx or 204" (RFC 9110 section 8.6).
+    let no_length = head.status == 204;
+    encode::end_to_end_fields(out, bytes, &head.fields, |field| {
+        (no_length && field.id == Name::ContentLength) || !keep(field)
+    });
+    if matches!(coding, Coding::Chunked(_) | Coding::Chunk) {
+        out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
+    }
+    add(out);
+    out.extend_from_slice(exchange.connection_line());
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The body on its way.
+struct Download {
+    coding: Coding,
+    /// The upstream has said all of it.
+    done: bool,
+    /// It has said more than that.
+    excess: bool,
+    /// Written, not yet taken by the client.
+    pending: Option<Buffer>,
+    sent_bytes: u64,
+}
+
+impl Download {
+    /// Sends `out` (a head, or nothing) and then `bytes` of the body in one call; what the
+    /// client does not take is kept. `out` may be used up.
+    fn pass(&mut self, client: &Client, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Broken> {
+        let mut tail: &[u8] = b"";
+        let body: &[u8] = match &mut self.coding {
+            Coding::Raw(Body::Length(rest)) => {
+                let used = bytes.len().min(usize::try_from(*rest).unwrap_or(usize::MAX));
+                *rest -= used as u64;
+                self.done = *rest == 0;
+                self.excess = used < bytes.len();
+                &bytes[..used]
+            }
+            Coding::Raw(Body::None) => {
+                self.done = true;
+                self.excess = !bytes.is_empty();
+                b""
+            }
+            Coding::Raw(_) => bytes,
+            Coding::Chunked(chunked) => {
+                let scan = chunked.scan(bytes).map_err(|_| BAD_CHUNKS)?;
+                self.done = scan.done;
+                self.excess = scan.used < bytes.len();
+                &bytes[..scan.used]
+            }
+            Coding::Unchunk(chunked) => {
+                let scan = chunked
+                    .decode(bytes, &mut |payload: &[u8]| out.extend_from_slice(payload))
+                    .map_err(|_| BAD_CHUNKS)?;
+                self.done = scan.done;
+                self.excess = scan.used < bytes.len();
+                b""
+            }
+            Coding::Chunk if bytes.is_empty() => b"",
+            Coding::Chunk => {
+                encode::chunk_start(out, bytes.len());
+                tail = b"\r\n";
+                bytes
+            }
+        };
+        self.write(client, out, body, tail)
+    }
+
+    fn write(
+        &mut self,
+        client: &Client,
+        out: &[u8],
+        body: &[u8],
+        tail: &[u8],
+    ) -> Result<(), Broken> {
+        let total = out.len() + body.len() + tail.len();
+        if total == 0 {
+            return Ok(());
+        }
+        let all = [IoSlice::new(out), IoSlice::new(body), IoSlice::new(tail)];
+        let parts = match (out.is_empty(), tail.is_empty()) {
+            (false, true) if body.is_empty() => &all[..1],
+            (false, true) => &all[..2],
+            (true, true) => &all[1..2],
+            _ => &all[..],
+        };
+        let sent = client
+            .stream
+            .try_write(parts)
+            .map_err(|_| Broken::Client)?;
+        self.sent_bytes += total as u64;
+        if sent < total || client.stream.wants_flush() {
+            let mut rest = client.core.buffers.take();
+            crate::net::exchange::keep_unsent(&mut rest, parts, sent);
+            self.pending = Some(rest);
+        }
+        Ok(())
+    }
+
+    /// The upstream closed: the end of some bodies, the breach of others.
+    fn end(&mut self, client: &Client) -> Result<(), Broken> {
+        self.done = true;
+        match &self.coding {
+            Coding::Raw(Body::UntilClose) => Ok(()),
+            Coding::Chunk => self.write(client, b"0\r\n\r\n", b"", b""),
+            _ => Err(Broken::Upstream("the upstream closed within the body")),
+        }
+    }
+}
+
+const BAD_CHUNKS: Broken = Broken::Upstream("the upstream sent malformed chunks");
+
+/// Everything behind the first write, with the rest of the request going up meanwhile.
+async fn rest(
+    exchange: &mut Exchange<'_>,
+    connection: &Connection,
+    download: &mut Download,
+) -> Result<(), Broken> {
+    let (client, upload) = (exchange.client, &mut exchange.upload);
+    let down = pass_all(client, connection, download);
+    if upload.is_done() {
+        return down.await;
+    }
+    beside(down, upload, client, connection).await
+}
+
+/// Runs `down` to its end and the upload for as long as it can.
+async fn beside<T>(
+    down: impl Future<Output = T>,
+    upload: &mut Upload,
+    client: &Client,
+    connection: &Connection,
+) -> T {
+    let mut down = pin!(down);
+    let mut up = pin!(upload.pump(client, &connection.stream));
+    let mut up_ended = false;
+    poll_fn(move |context| {
+        if let Poll::Ready(value) = down.as_mut().poll(context) {
+            return Poll::Ready(value);
+        }
+        // However the upload ends, the answer is under way and its end decides.
+        if !up_ended && up.as_mut().poll(context).is_ready() {
+            up_ended = true;
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+async fn pass_all(
+    client: &Client,
+    connection: &Connection,
+    download: &mut Download,
+) -> Result<(), Broken> {
+    let stream = &connection.stream;
+    loop {
+        if let Some(mut pending) = download.pending.take() {
+            let flushed = client.flush(&mut pending).await;
+            client.core.buffers.give(pending);
+            flushed?;
+        }
+        if download.done {
+            return Ok(());
+        }
+        stream
+            .deadline
+            .set(client.due(client.settings.timeouts.body_ms));
+        let ready = stream.readable().await;
+        ready.map_err(|_| Broken::Upstream("the upstream connection broke"))?;
+        let mut scratch = client.core.body.borrow_mut();
+        match stream.try_read(&mut scratch) {
+            Ok(0) if stream.deadline.expired() => {
+                return Err(Broken::Upstream("the upstream paused for too long"));
+            }
+            Ok(0) => download.end(client)?,
+            Ok(count) => {
+                let mut out = client.core.out.borrow_mut();
+                out.clear();
+                download.pass(client, &mut out, &scratch[..count])?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(_) => return Err(Broken::Upstream("the upstream connection broke")),
+        }
+    }
+}

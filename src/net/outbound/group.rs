@@ -1,0 +1,148 @@
+//! Groups of targets as one core sees them: whose turn it is, who is out, which connections rest.
+
+use std::cell::{Cell, RefCell};
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::net::outbound::{Connection, balance};
+use crate::rt::dns::AddressBook;
+use crate::rt::tls;
+
+/// What the configuration says about a group.
+#[derive(Clone, Debug)]
+pub struct GroupSettings {
+    pub name: Box<str>,
+    pub targets: Vec<TargetSettings>,
+    pub least_outstanding: bool,
+    /// Failures in a row after which a target is left out; 0 never.
+    pub eject_after: u32,
+    pub eject_ms: u32,
+    pub connect_timeout_ms: u32,
+    pub idle_timeout_ms: u32,
+    /// For each target.
+    pub idle_connections_max: usize,
+    pub tls: Option<TlsSettings>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetSettings {
+    pub host: Box<str>,
+    /// Set when `host` is an address.
+    pub ip: Option<IpAddr>,
+    pub port: u16,
+    pub weight: u32,
+}
+
+#[derive(Clone, Debug)]
+pub struct TlsSettings {
+    pub client: Arc<tls::Client>,
+    /// Empty: the target's own host.
+    pub server_name: Box<str>,
+}
+
+/// A group on one core.
+#[derive(Debug)]
+pub struct GroupState {
+    pub settings: GroupSettings,
+    pub targets: Vec<TargetState>,
+    pub ejections: Cell<u64>,
+}
+
+#[derive(Debug, Default)]
+pub struct TargetState {
+    /// Last in, first out: the warmest connection is used first, the others may age away.
+    pub idle: RefCell<Vec<Connection>>,
+    pub outstanding: Cell<u32>,
+    pub failures: Cell<u32>,
+    pub ejected_until_ms: Cell<u64>,
+    pub turn: Cell<i64>,
+    /// Which of several addresses was dialled last.
+    pub address_turn: Cell<usize>,
+}
+
+impl GroupState {
+    pub fn new(settings: GroupSettings) -> Self {
+        Self {
+            targets: settings
+                .targets
+                .iter()
+                .map(|_| TargetState::default())
+                .collect(),
+            settings,
+            ejections: Cell::new(0),
+        }
+    }
+
+    /// The target for the next request; `not` is one that has just failed.
+    #[inline]
+    pub fn pick(&self, now_ms: u64, not: Option<usize>) -> usize {
+        if self.targets.len() == 1 {
+            return 0;
+        }
+        balance::pick(self, now_ms, not)
+    }
+
+    /// A resting connection on which nothing has arrived unasked.
+    #[inline]
+    pub fn take_idle(&self, target: usize, now_ms: u64) -> Option<Connection> {
+        let idle_ms = u64::from(self.settings.idle_timeout_ms);
+        let mut idle = self.targets[target].idle.borrow_mut();
+        while let Some(mut connection) = idle.pop() {
+            // Whatever an upstream says unasked would be taken for the next answer.
+            if connection.idle_since_ms + idle_ms > now_ms && connection.stream.is_quiet() {
+                connection.is_reused = true;
+                return Some(connection);
+            }
+        }
+        None
+    }
+
+    /// Keeps a connection whose last exchange ended cleanly.
+    #[inline]
+    pub fn give_idle(&self, mut connection: Connection, now_ms: u64) {
+        connection.stream.deadline.clear();
+        connection.idle_since_ms = now_ms;
+        let mut idle = self.targets[connection.target].idle.borrow_mut();
+        if idle.len() < self.settings.idle_connections_max {
+            idle.push(connection);
+        }
+    }
+
+    /// Closes connections that are too old, closed by the upstream, or have spoken unasked.
+    pub fn tidy(&self, now_ms: u64) {
+        let idle_ms = u64::from(self.settings.idle_timeout_ms);
+        for target in &self.targets {
+            target.idle.borrow_mut().retain(|connection| {
+                connection.idle_since_ms + idle_ms > now_ms && connection.stream.is_quiet()
+            });
+        }
+    }
+
+    /// Takes over what `before` knows about the targets that both have.
+    pub fn inherit(&self, before: &GroupState) {
+        for (index, settings) in self.settings.targets.iter().enumerate() {
+            let same = before
+                .settings
+                .targets
+                .iter()
+                .position(|other| other.host == settings.host && other.port == settings.port);
+            let Some(from) = same else { continue };
+            let (mine, theirs) = (&self.targets[index], &before.targets[from]);
+            mine.failures.set(theirs.failures.get());
+            mine.ejected_until_ms.set(theirs.ejected_until_ms.get());
+            let mut idle = theirs.idle.take();
+            for connection in &mut idle {
+                connection.target = index;
+            }
+            *mine.idle.borrow_mut() = idle;
+        }
+    }
+}
+
+/// All groups of a core and what they share.
+#[derive(Debug, Default)]
+pub struct Groups {
+    pub states: RefCell<Vec<Option<Rc<GroupState>>>>,
+    pub addresses: RefCell<Arc<AddressBook>>,
+}

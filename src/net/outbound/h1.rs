@@ -1,0 +1,229 @@
+//! One request on an HTTP/1 connection, up to the head of its response.
+
+use std::fmt;
+use std::io::{self, IoSlice};
+
+use crate::net::{Client, Exchange, Message, UploadError};
+use crate::rt::Stream;
+use crate::rt::task::{Either, first};
+use crate::wire::error::ResponseError;
+use crate::wire::h1::encode;
+use crate::wire::h1::request::head_may_be_complete;
+use crate::wire::head::{Parsed, ResponseHead, Version};
+
+/// A connection to a target of a group.
+#[derive(Debug)]
+pub struct Connection {
+    pub stream: Stream,
+    /// Index of the target in its group.
+    pub target: usize,
+    pub idle_since_ms: u64,
+    /// It has carried a request before.
+    pub is_reused: bool,
+}
+
+/// A response whose head has arrived; its body is still on the way.
+#[derive(Debug)]
+pub struct Reply {
+    pub connection: Connection,
+    pub message: Box<Message<ResponseHead>>,
+}
+
+/// Why there is no response.
+#[derive(Debug)]
+pub enum Failure {
+    /// The name of the target has no address.
+    Unresolved,
+    Connect(io::Error),
+    ConnectTimeout,
+    Tls(io::Error),
+    /// The connection ended before the first byte of a response.
+    Closed,
+    /// The connection ended in the middle of the head.
+    Truncated,
+    /// No head within the timeout.
+    Timeout,
+    Malformed(ResponseError),
+    /// A switch of protocols that nobody asked for.
+    Upgraded,
+    /// The request body broke off: the client's fault.
+    Upload(UploadError),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unresolved => out.write_str("the host name of the target has no address"),
+            Self::Connect(error) => write!(out, "cannot connect: {error}"),
+            Self::ConnectTimeout => out.write_str("no connection within the connect timeout"),
+            Self::Tls(error) => write!(out, "TLS handshake failed: {error}"),
+            Self::Closed => out.write_str("the upstream closed before it answered"),
+            Self::Truncated => out.write_str("the upstream closed within the response head"),
+            Self::Timeout => out.write_str("no response within the timeout"),
+            Self::Malformed(error) => write!(out, "malformed response: {error}"),
+            Self::Upgraded => out.write_str("the upstream switched protocols unasked"),
+            Self::Upload(_) => out.write_str("the request body broke off"),
+        }
+    }
+}
+
+/// Sends a request, its head written by `write_head`, and waits for the head of the response.
+///
+/// The body goes out meanwhile. Interim responses are passed on to a client that can read them.
+pub async fn call(
+    exchange: &mut Exchange<'_>,
+    connection: Connection,
+    timeout_ms: u32,
+    write_head: impl Fn(&mut Vec<u8>, &Exchange<'_>),
+) -> Result<Reply, Failure> {
+    exchange.upload.upstream_timeout_ms = timeout_ms;
+    send(exchange, &connection, write_head)?;
+    connection
+        .stream
+        .deadline
+        .set(exchange.client.due(timeout_ms));
+    let mut message = exchange
+        .client
+        .pools
+        .responses
+        .take(exchange.client.core);
+    match await_head(exchange, &connection.stream, &mut message).await {
+        Ok(()) => Ok(Reply {
+            connection,
+            message,
+        }),
+        Err(failure) => {
+            exchange
+                .client
+                .pools
+                .responses
+                .give(exchange.client.core, message);
+            Err(failure)
+        }
+    }
+}
+
+/// Head and first body bytes in one call; what does not fit is left to the upload.
+fn send(
+    exchange: &mut Exchange<'_>,
+    connection: &Connection,
+    write_head: impl Fn(&mut Vec<u8>, &Exchange<'_>),
+) -> Result<(), Failure> {
+    let core = exchange.client.core;
+    let mut out = core.out.borrow_mut();
+    out.clear();
+    write_head(&mut out, exchange);
+    let message = exchange.message;
+    let start = message.head.length as usize;
+    let held = &message.bytes()[start..start + exchange.upload.held_bytes];
+    let both = [IoSlice::new(&out), IoSlice::new(held)];
+    let parts = if held.is_empty() { &both[..1] } else { &both };
+    let total = out.len() + held.len();
+    // An upstream that stopped reading may still have answered: what it said is read first.
+    let sent = connection.stream.try_write(parts).unwrap_or(total);
+    if sent < total || connection.stream.wants_flush() {
+        exchange.upload.keep(core.buffers.take(), parts, sent);
+    }
+    Ok(())
+}
+
+async fn await_head(
+    exchange: &mut Exchange<'_>,
+    stream: &Stream,
+    message: &mut Message<ResponseHead>,
+) -> Result<(), Failure> {
+    let is_head = exchange.message.head.method == crate::base::Method::Head;
+    let mut seen = 0;
+    loop {
+        more(exchange, stream, message).await?;
+        while head_may_be_complete(message.bytes(), seen)
+            || message.bytes().len() > exchange.client.settings.limits.head_bytes_max as usize
+        {
+            let Message { head, buffer } = &mut *message;
+            match head.parse(buffer.unread(), is_head, &exchange.client.settings.limits) {
+                Ok(Parsed::Partial) => break,
+                Ok(Parsed::Complete) if head.status >= 200 => return Ok(()),
+                Ok(Parsed::Complete) => {
+                    interim(exchange.client, exchange.message.head.version, message).await?;
+                    seen = 0;
+                }
+                Err(error) => return Err(Failure::Malformed(error)),
+            }
+        }
+        seen = message.bytes().len();
+    }
+}
+
+/// Passes on a 1xx response and takes it out of the buffer. 100 has been said already.
+async fn interim(
+    client: &Client,
+    version: Version,
+    message: &mut Message<ResponseHead>,
+) -> Result<(), Failure> {
+    let (status, length) = (message.head.status, message.head.length as usize);
+    if status == 101 {
+        return Err(Failure::Upgraded);
+    }
+    if status != 100 && version == Version::Http11 {
+        let mut head = Vec::with_capacity(length + 16);
+        encode::status_line(
+            &mut head,
+            status,
+            message.head.reason.of(message.bytes()),
+        );
+        encode::end_to_end_fields(&mut head, message.bytes(), &message.head.fields, |_| false);
+        head.extend_from_slice(b"\r\n");
+        let sent = client.send(&[IoSlice::new(&head)]).await;
+        sent.map_err(|_| Failure::Upload(UploadError::ClientGone))?;
+    }
+    message.buffer.consume(length);
+    message.buffer.compact();
+    Ok(())
+}
+
+/// One read of the response, sending the rest of the request in the meantime.
+async fn more(
+    exchange: &mut Exchange<'_>,
+    stream: &Stream,
+    message: &mut Message<ResponseHead>,
+) -> Result<(), Failure> {
+    loop {
+        if exchange.upload.is_done() {
+            stream.readable().await.map_err(|_| Failure::Closed)?;
+        } else {
+            upload_until_readable(exchange, stream).await?;
+        }
+        match stream.try_fill(&mut message.buffer) {
+            Ok(0) | Err(_) if stream.deadline.expired() => return Err(Failure::Timeout),
+            Ok(0) if message.buffer.is_empty() => return Err(Failure::Closed),
+            Ok(0) => return Err(Failure::Truncated),
+            Ok(_) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(_) if message.buffer.is_empty() => return Err(Failure::Closed),
+            Err(_) => return Err(Failure::Truncated),
+        }
+    }
+}
+
+async fn upload_until_readable(
+    exchange: &mut Exchange<'_>,
+    stream: &Stream,
+) -> Result<(), Failure> {
+    let (client, upload) = (exchange.client, &mut exchange.upload);
+    match first(stream.readable(), upload.pump(client, stream)).await {
+        Either::A(ready) => ready.map_err(|_| Failure::Closed),
+        Either::B(Ok(())) => {
+            // The whole request is there: the time of the upstream begins.
+            stream
+                .deadline
+                .set(client.due(upload.upstream_timeout_ms));
+            stream.readable().await.map_err(|_| Failure::Closed)
+        }
+        // It may have answered before it stopped reading, so its answer is waited for.
+        Either::B(Err(UploadError::UpstreamGone)) => {
+            upload.abandon();
+            stream.readable().await.map_err(|_| Failure::Closed)
+        }
+        Either::B(Err(error)) => Err(Failure::Upload(error)),
+    }
+}

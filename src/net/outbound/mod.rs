@@ -1,0 +1,10 @@
+//! Client side: connections to upstreams, and requests on them.
+
+pub mod balance;
+pub mod deliver;
+pub mod dial;
+pub mod group;
+pub mod h1;
+
+pub use group::{GroupState, Groups};
+pub use h1::{Connection, Failure, Reply};

@@ -1,0 +1,116 @@
+//! `Core`: one pinned event loop, its clock, its buffers, its deadlines.
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::io;
+use std::task::{Poll, Waker};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use crate::base::Pool;
+use crate::rt::deadline::Deadlines;
+use crate::rt::{Driver, Ready, sys, task};
+
+/// What the tasks of one thread share. It lives as long as the process, so tasks borrow it freely.
+#[derive(Debug)]
+pub struct Core {
+    pub index: usize,
+    pub driver: Driver,
+    pub deadlines: Deadlines,
+    /// Buffers for what must outlive a turn: request heads, partial messages, unsent bytes.
+    pub buffers: Pool,
+    /// Where bodies pass through; borrowed between two awaits only, never across one.
+    pub body: RefCell<Box<[u8]>>,
+    /// Where heads are written; borrowed between two awaits only, never across one.
+    pub out: RefCell<Vec<u8>>,
+    started: Instant,
+    ticks: Cell<u64>,
+    sleepers: RefCell<Vec<Waker>>,
+}
+
+/// How often overdue sockets are looked for, milliseconds.
+pub const SWEEP_MS: u32 = 20;
+
+/// One buffer holds the largest usual head together with a 64 KiB body.
+pub const BUFFER_BYTES: usize = 72 * 1024;
+const BUFFERS_KEPT: usize = 256;
+
+impl Core {
+    fn new(index: usize, driver: Driver) -> Self {
+        Self {
+            index,
+            driver,
+            deadlines: Deadlines::default(),
+            buffers: Pool::new(BUFFER_BYTES, BUFFERS_KEPT),
+            body: RefCell::new(vec![0; BUFFER_BYTES].into_boxed_slice()),
+            out: RefCell::new(Vec::with_capacity(BUFFER_BYTES)),
+            started: Instant::now(),
+            ticks: Cell::new(0),
+            sleepers: RefCell::new(Vec::new()),
+        }
+    }
+
+    /// Starts a thread that runs `main` on its own event loop, bound to `cpu` if one is named.
+    pub fn start<M, F>(
+        index: usize,
+        cpu: Option<usize>,
+        driver: Driver,
+        main: M,
+    ) -> io::Result<JoinHandle<io::Result<()>>>
+    where
+        M: FnOnce(&'static Core) -> F + Send + 'static,
+        F: Future<Output = ()>,
+    {
+        thread::Builder::new()
+            .name(format!("core-{index}"))
+            .spawn(move || {
+                if let Some(cpu) = cpu {
+                    sys::pin(cpu);
+                }
+                let core: &'static Core = Box::leak(Box::new(Core::new(index, driver)));
+                driver.run(async move {
+                    task::spawn(core.sweep(), || ());
+                    main(core).await;
+                })
+            })
+    }
+
+    /// Microseconds since this core started.
+    #[inline]
+    pub fn now_us(&self) -> u64 {
+        self.started.elapsed().as_micros() as u64
+    }
+
+    /// Milliseconds since this core started: the unit of deadlines.
+    #[inline]
+    pub fn now_ms(&self) -> u64 {
+        self.now_us() / 1000
+    }
+
+    /// Returns after at least `milliseconds`, to the next sweep: for waits that need no precision.
+    pub async fn pause(&self, milliseconds: u32) {
+        let until = self.ticks.get() + u64::from(milliseconds.div_ceil(SWEEP_MS)) + 1;
+        poll_fn(|context| {
+            if self.ticks.get() >= until {
+                return Poll::Ready(());
+            }
+            self.sleepers.borrow_mut().push(context.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    async fn sweep(&'static self) {
+        let Ok(ticker) = sys::ticker(SWEEP_MS).and_then(Ready::new) else {
+            return;
+        };
+        while ticker.readable().await.is_ok() {
+            sys::drain(ticker.fd());
+            self.ticks.set(self.ticks.get() + 1);
+            self.deadlines.sweep(self.now_ms());
+            for sleeper in self.sleepers.take() {
+                sleeper.wake();
+            }
+        }
+    }
+}

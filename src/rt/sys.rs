@@ -1,0 +1,190 @@
+//! The few system calls the cores make themselves, each as a safe function.
+
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+
+fn checked(result: isize) -> io::Result<usize> {
+    usize::try_from(result).map_err(|_| io::Error::last_os_error())
+}
+
+/// Reads what is there; `WouldBlock` when nothing is.
+#[inline]
+pub fn recv(fd: RawFd, into: &mut [u8]) -> io::Result<usize> {
+    // SAFETY: the pointer and length describe `into`, which lives through the call.
+    checked(unsafe { libc::recv(fd, into.as_mut_ptr().cast(), into.len(), 0) })
+}
+
+/// As `recv`, into memory that need not be initialised.
+#[inline]
+pub fn recv_uninit(fd: RawFd, into: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+    // SAFETY: the pointer and length describe `into`, which lives through the call; the kernel
+    // only writes to it.
+    checked(unsafe { libc::recv(fd, into.as_mut_ptr().cast(), into.len(), 0) })
+}
+
+/// What is waiting in the socket, without taking it: `WouldBlock` nothing, `Ok(0)` its end.
+#[inline]
+pub fn peek(fd: RawFd) -> io::Result<usize> {
+    let mut byte = 0_u8;
+    // SAFETY: one byte of stack is lent for the length of the call.
+    checked(unsafe {
+        libc::recv(
+            fd,
+            (&raw mut byte).cast(),
+            1,
+            libc::MSG_PEEK | libc::MSG_DONTWAIT,
+        )
+    })
+}
+
+#[inline]
+pub fn send(fd: RawFd, from: &[u8]) -> io::Result<usize> {
+    // SAFETY: the pointer and length describe `from`, which lives through the call.
+    checked(unsafe { libc::send(fd, from.as_ptr().cast(), from.len(), libc::MSG_NOSIGNAL) })
+}
+
+/// Sends all parts with one call; returns how many bytes the kernel took.
+#[inline]
+pub fn send_parts(fd: RawFd, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+    if let [one] = parts {
+        return send(fd, one);
+    }
+    // SAFETY: a zeroed msghdr is a valid empty one.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = parts.as_ptr().cast_mut().cast();
+    message.msg_iovlen = parts.len();
+    // SAFETY: IoSlice has the layout of iovec (std guarantees it), and the parts live through
+    // the call, which only reads them.
+    checked(unsafe { libc::sendmsg(fd, &raw const message, libc::MSG_NOSIGNAL) })
+}
+
+/// Ends one or both directions; a peer that is gone already is fine.
+pub fn shutdown(fd: RawFd, how: i32) {
+    // SAFETY: no memory is passed.
+    unsafe { libc::shutdown(fd, how) };
+}
+
+/// Takes the next connection from a listening socket.
+pub fn accept(listener: RawFd) -> io::Result<(OwnedFd, SocketAddr)> {
+    // SAFETY: sockaddr_storage is plain data; all zeroes is a valid value.
+    let mut storage: libc::sockaddr_storage = unsafe { std::mem::zeroed() };
+    let mut length = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+    // SAFETY: storage and length are valid for writes through the call.
+    let fd = checked(unsafe {
+        libc::accept4(
+            listener,
+            (&raw mut storage).cast(),
+            &raw mut length,
+            libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC,
+        ) as isize
+    })?;
+    // SAFETY: accept4 returned this descriptor, nobody else owns it.
+    let fd = unsafe { OwnedFd::from_raw_fd(fd as RawFd) };
+    Ok((fd, address_of(&storage)))
+}
+
+fn address_of(storage: &libc::sockaddr_storage) -> SocketAddr {
+    if i32::from(storage.ss_family) == libc::AF_INET6 {
+        // SAFETY: the family says that this is a sockaddr_in6, which fits the storage.
+        let v6: libc::sockaddr_in6 = unsafe { std::ptr::read((&raw const *storage).cast()) };
+        return SocketAddr::new(
+            IpAddr::V6(Ipv6Addr::from(v6.sin6_addr.s6_addr)),
+            u16::from_be(v6.sin6_port),
+        );
+    }
+    // SAFETY: our listeners are IPv4 or IPv6, so this is a sockaddr_in, which fits the storage.
+    let v4: libc::sockaddr_in = unsafe { std::ptr::read((&raw const *storage).cast()) };
+    SocketAddr::new(
+        IpAddr::V4(Ipv4Addr::from(v4.sin_addr.s_addr.to_ne_bytes())),
+        u16::from_be(v4.sin_port),
+    )
+}
+
+/// A socket whose connection to `address` is under way; it becomes writable when it is decided.
+pub fn connect(address: SocketAddr) -> io::Result<OwnedFd> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM.nonblocking(),
+        Some(Protocol::TCP),
+    )?;
+    socket.set_tcp_nodelay(true)?;
+    match socket.connect(&SockAddr::from(address)) {
+        Ok(()) => {}
+        Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {}
+        Err(error) => return Err(error),
+    }
+    Ok(socket.into())
+}
+
+/// The error a connection attempt ended with, if it did.
+pub fn socket_error(fd: RawFd) -> io::Result<()> {
+    // SAFETY: the descriptor is open: its owner lends it for the call.
+    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+    match socket2::SockRef::from(&fd).take_error()? {
+        Some(error) => Err(error),
+        None => Ok(()),
+    }
+}
+
+/// A descriptor that becomes readable every `milliseconds`.
+pub fn ticker(milliseconds: u32) -> io::Result<OwnedFd> {
+    // SAFETY: no memory is passed.
+    let fd = checked(unsafe {
+        libc::timerfd_create(
+            libc::CLOCK_MONOTONIC,
+            libc::TFD_NONBLOCK | libc::TFD_CLOEXEC,
+        ) as isize
+    })?;
+    // SAFETY: timerfd_create returned this descriptor, nobody else owns it.
+    let fd = unsafe { OwnedFd::from_raw_fd(fd as RawFd) };
+    let every = libc::timespec {
+        tv_sec: i64::from(milliseconds / 1000),
+        tv_nsec: i64::from(milliseconds % 1000) * 1_000_000,
+    };
+    let setting = libc::itimerspec {
+        it_interval: every,
+        it_value: every,
+    };
+    // SAFETY: `setting` lives through the call, the old value is not asked for.
+    checked(unsafe {
+        libc::timerfd_settime(fd.as_raw_fd(), 0, &raw const setting, std::ptr::null_mut()) as isize
+    })?;
+    Ok(fd)
+}
+
+/// Empties a doorbell or ticker descriptor of up to 64 bytes.
+pub fn drain(fd: RawFd) {
+    let mut bytes = [0_u8; 64];
+    // SAFETY: the pointer and length describe `bytes`; the descriptor is non-blocking.
+    unsafe { libc::read(fd, bytes.as_mut_ptr().cast(), bytes.len()) };
+}
+
+/// Binds the calling thread to one processor; a refusal only costs speed.
+pub fn pin(cpu: usize) {
+    // SAFETY: cpu_set_t is plain data; CPU_SET stays inside it for the range checked.
+    unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        if cpu < libc::CPU_SETSIZE as usize {
+            libc::CPU_SET(cpu, &mut set);
+            libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set);
+        }
+    }
+}
+
+/// The processors this process may run on.
+pub fn allowed_cpus() -> Vec<usize> {
+    // SAFETY: the set is plain data of the size passed; CPU_ISSET stays inside it.
+    unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        if libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut set) != 0 {
+            return vec![0];
+        }
+        (0..libc::CPU_SETSIZE as usize)
+            .filter(|cpu| libc::CPU_ISSET(*cpu, &set))
+            .collect()
+    }
+}
