@@ -1,16 +1,14 @@
 //! Things std could have had; knows no HTTP, no AWS, no gateway.
 
 pub mod ascii;
+pub mod buffer;
 pub mod clock;
 pub mod date;
 pub mod id;
 pub mod method;
 
+pub use buffer::{Buffer, Pool};
 pub use clock::Clock;
 pub use date::DateCache;
 pub use id::{RequestId, RequestIds};
-pub mod buffer;
-pub mod method;
-
-pub use buffer::{Buffer, Pool};
 pub use method::Method;

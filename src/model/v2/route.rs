@@ -59,17 +59,6 @@ const METHODS: [(&str, Option<Method>); 8] = [
 
 impl RouteKey {
     /// Reads `$default` or `METHOD /path`; the first fault is told with its place in `text`.
-/// What is wrong with the text of a route key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RouteKeyError {
-    pub message: String,
-    /// Bytes of the text.
-    pub range: std::ops::Range<usize>,
-    pub hint: Option<String>,
-}
-
-impl RouteKey {
-    /// `$default`, or a method and a path with one blank between them.
     pub fn parse(text: &str) -> Result<Self, RouteKeyError> {
         if text == "$default" {
             return Ok(Self::Default);
@@ -346,47 +335,5 @@ mod tests {
         check("GET /é", "é", "cannot stand", "%C3%A9");
         check("GET /a%2", "%", "two hexadecimal", "%25");
         check("GET /a\u{0}", "\u{0}", "cannot stand", "%00");
-    }
-}
-        let fault = |range, message: &str| RouteKeyError {
-            message: message.to_owned(),
-            range,
-            hint: Some("write \"GET /pets/{id}\", \"ANY /{proxy+}\" or \"$default\"".to_owned()),
-        };
-        let Some((word, path)) = text.split_once(' ') else {
-            return Err(fault(
-                0..text.len(),
-                "a route key is a method, a blank and a path",
-            ));
-        };
-        let method = match word {
-            "ANY" => None,
-            _ => match Method::of(word.as_bytes()) {
-                Method::Other => return Err(fault(0..word.len(), "unknown method")),
-                method => Some(method),
-            },
-        };
-        let Some(rest) = path.strip_prefix('/') else {
-            let range = word.len() + 1..text.len();
-            return Err(fault(range, "the path of a route key starts with `/`"));
-        };
-        let segments = match rest {
-            "" => Vec::new(),
-            _ => rest.split('/').map(Segment::of).collect(),
-        };
-        Ok(Self::Path { method, segments })
-    }
-}
-
-impl Segment {
-    fn of(text: &str) -> Self {
-        let inner = text
-            .strip_prefix('{')
-            .and_then(|text| text.strip_suffix('}'));
-        match inner.map(|name| (name, name.strip_suffix('+'))) {
-            None => Self::Literal(text.to_owned()),
-            Some((_, Some(name))) => Self::Greedy(name.to_owned()),
-            Some((name, None)) => Self::Param(name.to_owned()),
-        }
     }
 }
