@@ -13,7 +13,7 @@ pub struct Published {
     /// Indexed by `LimitId`.
     pub buckets: Vec<Option<Arc<Bucket>>>,
     /// Indexed by `GroupId`.
-    pub groups: Vec<Option<GroupSettings>>,
+    pub groups: Vec<Option<Arc<GroupSettings>>>,
     pub settings: Settings,
     /// Route ids that were used before and are no more: their numbers are dropped.
     pub retired_routes: Vec<u32>,
@@ -23,7 +23,7 @@ impl Published {
     /// Buckets of `before` keep their state where their numbers are unchanged.
     pub fn new(
         plan: Plan,
-        groups: Vec<Option<GroupSettings>>,
+        groups: Vec<Option<Arc<GroupSettings>>>,
         settings: Settings,
         before: Option<&Published>,
     ) -> Self {

@@ -6,7 +6,8 @@ use crate::base::Buffer;
 use crate::net::exchange::keep_unsent;
 use crate::net::{Client, Message};
 use crate::rt::Stream;
-use crate::wire::h1::chunked::{ChunkError, Chunked};
+use crate::wire::ChunkError;
+use crate::wire::h1::Chunked;
 use crate::wire::head::{Body, RequestHead};
 use crate::wire::limits::Limits;
 

@@ -97,6 +97,8 @@ pub struct Exchange<'c> {
     pub started_us: u64,
     /// Bytes written to the client, heads included.
     pub sent_bytes: u64,
+    /// Of these, what was body, chunk lines included.
+    pub body_bytes: u64,
     /// The connection must not be used for another request.
     pub close: bool,
 }
@@ -137,6 +139,7 @@ impl Exchange<'_> {
             let parts = if body.is_empty() { &both[..1] } else { &both };
             let total = out.len() + body.len();
             self.sent_bytes += total as u64;
+            self.body_bytes += body.len() as u64;
             let sent = client.stream.try_write(parts).map_err(|_| Gone)?;
             (sent < total || client.stream.wants_flush()).then(|| {
                 let mut rest = client.core.buffers.take();

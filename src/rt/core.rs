@@ -1,6 +1,6 @@
 //! `Core`: one pinned event loop, its clock, its buffers, its deadlines.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell, RefMut};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::task::{Poll, Waker};
@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use crate::base::Pool;
 use crate::rt::deadline::Deadlines;
+use crate::rt::tls::Scratch;
 use crate::rt::{Driver, Ready, sys, task};
 
 /// What the tasks of one thread share. It lives as long as the process, so tasks borrow it freely.
@@ -23,6 +24,8 @@ pub struct Core {
     pub body: RefCell<Box<[u8]>>,
     /// Where heads are written; borrowed between two awaits only, never across one.
     pub out: RefCell<Vec<u8>>,
+    /// Where TLS records are opened and sealed; borrowed within one call only.
+    pub tls: LazyTls,
     started: Instant,
     ticks: Cell<u64>,
     sleepers: RefCell<Vec<Waker>>,
@@ -35,6 +38,16 @@ pub const SWEEP_MS: u32 = 20;
 pub const BUFFER_BYTES: usize = 72 * 1024;
 const BUFFERS_KEPT: usize = 256;
 
+/// The buffers for TLS, made when the first session needs them: many gateways never do.
+#[derive(Debug, Default)]
+pub struct LazyTls(OnceCell<RefCell<Scratch>>);
+
+impl LazyTls {
+    pub fn borrow_mut(&self) -> RefMut<'_, Scratch> {
+        self.0.get_or_init(RefCell::default).borrow_mut()
+    }
+}
+
 impl Core {
     fn new(index: usize, driver: Driver) -> Self {
         Self {
@@ -44,6 +57,7 @@ impl Core {
             buffers: Pool::new(BUFFER_BYTES, BUFFERS_KEPT),
             body: RefCell::new(vec![0; BUFFER_BYTES].into_boxed_slice()),
             out: RefCell::new(Vec::with_capacity(BUFFER_BYTES)),
+            tls: LazyTls::default(),
             started: Instant::now(),
             ticks: Cell::new(0),
             sleepers: RefCell::new(Vec::new()),

@@ -79,6 +79,13 @@ impl<T> Mailbox<T> {
 }
 
 impl<T> Letters<T> {
+    /// The sending side of this mailbox.
+    pub fn own_mailbox(&self) -> Mailbox<T> {
+        Mailbox {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
     /// Waits for the next letter. Must be called on one core only.
     pub async fn next(&mut self) -> io::Result<T> {
         loop {

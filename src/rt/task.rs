@@ -1,9 +1,10 @@
 //! Tasks of a core: spawned so that a panic costs one connection, not the core.
 
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 /// Starts a task on this core. When it panics it is dropped and `on_panic` is called; the other
 /// tasks go on.
@@ -36,6 +37,43 @@ pub async fn first<A: Future, B: Future>(a: A, b: B) -> Either<A::Output, B::Out
 pub enum Either<A, B> {
     A(A),
     B(B),
+}
+
+/// Something that happens once and that many tasks of a core wait for.
+#[derive(Debug, Default)]
+pub struct Flag {
+    is_raised: Cell<bool>,
+    waiting: RefCell<Vec<Waker>>,
+}
+
+impl Flag {
+    pub fn raise(&self) {
+        self.is_raised.set(true);
+        for waker in self.waiting.take() {
+            waker.wake();
+        }
+    }
+
+    /// Returns once the flag is up. Each call takes a place in the list once, so the future is
+    /// kept and polled again rather than made anew.
+    pub async fn raised(&self) {
+        let mut place = None;
+        std::future::poll_fn(|context| {
+            if self.is_raised.get() {
+                return Poll::Ready(());
+            }
+            let mut waiting = self.waiting.borrow_mut();
+            match place.and_then(|place: usize| waiting.get_mut(place)) {
+                Some(waker) => waker.clone_from(context.waker()),
+                None => {
+                    place = Some(waiting.len());
+                    waiting.push(context.waker().clone());
+                }
+            }
+            Poll::Pending
+        })
+        .await;
+    }
 }
 
 struct Guarded<F, P> {

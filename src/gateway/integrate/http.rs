@@ -19,12 +19,13 @@ pub async fn run(
     exchange: &mut Exchange<'_>,
     target: &HttpTarget,
 ) -> Result<(), Stop> {
-    let Some(group) = worker.group(target.group.id) else {
+    let Some(group) = worker.group(target.group.id.0) else {
         return Err(Reject::InternalError.into());
     };
     let mut attempt = Attempt::First;
     loop {
         let index = group.pick(worker.core.now_ms(), attempt.failed());
+        call.upstream = Some((Rc::clone(&group), index));
         let turn = Turn::take(&group, index);
         let asked_us = worker.core.now_us();
         let outcome = ask(worker, call, exchange, target, &turn, &attempt).await;
@@ -39,7 +40,7 @@ pub async fn run(
         note(worker, &group, index, &failure.kind);
         match attempt.next(&group, exchange, index, &failure) {
             Some(next) => {
-                worker.add(Counter::UpstreamRetries, 1);
+                worker.add(Counter::Retries, 1);
                 exchange.upload.repeat();
                 attempt = next;
             }
@@ -220,14 +221,14 @@ async fn give(
     call.integration_status = call.status;
     let settings = &exchange.client.settings;
     let id_name = settings.forwarding.request_id_header.as_bytes();
-    let bytes_of = |field: &Field, bytes: &[u8]| {
+    let keep = |field: &Field, bytes: &[u8]| {
         field.name.len() != id_name.len() || !field.name.of(bytes).eq_ignore_ascii_case(id_name)
     };
     let call_now: &Call<'_> = call;
-    let connection_line = |out: &mut Vec<u8>, exchange: &Exchange<'_>| {
+    let add = |out: &mut Vec<u8>, exchange: &Exchange<'_>| {
         respond::request_id(out, call_now, exchange);
     };
-    match deliver(exchange, reply, bytes_of, connection_line).await {
+    match deliver(exchange, reply, keep, add).await {
         Delivered::Whole(connection) => {
             if let Some(connection) = connection {
                 group.give_idle(connection, worker.core.now_ms());
@@ -235,7 +236,7 @@ async fn give(
             Ok(())
         }
         Delivered::UpstreamBroke(why) => {
-            worker.add(Counter::UpstreamResets, 1);
+            worker.add(Counter::UpstreamReset, 1);
             call.integration_error = Some(why.into());
             Err(Stop::Gone)
         }
@@ -247,16 +248,16 @@ async fn give(
 fn note(worker: &Worker, group: &GroupState, index: usize, failure: &Failure) {
     let counter = match failure {
         Failure::Upload(_) => return,
-        Failure::Unresolved | Failure::Connect(_) | Failure::Tls(_) => {
-            Counter::UpstreamConnectFailures
-        }
-        Failure::ConnectTimeout | Failure::Timeout => Counter::UpstreamTimeouts,
-        Failure::Closed | Failure::Truncated => Counter::UpstreamResets,
-        Failure::Malformed(_) | Failure::Upgraded => Counter::UpstreamProtocolErrors,
+        Failure::Unresolved => Counter::UpstreamDns,
+        Failure::Connect(_) => Counter::UpstreamConnect,
+        Failure::Tls(_) => Counter::UpstreamTls,
+        Failure::ConnectTimeout | Failure::Timeout => Counter::UpstreamTimeout,
+        Failure::Closed | Failure::Truncated => Counter::UpstreamReset,
+        Failure::Malformed(_) | Failure::Upgraded => Counter::UpstreamProtocol,
     };
     worker.add(counter, 1);
     if group.failed(index, worker.core.now_ms()) {
-        worker.add(Counter::UpstreamEjections, 1);
+        worker.add(Counter::Ejections, 1);
         let target = &group.settings.targets[index];
         tracing::warn!(
             upstream = %group.settings.name,

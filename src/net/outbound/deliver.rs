@@ -27,8 +27,8 @@ pub enum Delivered {
 pub async fn deliver(
     exchange: &mut Exchange<'_>,
     reply: Reply,
-    keep: impl Fn(&Field) -> bool,
-    add: impl Fn(&mut Vec<u8>),
+    keep: impl Fn(&Field, &[u8]) -> bool,
+    add: impl Fn(&mut Vec<u8>, &Exchange<'_>),
 ) -> Delivered {
     let Reply {
         connection,
@@ -47,10 +47,12 @@ pub async fn deliver(
         pending: None,
         sent_bytes: 0,
     };
+    let head_bytes;
     let started = {
         let mut out = core.out.borrow_mut();
         out.clear();
         write_head(&mut out, exchange, &message, &download.coding, keep, add);
+        head_bytes = out.len() as u64;
         let behind = &message.bytes()[message.head.length as usize..];
         download.pass(exchange.client, &mut out, behind)
     };
@@ -62,6 +64,7 @@ pub async fn deliver(
         Err(error) => Err(error),
     };
     exchange.sent_bytes += download.sent_bytes;
+    exchange.body_bytes += download.sent_bytes.saturating_sub(head_bytes);
     match outcome {
         Ok(()) => {
             let clean = keep_alive && !download.excess && exchange.upload.is_whole();
@@ -110,8 +113,8 @@ fn write_head(
     exchange: &Exchange<'_>,
     message: &crate::net::Message<crate::wire::head::ResponseHead>,
     coding: &Coding,
-    keep: impl Fn(&Field) -> bool,
-    add: impl Fn(&mut Vec<u8>),
+    keep: impl Fn(&Field, &[u8]) -> bool,
+    add: impl Fn(&mut Vec<u8>, &Exchange<'_>),
 ) {
     let (head, bytes) = (&message.head, message.bytes());
     encode::status_line(out, head.status, head.reason.of(bytes));
@@ -119,12 +122,12 @@ fn write_head(
     // of 1xx or 204" (RFC 9110 section 8.6).
     let no_length = head.status == 204;
     encode::end_to_end_fields(out, bytes, &head.fields, |field| {
-        (no_length && field.id == Name::ContentLength) || !keep(field)
+        (no_length && field.id == Name::ContentLength) || !keep(field, bytes)
     });
     if matches!(coding, Coding::Chunked(_) | Coding::Chunk) {
         out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
     }
-    add(out);
+    add(out, exchange);
     out.extend_from_slice(exchange.connection_line());
     out.extend_from_slice(b"\r\n");
 }
@@ -176,7 +179,7 @@ impl Download {
             }
             Coding::Chunk if bytes.is_empty() => b"",
             Coding::Chunk => {
-                encode::chunk_start(out, bytes.len());
+                encode::chunk_start(out, bytes.len() as u64);
                 tail = b"\r\n";
                 bytes
             }

@@ -8,7 +8,7 @@ use crate::rt::Stream;
 use crate::rt::task::{Either, first};
 use crate::wire::error::ResponseError;
 use crate::wire::h1::encode;
-use crate::wire::h1::request::head_may_be_complete;
+use crate::wire::h1::head_may_be_complete;
 use crate::wire::head::{Parsed, ResponseHead, Version};
 
 /// A connection to a target of a group.
