@@ -6,7 +6,7 @@ use crate::lang::logline::{Format, Variable};
 use crate::net::Exchange;
 use crate::net::forwarded;
 use crate::wire::h1::encode::decimal;
-use crate::wire::head::{Name, Version};
+use crate::wire::head::Version;
 
 /// Writes the line, if there is somewhere to write it to.
 pub fn write(

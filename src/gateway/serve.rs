@@ -8,7 +8,7 @@ use crate::gateway::{Published, Worker};
 use crate::net::inbound::accept::{Door, listen};
 use crate::observe::{Counter, Lines, Numbers};
 use crate::rt::address::AddressBook;
-use crate::rt::{Letters, task};
+use crate::rt::{Inbox, Mailbox, task};
 
 /// What the control thread tells a core.
 #[derive(Debug)]
@@ -38,18 +38,18 @@ const DRAIN_POLL_MS: u32 = 20;
 const DRAIN_GRACE_MS: u64 = 500;
 
 /// Serves until told to end.
-pub async fn serve(worker: &'static Worker, doors: Vec<Door>, mut letters: Letters<Command>) {
+pub async fn serve(worker: &'static Worker, doors: Vec<Door>, inbox: Inbox<Command>) {
     for door in doors {
         task::spawn(listen(worker, door, worker.stopping.raised()), || ());
     }
     task::spawn(tidy(worker), || ());
     loop {
-        match letters.next().await {
+        match inbox.next().await {
             Ok(Command::Drain) => {
                 worker.drain();
                 let grace_ms = worker.core.now_ms() + DRAIN_GRACE_MS;
                 worker.core.deadlines.end_idle_by(grace_ms);
-                task::spawn(drained(worker, letters.own_mailbox()), || ());
+                task::spawn(drained(worker, inbox.own_mailbox()), || ());
             }
             Ok(Command::Stop) | Err(_) => break,
             Ok(command) => obey(worker, command),
@@ -79,7 +79,7 @@ fn obey(worker: &'static Worker, command: Command) {
 }
 
 /// Tells the core to stop once its last connection is closed.
-async fn drained(worker: &'static Worker, mailbox: crate::rt::Mailbox<Command>) {
+async fn drained(worker: &'static Worker, mailbox: Mailbox<Command>) {
     while worker.open() > 0 || mailbox.send(Command::Stop).is_err() {
         worker.core.pause(DRAIN_POLL_MS).await;
     }

@@ -27,6 +27,8 @@ pub struct Core {
     /// Where TLS records are opened and sealed; borrowed within one call only.
     pub tls: LazyTls,
     started: Instant,
+    /// As of the last look at the clock.
+    now_ms: Cell<u64>,
     ticks: Cell<u64>,
     sleepers: RefCell<Vec<Waker>>,
 }
@@ -59,6 +61,7 @@ impl Core {
             out: RefCell::new(Vec::with_capacity(BUFFER_BYTES)),
             tls: LazyTls::default(),
             started: Instant::now(),
+            now_ms: Cell::new(0),
             ticks: Cell::new(0),
             sleepers: RefCell::new(Vec::new()),
         }
@@ -92,13 +95,16 @@ impl Core {
     /// Microseconds since this core started.
     #[inline]
     pub fn now_us(&self) -> u64 {
-        self.started.elapsed().as_micros() as u64
+        let now_us = self.started.elapsed().as_micros() as u64;
+        self.now_ms.set(now_us / 1000);
+        now_us
     }
 
-    /// Milliseconds since this core started: the unit of deadlines.
+    /// Milliseconds since this core started: the unit of deadlines. At most one sweep late, as
+    /// deadlines are anyway: it costs no look at the clock.
     #[inline]
     pub fn now_ms(&self) -> u64 {
-        self.now_us() / 1000
+        self.now_ms.get()
     }
 
     /// Returns after at least `milliseconds`, to the next sweep: for waits that need no precision.
@@ -121,7 +127,7 @@ impl Core {
         while ticker.readable().await.is_ok() {
             sys::drain(ticker.fd());
             self.ticks.set(self.ticks.get() + 1);
-            self.deadlines.sweep(self.now_ms());
+            self.deadlines.sweep(self.now_us() / 1000);
             for sleeper in self.sleepers.take() {
                 sleeper.wake();
             }

@@ -27,6 +27,6 @@ pub mod tls;
 pub use crate::rt::core::Core;
 pub use deadline::Deadline;
 pub use driver::Driver;
-pub use mailbox::{Letters, Mailbox, mailbox};
+pub use mailbox::{Inbox, Letters, Mailbox, mailbox};
 pub use ready::Ready;
 pub use stream::Stream;

@@ -20,6 +20,24 @@ pub async fn give_way() {
     monoio::spawn(async {}).await;
 }
 
+/// Counts the steps of a long transfer and lets the others have a turn now and then: under epoll a
+/// socket that is always ready would never make its task wait.
+#[derive(Debug, Default)]
+pub struct Turns(u32);
+
+impl Turns {
+    const IN_A_ROW: u32 = 16;
+
+    #[inline]
+    pub async fn count(&mut self) {
+        self.0 += 1;
+        if self.0 == Self::IN_A_ROW {
+            self.0 = 0;
+            give_way().await;
+        }
+    }
+}
+
 /// The first of two futures to be ready, the first one being asked first; the other is dropped,
 /// so both must be safe to drop (readiness is).
 pub async fn first<A: Future, B: Future>(a: A, b: B) -> Either<A::Output, B::Output> {

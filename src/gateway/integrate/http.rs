@@ -7,11 +7,11 @@ use crate::gateway::http::rest_of_path;
 use crate::gateway::{Call, Reject, Stop, Worker, respond};
 use crate::net::outbound::deliver::{Delivered, deliver};
 use crate::net::outbound::{Connection, Failure, GroupState, Reply, dial, h1};
-use crate::net::{Exchange, forwarded};
+use crate::net::{Exchange, Message, forwarded};
 use crate::observe::Counter;
 use crate::plan::{HttpTarget, Piece};
 use crate::wire::h1::encode;
-use crate::wire::head::{Body, Field, Name};
+use crate::wire::head::{Body, Field, Name, ResponseHead};
 
 pub async fn run(
     worker: &'static Worker,
@@ -27,7 +27,11 @@ pub async fn run(
         let index = group.pick(worker.core.now_ms(), attempt.failed());
         call.upstream = Some((Rc::clone(&group), index));
         let turn = Turn::take(&group, index);
-        let asked_us = worker.core.now_us();
+        let asked_us = match attempt {
+            // Nothing that takes time has happened since.
+            Attempt::First => exchange.started_us,
+            _ => worker.core.now_us(),
+        };
         let outcome = ask(worker, call, exchange, target, &turn, &attempt).await;
         call.integration_us = worker.core.now_us() - asked_us;
         let failure = match outcome {
@@ -225,7 +229,12 @@ async fn give(
         field.name.len() != id_name.len() || !field.name.of(bytes).eq_ignore_ascii_case(id_name)
     };
     let call_now: &Call<'_> = call;
-    let add = |out: &mut Vec<u8>, exchange: &Exchange<'_>| {
+    let add = |out: &mut Vec<u8>, exchange: &Exchange<'_>, message: &Message<ResponseHead>| {
+        // "A recipient with a clock that receives a response message without a Date header field
+        // MUST [...] append a corresponding Date header field" (RFC 9110 section 6.6.1).
+        if message.head.field(message.bytes(), Name::Date).is_none() {
+            worker.write_date(out);
+        }
         respond::request_id(out, call_now, exchange);
     };
     match deliver(exchange, reply, keep, add).await {

@@ -48,8 +48,12 @@ const FULL_PAUSE_MS: u32 = 20;
 pub async fn listen<H: Hall>(hall: &'static H, door: Door, stop: impl Future<Output = ()>) {
     let local = door.local;
     let tls = door.tls;
-    let Ok(socket) = Ready::new(door.fd) else {
-        return;
+    let socket = match Ready::new(door.fd) {
+        Ok(socket) => socket,
+        Err(error) => {
+            tracing::error!(%local, %error, "cannot wait for connections");
+            return;
+        }
     };
     let mut stop = std::pin::pin!(stop);
     loop {

@@ -7,10 +7,12 @@ use std::task::Poll;
 
 use crate::base::{Buffer, Method};
 use crate::net::outbound::{Connection, Reply};
-use crate::net::{Client, Exchange, Gone, Upload};
+use crate::rt::task::Turns;
+use crate::net::exchange::COPY_BYTES_MAX;
+use crate::net::{Client, Exchange, Gone, Message, Upload};
 use crate::wire::h1::chunked::Chunked;
 use crate::wire::h1::encode;
-use crate::wire::head::{Body, Field, Name, Version};
+use crate::wire::head::{Body, Field, Name, ResponseHead, Version};
 
 /// How a response ended.
 #[derive(Debug)]
@@ -28,7 +30,7 @@ pub async fn deliver(
     exchange: &mut Exchange<'_>,
     reply: Reply,
     keep: impl Fn(&Field, &[u8]) -> bool,
-    add: impl Fn(&mut Vec<u8>, &Exchange<'_>),
+    add: impl Fn(&mut Vec<u8>, &Exchange<'_>, &Message<ResponseHead>),
 ) -> Delivered {
     let Reply {
         connection,
@@ -91,9 +93,9 @@ enum Coding {
     /// As they come; the framing is the upstream's.
     Raw(Body),
     /// Chunked as it comes, checked.
-    Chunked(Box<Chunked>),
+    Chunked(Chunked),
     /// A client of HTTP/1.0 gets the payload alone and the end of the connection.
-    Unchunk(Box<Chunked>),
+    Unchunk(Chunked),
     /// A body that ends with the upstream's connection gets chunks, so that the client's lives on.
     Chunk,
 }
@@ -101,8 +103,8 @@ enum Coding {
 fn coding(exchange: &Exchange<'_>, body: Body) -> Coding {
     let limits = &exchange.client.settings.limits;
     match (body, exchange.message.head.version) {
-        (Body::Chunked, Version::Http11) => Coding::Chunked(Box::new(Chunked::new(limits))),
-        (Body::Chunked, Version::Http10) => Coding::Unchunk(Box::new(Chunked::new(limits))),
+        (Body::Chunked, Version::Http11) => Coding::Chunked(Chunked::new(limits)),
+        (Body::Chunked, Version::Http10) => Coding::Unchunk(Chunked::new(limits)),
         (Body::UntilClose, Version::Http11) => Coding::Chunk,
         (body, _) => Coding::Raw(body),
     }
@@ -111,10 +113,10 @@ fn coding(exchange: &Exchange<'_>, body: Body) -> Coding {
 fn write_head(
     out: &mut Vec<u8>,
     exchange: &Exchange<'_>,
-    message: &crate::net::Message<crate::wire::head::ResponseHead>,
+    message: &Message<ResponseHead>,
     coding: &Coding,
     keep: impl Fn(&Field, &[u8]) -> bool,
-    add: impl Fn(&mut Vec<u8>, &Exchange<'_>),
+    add: impl Fn(&mut Vec<u8>, &Exchange<'_>, &Message<ResponseHead>),
 ) {
     let (head, bytes) = (&message.head, message.bytes());
     encode::status_line(out, head.status, head.reason.of(bytes));
@@ -127,7 +129,7 @@ fn write_head(
     if matches!(coding, Coding::Chunked(_) | Coding::Chunk) {
         out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
     }
-    add(out, exchange);
+    add(out, exchange, message);
     out.extend_from_slice(exchange.connection_line());
     out.extend_from_slice(b"\r\n");
 }
@@ -190,7 +192,7 @@ impl Download {
     fn write(
         &mut self,
         client: &Client,
-        out: &[u8],
+        out: &mut Vec<u8>,
         body: &[u8],
         tail: &[u8],
     ) -> Result<(), Broken> {
@@ -198,6 +200,13 @@ impl Download {
         if total == 0 {
             return Ok(());
         }
+        let (body, tail): (&[u8], &[u8]) = if body.len() + tail.len() <= COPY_BYTES_MAX {
+            out.extend_from_slice(body);
+            out.extend_from_slice(tail);
+            (b"", b"")
+        } else {
+            (body, tail)
+        };
         let all = [IoSlice::new(out), IoSlice::new(body), IoSlice::new(tail)];
         let parts = match (out.is_empty(), tail.is_empty()) {
             (false, true) if body.is_empty() => &all[..1],
@@ -223,7 +232,11 @@ impl Download {
         self.done = true;
         match &self.coding {
             Coding::Raw(Body::UntilClose) => Ok(()),
-            Coding::Chunk => self.write(client, b"0\r\n\r\n", b"", b""),
+            Coding::Chunk => {
+                let out = &mut client.core.out.borrow_mut();
+                out.clear();
+                self.write(client, out, b"0\r\n\r\n", b"")
+            }
             _ => Err(Broken::Upstream("the upstream closed within the body")),
         }
     }
@@ -274,6 +287,7 @@ async fn pass_all(
     download: &mut Download,
 ) -> Result<(), Broken> {
     let stream = &connection.stream;
+    let mut turns = Turns::default();
     loop {
         if let Some(mut pending) = download.pending.take() {
             let flushed = client.flush(&mut pending).await;
@@ -288,6 +302,7 @@ async fn pass_all(
             .set(client.due(client.settings.timeouts.body_ms));
         let ready = stream.readable().await;
         ready.map_err(|_| Broken::Upstream("the upstream connection broke"))?;
+        turns.count().await;
         let mut scratch = client.core.body.borrow_mut();
         match stream.try_read(&mut scratch) {
             Ok(0) if stream.deadline.expired() => {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{self, IoSlice};
 
+use crate::net::exchange::gathered;
 use crate::net::{Client, Exchange, Message, UploadError};
 use crate::rt::Stream;
 use crate::rt::task::{Either, first};
@@ -116,9 +117,10 @@ fn send(
     let message = exchange.message;
     let start = message.head.length as usize;
     let held = &message.bytes()[start..start + exchange.upload.held_bytes];
+    let total = out.len() + held.len();
+    let held = gathered(&mut out, held);
     let both = [IoSlice::new(&out), IoSlice::new(held)];
     let parts = if held.is_empty() { &both[..1] } else { &both };
-    let total = out.len() + held.len();
     // An upstream that stopped reading may still have answered: what it said is read first.
     let sent = connection.stream.try_write(parts).unwrap_or(total);
     if sent < total || connection.stream.wants_flush() {
