@@ -22,12 +22,16 @@ pub(in crate::compile) struct Groups<'a> {
     upstreams: HashMap<String, &'a Upstream>,
     before: &'a BTreeMap<GroupKey, Arc<Group>>,
     now: BTreeMap<GroupKey, Arc<Group>>,
+    /// What was resolved already, by scheme and authority: thousands of routes share a few.
+    resolved: [HashMap<String, Resolved>; 2],
     ids: Pool,
 }
 
 /// Where an authority leads.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::compile) struct Resolved {
+    /// The name in lower case of the upstream that it is, or would be if there were one.
+    pub lookup: Arc<str>,
     pub key: GroupKey,
     pub group: Arc<Group>,
     /// For `HttpTarget::host`.
@@ -45,14 +49,26 @@ impl<'a> Groups<'a> {
             upstreams: named.map(|u| (u.name.to_ascii_lowercase(), u)).collect(),
             before,
             now: BTreeMap::new(),
+            resolved: Default::default(),
             ids: ids.next(),
         }
     }
 
     /// The group that `http` or `https` (`tls`) URIs with this authority use.
     pub fn resolve(&mut self, tls: bool, authority: &Authority) -> Result<Resolved, Fault> {
+        let known = self.resolved[usize::from(tls)].get(&authority.text);
+        if let Some(known) = known {
+            return Ok(known.clone());
+        }
+        let fresh = self.resolve_afresh(tls, authority)?;
+        self.resolved[usize::from(tls)].insert(authority.text.clone(), fresh.clone());
+        Ok(fresh)
+    }
+
+    fn resolve_afresh(&mut self, tls: bool, authority: &Authority) -> Result<Resolved, Fault> {
+        let lookup = authority.host.to_ascii_lowercase();
         let scheme = if tls { "https" } else { "http" };
-        let upstream = self.upstreams.get(&lookup(authority)).copied();
+        let upstream = self.upstreams.get(&lookup).copied();
         let (key, settings, host) = match upstream {
             Some(upstream) if authority.port.is_some() => {
                 let message = format!("`{}` is an upstream: its targets have ports", upstream.name);
@@ -78,6 +94,7 @@ impl<'a> Groups<'a> {
         };
         let (key, group) = self.place(key.into(), settings);
         Ok(Resolved {
+            lookup: lookup.into(),
             key,
             group,
             host: host.as_bytes().into(),
@@ -123,11 +140,6 @@ impl<'a> Groups<'a> {
         self.now.insert(Arc::clone(&key), Arc::clone(&group));
         (key, group)
     }
-}
-
-/// The name under which an authority looks for an upstream.
-pub(in crate::compile) fn lookup(authority: &Authority) -> String {
-    authority.host.to_ascii_lowercase()
 }
 
 /// The names, in lower case, of upstreams that are not what they were: new, changed or gone.

@@ -109,8 +109,6 @@ impl ApiDraft<'_> {
         let limit = memory.limit(limit);
         let access_log = access_log(work, stage, &place);
         let routes = self.routes(work, stage, before, &mut memory);
-        let mut lookups: Vec<String> = memory.lookups.into_iter().collect();
-        lookups.sort_unstable();
         Arc::new(StageMemory {
             stage: Arc::new(Stage {
                 api_id: self.api.id.as_str().into(),
@@ -122,7 +120,7 @@ impl ApiDraft<'_> {
             }),
             limits: memory.limits,
             groups: memory.groups,
-            lookups,
+            lookups: memory.lookups,
         })
     }
 
@@ -178,7 +176,7 @@ impl ApiDraft<'_> {
 struct StageDraft {
     limits: Vec<(LimitId, Limit)>,
     groups: BTreeMap<GroupKey, Arc<Group>>,
-    lookups: HashSet<String>,
+    lookups: Vec<Arc<str>>,
 }
 
 impl StageDraft {
@@ -188,11 +186,13 @@ impl StageDraft {
         Some(id)
     }
 
+    /// One group looks for one upstream: thousands of routes add a few entries.
     fn need(&mut self, needs: Option<target::Needs>, target: &Target) {
-        if let (Some(needs), crate::plan::Target::Http(target)) = (needs, target) {
-            self.lookups.insert(needs.lookup);
-            let group = || Arc::clone(&target.group);
-            self.groups.entry(needs.key).or_insert_with(group);
+        if let (Some(needs), Target::Http(target)) = (needs, target)
+            && !self.groups.contains_key(&needs.key)
+        {
+            self.lookups.push(needs.lookup);
+            self.groups.insert(needs.key, Arc::clone(&target.group));
         }
     }
 }

@@ -86,6 +86,6 @@ pub(in crate::compile) struct StageMemory {
     pub stage: Arc<Stage>,
     pub limits: Vec<(LimitId, Limit)>,
     pub groups: BTreeMap<GroupKey, Arc<Group>>,
-    /// Names in lower case, sorted, of the upstreams that its routes use or would use.
-    pub lookups: Vec<String>,
+    /// Names in lower case of the upstreams that its routes use or would use.
+    pub lookups: Vec<Arc<str>>,
 }

@@ -95,7 +95,7 @@ impl<'a> Work<'a> {
     /// Whether something outside of the stage changed that it was compiled from.
     pub fn is_touched(&self, memory: &StageMemory) -> bool {
         let mut lookups = memory.lookups.iter();
-        !self.changed.is_empty() && lookups.any(|name| self.changed.contains(name))
+        !self.changed.is_empty() && lookups.any(|name| self.changed.contains(&**name))
     }
 
     /// Takes over a stage of the plan before as it is.

@@ -1,7 +1,9 @@
 //! Integrations to targets: `HTTP_PROXY` and `MOCK`.
 
+use std::sync::Arc;
+
 use crate::base::ascii;
-use crate::compile::group::{self, Groups, Resolved};
+use crate::compile::group::{GroupKey, Groups, Resolved};
 use crate::compile::problem::{Fault, Place, Problems};
 use crate::compile::uri;
 use crate::model::v2::{Integration, RouteKey, Stage};
@@ -19,8 +21,8 @@ pub(in crate::compile) struct Made {
 
 pub(in crate::compile) struct Needs {
     /// The name of an upstream that it uses, or would use if there were one.
-    pub lookup: String,
-    pub key: group::GroupKey,
+    pub lookup: Arc<str>,
+    pub key: GroupKey,
 }
 
 /// The target of a route in one stage; none if something is wrong, which is then said.
@@ -68,7 +70,7 @@ pub(in crate::compile) fn target(
 fn http(uri: uri::Uri, resolved: Resolved, timeout_ms: u32) -> Made {
     Made {
         needs: Some(Needs {
-            lookup: group::lookup(&uri.authority),
+            lookup: resolved.lookup,
             key: resolved.key,
         }),
         target: Target::Http(HttpTarget {
