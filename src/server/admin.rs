@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
-use std::net::TcpListener;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use axum::routing::get;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
@@ -33,30 +33,35 @@ pub enum Phase {
     Draining,
 }
 
-/// Serves the admin endpoints on the current tokio runtime until `stop` is over, and gives answers
-/// that are under way a second to finish.
-///
-/// `report` gathers the numbers of one moment; a reader who waits longer than five seconds for
-/// them gets 503. `/healthz` and `/readyz` do not ask it.
+/// Who knows what the endpoints tell.
+pub trait Observed: Clone + Send + Sync + 'static {
+    fn phase(&self) -> Phase;
+
+    /// Gathers the numbers of one moment.
+    fn report(&self) -> impl Future<Output = Report> + Send;
+}
+
+/// Opens the listener.
 ///
 /// # Errors
-/// When the listener cannot be taken over by the runtime.
-pub async fn serve<S, F>(
+/// The system's: most often the address is taken.
+pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    TcpListener::bind(address).await
+}
+
+/// Serves the admin endpoints on the current tokio runtime until `stop` turns true or its sender
+/// is gone, and gives answers that are under way a second to finish.
+///
+/// A reader who waits longer than five seconds for the numbers gets 503; `/healthz` and `/readyz`
+/// do not ask for them.
+pub async fn serve(
     listener: TcpListener,
-    phase: watch::Receiver<Phase>,
-    report: S,
-    stop: impl Future<Output = ()>,
-) -> io::Result<()>
-where
-    S: Fn() -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Report> + Send + 'static,
-{
-    listener.set_nonblocking(true)?;
-    let listener = tokio::net::TcpListener::from_std(listener)?;
-    let router = router(Desk { phase, report });
+    observed: impl Observed,
+    mut stop: watch::Receiver<bool>,
+) {
+    let router = router(observed);
     let seats = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let (stopped, stopping) = watch::channel(());
-    let mut stop = pin!(stop);
     loop {
         // A full house waits in the kernel's queue; every guest leaves after a minute.
         let arrival = async {
@@ -64,7 +69,7 @@ where
             (seat, listener.accept().await)
         };
         let (seat, accepted) = tokio::select! {
-            () = &mut stop => break,
+            _ = stop.wait_for(|stop| *stop) => break,
             arrived = arrival => arrived,
         };
         match accepted {
@@ -83,7 +88,6 @@ where
     // Connections hold a receiver each, so `closed` is the end of the last one.
     let _ = stopped.send(());
     let _ = timeout(FAREWELL, stopped.closed()).await;
-    Ok(())
 }
 
 const CONNECTIONS_MAX: usize = 64;
@@ -114,28 +118,17 @@ async fn converse(stream: TcpStream, router: Router, mut stopping: watch::Receiv
     let _ = timeout(FAREWELL, connection).await;
 }
 
-/// What the endpoints read from.
-#[derive(Clone)]
-struct Desk<S> {
-    phase: watch::Receiver<Phase>,
-    report: S,
-}
-
-fn router<S, F>(desk: Desk<S>) -> Router
-where
-    S: Fn() -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Report> + Send + 'static,
-{
+fn router<O: Observed>(observed: O) -> Router {
     // axum answers HEAD where there is GET.
     Router::new()
         .route("/", get(async || INDEX))
         .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(ready::<S>))
-        .route("/metrics", get(metrics::<S, F>))
-        .route("/stats", get(numbers::<S, F>))
+        .route("/readyz", get(ready::<O>))
+        .route("/metrics", get(metrics::<O>))
+        .route("/stats", get(numbers::<O>))
         .fallback(async || (StatusCode::NOT_FOUND, lost("there is nothing here")))
         .method_not_allowed_fallback(only_reading)
-        .with_state(desk)
+        .with_state(observed)
 }
 
 const INDEX: &str = "\
@@ -155,33 +148,25 @@ async fn only_reading(request: Request) -> Result<Response, Infallible> {
     Ok((StatusCode::METHOD_NOT_ALLOWED, allow, hint).into_response())
 }
 
-async fn ready<S>(State(desk): State<Desk<S>>) -> (StatusCode, &'static str) {
-    match *desk.phase.borrow() {
+async fn ready<O: Observed>(State(observed): State<O>) -> (StatusCode, &'static str) {
+    match observed.phase() {
         Phase::Ready => (StatusCode::OK, "ready\n"),
         Phase::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
         Phase::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
     }
 }
 
-async fn metrics<S, F>(State(desk): State<Desk<S>>) -> Result<impl IntoResponse, Late>
-where
-    S: Fn() -> F,
-    F: Future<Output = Report>,
-{
-    let report = gather(&desk).await?;
+async fn metrics<O: Observed>(State(observed): State<O>) -> Result<impl IntoResponse, Late> {
+    let report = gather(&observed).await?;
     let kind = [(header::CONTENT_TYPE, prometheus::CONTENT_TYPE)];
     Ok((kind, prometheus::expose(report)))
 }
 
-async fn numbers<S, F>(
-    State(desk): State<Desk<S>>,
+async fn numbers<O: Observed>(
+    State(observed): State<O>,
     RawQuery(query): RawQuery,
-) -> Result<impl IntoResponse, Late>
-where
-    S: Fn() -> F,
-    F: Future<Output = Report>,
-{
-    let stats = Stats::from(&gather(&desk).await?);
+) -> Result<impl IntoResponse, Late> {
+    let stats = Stats::from(&gather(&observed).await?);
     let wish = |part: &str| matches!(part, "pretty" | "pretty=" | "pretty=1" | "pretty=true");
     let text = match query.unwrap_or_default().split('&').any(wish) {
         true => json::pretty(&stats),
@@ -200,64 +185,67 @@ impl IntoResponse for Late {
     }
 }
 
-/// The phase of now is the truth about being ready, whatever the gatherer knew.
-async fn gather<S, F>(desk: &Desk<S>) -> Result<Report, Late>
-where
-    S: Fn() -> F,
-    F: Future<Output = Report>,
-{
-    let gathered = timeout(REPORT_TIMEOUT, (desk.report)()).await;
-    let mut report = gathered.map_err(|_| Late)?;
-    report.ready = *desk.phase.borrow() == Phase::Ready;
-    Ok(report)
+async fn gather(observed: &impl Observed) -> Result<Report, Late> {
+    let gathered = timeout(REPORT_TIMEOUT, observed.report()).await;
+    gathered.map_err(|_| Late)
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
-    use std::net::{Ipv4Addr, SocketAddr};
+    use std::net::Ipv4Addr;
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::sync::oneshot;
 
     use super::*;
 
     struct Admin {
         address: SocketAddr,
         phase: watch::Sender<Phase>,
-        stop: oneshot::Sender<()>,
-        task: tokio::task::JoinHandle<io::Result<()>>,
+        stop: watch::Sender<bool>,
+        task: tokio::task::JoinHandle<()>,
     }
 
-    fn admin<F>(report: impl Fn() -> F + Clone + Send + Sync + 'static) -> Admin
-    where
-        F: Future<Output = Report> + Send + 'static,
-    {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    #[derive(Clone)]
+    struct Fake {
+        phase: watch::Receiver<Phase>,
+        /// Does not give its numbers.
+        stuck: bool,
+    }
+
+    impl Observed for Fake {
+        fn phase(&self) -> Phase {
+            *self.phase.borrow()
+        }
+
+        async fn report(&self) -> Report {
+            if self.stuck {
+                std::future::pending::<()>().await;
+            }
+            Report {
+                plan_version: 7,
+                ready: self.phase() == Phase::Ready,
+                ..Report::default()
+            }
+        }
+    }
+
+    async fn admin(stuck: bool) -> Admin {
+        let listener = bind((Ipv4Addr::LOCALHOST, 0).into()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (phase, phases) = watch::channel(Phase::Starting);
-        let (stop, stopped) = oneshot::channel();
-        let stopped = async {
-            let _ = stopped.await;
+        let fake = Fake {
+            phase: phases,
+            stuck,
         };
-        let task = tokio::spawn(serve(listener, phases, report, stopped));
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(serve(listener, fake, stopped));
         Admin {
             address,
             phase,
             stop,
             task,
         }
-    }
-
-    async fn seven() -> Report {
-        Report {
-            plan_version: 7,
-            ..Report::default()
-        }
-    }
-
-    async fn never() -> Report {
-        std::future::pending().await
     }
 
     /// Everything that comes back on a connection of its own.
@@ -279,7 +267,7 @@ mod tests {
 
     #[tokio::test]
     async fn each_endpoint_gives_what_its_name_says() {
-        let admin = admin(seven);
+        let admin = admin(false).await;
         admin.phase.send(Phase::Ready).unwrap();
         check(&admin, "GET /", "200", "/healthz").await;
         check(&admin, "GET /healthz", "200", "\r\n\r\nok\n").await;
@@ -295,14 +283,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_head_request_gets_no_body() {
-        let admin = admin(seven);
+        let admin = admin(false).await;
         check(&admin, "HEAD /healthz", "200", "content-length: 3").await;
         assert!(ask(&admin, "HEAD /healthz").await.ends_with("\r\n\r\n"));
     }
 
     #[tokio::test]
     async fn readiness_follows_the_phase() {
-        let admin = admin(seven);
+        let admin = admin(false).await;
         check(&admin, "GET /readyz", "503", "starting\n").await;
         check(&admin, "GET /stats", "200", "\"ready\":false").await;
         admin.phase.send(Phase::Ready).unwrap();
@@ -314,14 +302,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn numbers_that_never_come_are_an_answer_too() {
-        let admin = admin(never);
+        let admin = admin(true).await;
         check(&admin, "GET /stats", "503", "in time").await;
         check(&admin, "GET /healthz", "200", "ok").await;
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_sends_nothing_is_shown_the_door() {
-        let admin = admin(seven);
+        let admin = admin(false).await;
         let mut silent = TcpStream::connect(admin.address).await.unwrap();
         let mut idle = TcpStream::connect(admin.address).await.unwrap();
         idle.write_all(b"GET /healthz HTTP/1.1\r\nhost: admin\r\n\r\n")
@@ -335,7 +323,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_house_serves_again_when_a_guest_leaves() {
-        let admin = admin(seven);
+        let admin = admin(false).await;
         let mut guests = Vec::new();
         for _ in 0..CONNECTIONS_MAX {
             guests.push(TcpStream::connect(admin.address).await.unwrap());
@@ -348,15 +336,15 @@ mod tests {
 
     #[tokio::test]
     async fn stopping_closes_idle_connections_at_once() {
-        let admin = admin(seven);
+        let admin = admin(false).await;
         let mut idle = TcpStream::connect(admin.address).await.unwrap();
         idle.write_all(b"GET /healthz HTTP/1.1\r\nhost: admin\r\n\r\n")
             .await
             .unwrap();
         let mut some = [0; 16];
         idle.read_exact(&mut some).await.unwrap();
-        admin.stop.send(()).unwrap();
-        admin.task.await.unwrap().unwrap();
+        admin.stop.send(true).unwrap();
+        admin.task.await.unwrap();
         let mut rest = String::new();
         idle.read_to_string(&mut rest).await.unwrap();
         TcpStream::connect(admin.address).await.unwrap_err();

@@ -1,9 +1,8 @@
 //! The first run: an example API, an upstream for it to speak to, and three lines to try.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 
 use axum::Router;
 use axum::extract::{Path, Request};
@@ -11,10 +10,11 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Serialize;
+use tokio::net::TcpListener;
 
 use crate::base::json;
 
-/// The example API in the words of a config file. `upstream` is where [`serve_upstream`] listens.
+/// The example API in the words of a config file. `upstream` is what [`start_upstream`] returned.
 pub fn config_text(upstream: SocketAddr) -> String {
     CONFIG.replace("UPSTREAM", &upstream.to_string())
 }
@@ -53,20 +53,17 @@ pub fn hints(address: SocketAddr) -> String {
     )
 }
 
-/// Serves the upstream of the example API on the current tokio runtime until `stop` is over.
+/// Starts the upstream of the example API on the current tokio runtime, as whose guest it lives;
+/// returns where it listens.
 ///
 /// # Errors
-/// When the listener cannot be taken over by the runtime.
-pub async fn serve_upstream(
-    listener: TcpListener,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
-    listener.set_nonblocking(true)?;
-    let listener = tokio::net::TcpListener::from_std(listener)?;
+/// When the system has no port or descriptor left.
+pub async fn start_upstream() -> io::Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let address = listener.local_addr()?;
     let router = Router::new().route("/pets/{id}", get(pet)).fallback(echo);
-    axum::serve(listener, router)
-        .with_graceful_shutdown(stop)
-        .await
+    tokio::spawn(async { axum::serve(listener, router).await });
+    Ok(address)
 }
 
 #[derive(Debug, Serialize)]
@@ -134,11 +131,8 @@ fn answer(status: StatusCode, body: String) -> Response {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
-    use std::net::Ipv4Addr;
-
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
-    use tokio::sync::oneshot;
 
     use super::*;
     use crate::model::v2::Integration;
@@ -190,12 +184,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_upstream_has_pets_and_echoes_the_rest() {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let address = listener.local_addr().unwrap();
-        let (stop, stopped) = oneshot::channel::<()>();
-        let task = tokio::spawn(serve_upstream(listener, async {
-            let _ = stopped.await;
-        }));
+        let address = start_upstream().await.unwrap();
         let check = async |line: &str, expected: &[&str]| {
             let answer = ask(address, line).await;
             for part in expected {
@@ -206,7 +195,5 @@ mod tests {
         check("GET /pets/x", &["404", "a number"]).await;
         let echoed = ["\"DELETE\"", "\"/a/b\"", "\"c=d\"", "\"x-a\": \"b\""];
         check("DELETE /a/b?c=d", &echoed).await;
-        drop(stop);
-        task.await.unwrap().unwrap();
     }
 }

@@ -8,12 +8,20 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::server::config::AccessLog;
+/// A destination by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// Lines vanish.
+    Nowhere,
+    Stdout,
+    /// Appended to. A missing file is created with mode 0640, a missing folder is an error.
+    File(PathBuf),
+}
 
-/// An open destination. Files are appended to, each batch by one call of the kernel, so that
-/// several processes may share a file.
+/// An open destination. Each batch goes out by one call of the kernel, so that several processes
+/// may append to one file.
 #[derive(Debug)]
-pub struct Destination {
+pub struct Sink {
     /// None: lines vanish.
     file: Option<File>,
     /// What to open anew when logs are rotated.
@@ -42,25 +50,27 @@ pub enum OpenError {
 
 /// What became of a batch.
 #[derive(Debug)]
-pub struct Written {
+pub struct Outcome {
     /// Lines that went out whole.
     pub lines: u64,
     /// Why the rest did not.
     pub fault: Option<io::Error>,
 }
 
-impl Destination {
-    /// Opens what the config names. A missing file is created with mode 0640, a missing folder is
-    /// an error.
-    pub fn open(place: &AccessLog) -> Result<Self, OpenError> {
-        match place {
-            AccessLog::Off => Ok(Self::over(None, None)),
-            AccessLog::Stdout => {
+impl Sink {
+    /// Opens what is named.
+    ///
+    /// # Errors
+    /// Says which file cannot be opened, and why.
+    pub fn open(destination: &Destination) -> Result<Self, OpenError> {
+        match destination {
+            Destination::Nowhere => Ok(Self::over(None, None)),
+            Destination::Stdout => {
                 let copy = io::stdout().as_fd().try_clone_to_owned();
                 let file = File::from(copy.map_err(OpenError::Stdout)?);
                 Ok(Self::over(Some(file), None))
             }
-            AccessLog::File(path) => {
+            Destination::File(path) => {
                 let file = open_file(path)?;
                 Ok(Self::over(Some(file), Some(path.clone())))
             }
@@ -93,24 +103,24 @@ impl Destination {
 
     /// Writes a batch of `lines` whole lines. What fails is lost, but for the lines that went out
     /// before; the next batch begins on a line of its own.
-    pub fn write(&mut self, batch: &[u8], lines: u64) -> Written {
+    pub fn write(&mut self, batch: &[u8], lines: u64) -> Outcome {
         let Some(file) = &mut self.file else {
-            return Written { lines, fault: None };
+            return Outcome { lines, fault: None };
         };
         if self.torn {
             let (_, fault) = put(file, b"\n", self.patience);
             if fault.is_some() {
-                return Written { lines: 0, fault };
+                return Outcome { lines: 0, fault };
             }
             self.torn = false;
         }
         let (done, fault) = put(file, batch, self.patience);
         if fault.is_none() {
-            return Written { lines, fault };
+            return Outcome { lines, fault };
         }
         self.torn = !matches!(batch[..done].last(), None | Some(b'\n'));
         let whole = memchr::memchr_iter(b'\n', &batch[..done]).count();
-        Written {
+        Outcome {
             lines: lines.min(whole as u64),
             fault,
         }
@@ -173,8 +183,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("access.log");
         for text in ["one\n", "two\n"] {
-            let mut destination = Destination::open(&AccessLog::File(path.clone())).unwrap();
-            assert_eq!(destination.write(text.as_bytes(), 1).lines, 1);
+            let mut sink = Sink::open(&Destination::File(path.clone())).unwrap();
+            assert_eq!(sink.write(text.as_bytes(), 1).lines, 1);
         }
         assert_eq!(fs::read_to_string(&path).unwrap(), "one\ntwo\n");
         let mode = fs::metadata(&path).unwrap().permissions().mode();
@@ -185,8 +195,8 @@ mod tests {
     fn what_cannot_be_opened_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let check = |path: &str, expected: &str| {
-            let place = AccessLog::File(folder.path().join(path));
-            let error = Destination::open(&place).unwrap_err().to_string();
+            let place = Destination::File(folder.path().join(path));
+            let error = Sink::open(&place).unwrap_err().to_string();
             assert!(error.contains(path) && error.contains(expected), "{error}");
         };
         check("missing/access.log", "missing does not exist");
@@ -195,10 +205,10 @@ mod tests {
 
     #[test]
     fn lines_vanish_when_the_log_is_off() {
-        let mut destination = Destination::open(&AccessLog::Off).unwrap();
-        assert!(destination.is_off());
-        assert!(destination.write(b"one\n", 1).fault.is_none());
-        destination.reopen().unwrap();
+        let mut sink = Sink::open(&Destination::Nowhere).unwrap();
+        assert!(sink.is_off());
+        assert!(sink.write(b"one\n", 1).fault.is_none());
+        sink.reopen().unwrap();
     }
 
     #[test]
@@ -206,12 +216,12 @@ mod tests {
         let (mut reader, writer) = UnixStream::pair().unwrap();
         writer.set_nonblocking(true).unwrap();
         let file = File::from(OwnedFd::from(writer));
-        let mut destination = Destination {
+        let mut sink = Sink {
             patience: Duration::ZERO,
-            ..Destination::over(Some(file), None)
+            ..Sink::over(Some(file), None)
         };
         let batch = b"0123456789\n".repeat(1 << 17);
-        let written = destination.write(&batch, 1 << 17);
+        let written = sink.write(&batch, 1 << 17);
         assert_eq!(written.fault.unwrap().kind(), ErrorKind::WouldBlock);
         let mut first = vec![0; batch.len()];
         let length = reader.read(&mut first).unwrap();
@@ -221,9 +231,9 @@ mod tests {
         let _ = reader.read_to_end(&mut rest);
         let length = length + rest.len();
         assert_eq!(written.lines, (length / 11) as u64);
-        assert_eq!(destination.torn, length % 11 != 0);
-        destination.torn = true;
-        assert_eq!(destination.write(b"next\n", 1).lines, 1);
+        assert_eq!(sink.torn, length % 11 != 0);
+        sink.torn = true;
+        assert_eq!(sink.write(b"next\n", 1).lines, 1);
         let mut text = String::new();
         let _ = reader.read_to_string(&mut text);
         assert_eq!(text, "\nnext\n");

@@ -18,57 +18,78 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::observe::Drain;
-use crate::server::destination::Destination;
+use crate::server::destination::Sink;
+pub use crate::server::destination::{Destination, OpenError};
 
 /// The control thread's handle of the writer. Dropped, the writer still ends by itself once the
 /// cores have let go of their ends and everything is written.
 #[derive(Debug)]
 pub struct Exporter {
     commands: Sender<Command>,
-    counts: Arc<Counts>,
+    written: Written,
     ended: oneshot::Receiver<()>,
 }
 
-/// Lines since the start.
+/// What became of the lines since the start. Clones see the same numbers.
+#[derive(Clone, Debug, Default)]
+pub struct Written {
+    counts: Arc<Counts>,
+}
+
 #[derive(Debug, Default)]
-pub struct Counts {
-    written: AtomicU64,
+struct Counts {
+    lines: AtomicU64,
     failed: AtomicU64,
 }
 
-impl Counts {
+impl Written {
     /// Lines that reached their destination.
-    pub fn written(&self) -> u64 {
-        self.written.load(Ordering::Relaxed)
+    pub fn lines(&self) -> u64 {
+        self.counts.lines.load(Ordering::Relaxed)
     }
 
     /// Lines that the destination refused.
     pub fn failed(&self) -> u64 {
-        self.failed.load(Ordering::Relaxed)
+        self.counts.failed.load(Ordering::Relaxed)
     }
+
+    fn add(&self, lines: u64, failed: u64) {
+        self.counts.lines.fetch_add(lines, Ordering::Relaxed);
+        self.counts.failed.fetch_add(failed, Ordering::Relaxed);
+    }
+}
+
+/// Why the writer cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error("the writer of the access log has no thread: {0}")]
+    Thread(io::Error),
 }
 
 #[derive(Debug)]
 enum Command {
     Add(Drain),
-    Switch(Destination),
+    Switch(Sink),
     Reopen,
     Stop,
 }
 
 impl Exporter {
-    /// Starts the writer.
+    /// Opens the destination and starts the writer.
     ///
     /// # Errors
-    /// When the system has no thread left.
-    pub fn start(destination: Destination) -> io::Result<Self> {
+    /// When the destination cannot be opened, or the system has no thread left.
+    pub fn start(destination: &Destination) -> Result<Self, StartError> {
+        let sink = Sink::open(destination)?;
         let (commands, orders) = channel();
         let (end, ended) = oneshot::channel();
-        let counts = Arc::new(Counts::default());
+        let written = Written::default();
         let writer = Writer {
             drains: Vec::new(),
-            destination,
-            counts: Arc::clone(&counts),
+            sink,
+            written: written.clone(),
             failing: false,
         };
         thread::Builder::new()
@@ -76,10 +97,11 @@ impl Exporter {
             .spawn(move || {
                 writer.run(&orders);
                 let _ = end.send(());
-            })?;
+            })
+            .map_err(StartError::Thread)?;
         Ok(Self {
             commands,
-            counts,
+            written,
             ended,
         })
     }
@@ -90,8 +112,12 @@ impl Exporter {
     }
 
     /// Lines from now on go there; those that are queued still go to the place before.
-    pub fn set_destination(&self, destination: Destination) {
-        self.tell(Command::Switch(destination));
+    ///
+    /// # Errors
+    /// When the new destination cannot be opened; then nothing changes.
+    pub fn set_destination(&self, destination: &Destination) -> Result<(), OpenError> {
+        self.tell(Command::Switch(Sink::open(destination)?));
+        Ok(())
     }
 
     /// Opens the file again by its path, as logrotate asks. A failure is logged, and the old file
@@ -101,13 +127,19 @@ impl Exporter {
     }
 
     /// What became of the lines.
-    pub fn counts(&self) -> Arc<Counts> {
-        Arc::clone(&self.counts)
+    pub fn written(&self) -> Written {
+        self.written.clone()
     }
 
-    /// Waits until the cores have let go of their ends and the last line is written: true. False
-    /// when `limit` is over before, as with a reader that no longer takes anything.
-    pub async fn finish(self, limit: Duration) -> bool {
+    /// Waits until the cores have let go of their ends and the last line is written; gives up
+    /// after five seconds, as when the reader of standard output no longer takes anything.
+    pub async fn finish(self) {
+        if !self.finish_within(FINISH_LIMIT).await {
+            tracing::warn!("the last lines of the access log could not be written in time");
+        }
+    }
+
+    async fn finish_within(self, limit: Duration) -> bool {
         self.tell(Command::Stop);
         matches!(timeout(limit, self.ended).await, Ok(Ok(())))
     }
@@ -124,13 +156,15 @@ const PAUSE_MIN: Duration = Duration::from_millis(10);
 const PAUSE_MAX: Duration = Duration::from_millis(50);
 /// With the log off only stragglers of an older plan come.
 const PAUSE_OFF: Duration = Duration::from_secs(1);
+/// What the last lines are given to be written.
+const FINISH_LIMIT: Duration = Duration::from_secs(5);
 /// So many batches are taken of one queue before the others and the commands have their turn.
 const BATCHES_MAX: usize = 16;
 
 struct Writer {
     drains: Vec<Drain>,
-    destination: Destination,
-    counts: Arc<Counts>,
+    sink: Sink,
+    written: Written,
     /// The last batch was refused, and the operator knows.
     failing: bool,
 }
@@ -145,7 +179,7 @@ impl Writer {
                 return;
             }
             pause = match batches {
-                0 if self.destination.is_off() => PAUSE_OFF,
+                0 if self.sink.is_off() => PAUSE_OFF,
                 0 => PAUSE_MAX.min(pause * 2),
                 _ => PAUSE_MIN,
             };
@@ -169,13 +203,13 @@ impl Writer {
     fn obey(&mut self, command: Command) {
         match command {
             Command::Add(drain) => self.drains.push(drain),
-            Command::Switch(destination) => {
+            Command::Switch(sink) => {
                 while self.write_waiting() >= BATCHES_MAX {}
-                self.destination = destination;
+                self.sink = sink;
                 self.failing = false;
             }
             Command::Reopen => {
-                if let Err(error) = self.destination.reopen() {
+                if let Err(error) = self.sink.reopen() {
                     tracing::error!(%error, "the access log stays in its old file");
                 }
             }
@@ -204,26 +238,22 @@ impl Writer {
     }
 
     fn write(&mut self, bytes: &[u8], lines: u64) {
-        if self.destination.is_off() {
+        if self.sink.is_off() {
             return;
         }
-        let written = self.destination.write(bytes, lines);
-        let failed = lines - written.lines;
-        self.counts
-            .written
-            .fetch_add(written.lines, Ordering::Relaxed);
-        self.counts.failed.fetch_add(failed, Ordering::Relaxed);
-        match (&written.fault, self.failing) {
+        let outcome = self.sink.write(bytes, lines);
+        self.written.add(outcome.lines, lines - outcome.lines);
+        match (&outcome.fault, self.failing) {
             (Some(error), false) => {
                 tracing::error!(%error, "the access log cannot be written; its lines are lost");
             }
             (None, true) => {
-                let failed = self.counts.failed();
+                let failed = self.written.failed();
                 tracing::info!(failed, "the access log is written again");
             }
             _ => {}
         }
-        self.failing = written.fault.is_some();
+        self.failing = outcome.fault.is_some();
     }
 }
 
@@ -235,12 +265,11 @@ mod tests {
 
     use super::*;
     use crate::observe::{Lines, lines};
-    use crate::server::config::AccessLog;
 
     const LIMIT: Duration = Duration::from_secs(20);
 
     fn file(path: &Path) -> Destination {
-        Destination::open(&AccessLog::File(path.to_owned())).unwrap()
+        Destination::File(path.to_owned())
     }
 
     fn write(core: &mut Lines, text: &str) {
@@ -253,7 +282,7 @@ mod tests {
     fn exporter() -> (tempfile::TempDir, PathBuf, Exporter, Lines) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
-        let exporter = Exporter::start(file(&path)).unwrap();
+        let exporter = Exporter::start(&file(&path)).unwrap();
         let (core, drain) = lines(64);
         exporter.add(drain);
         (folder, path, exporter, core)
@@ -261,9 +290,9 @@ mod tests {
 
     /// Waits until so many lines were written or failed.
     fn settle(exporter: &Exporter, total: u64) {
-        let counts = exporter.counts();
+        let counts = exporter.written();
         for _ in 0..10_000 {
-            if counts.written() + counts.failed() >= total {
+            if counts.lines() + counts.failed() >= total {
                 return;
             }
             thread::sleep(Duration::from_millis(2));
@@ -272,9 +301,9 @@ mod tests {
     }
 
     async fn finish(exporter: Exporter) -> (u64, u64) {
-        let counts = exporter.counts();
-        assert!(exporter.finish(LIMIT).await);
-        (counts.written(), counts.failed())
+        let counts = exporter.written();
+        assert!(exporter.finish_within(LIMIT).await);
+        (counts.lines(), counts.failed())
     }
 
     #[tokio::test]
@@ -344,16 +373,16 @@ mod tests {
     async fn a_full_disk_is_counted_and_survived() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
-        let exporter = Exporter::start(file(Path::new("/dev/full"))).unwrap();
+        let exporter = Exporter::start(&file(Path::new("/dev/full"))).unwrap();
         let (mut core, drain) = lines(64);
         exporter.add(drain);
         write(&mut core, "lost");
         write(&mut core, "lost too");
         settle(&exporter, 2);
-        assert_eq!(exporter.counts().failed(), 2);
-        exporter.set_destination(file(&path));
+        assert_eq!(exporter.written().failed(), 2);
+        exporter.set_destination(&file(&path)).unwrap();
         let mut asked = 2;
-        while exporter.counts().written() == 0 {
+        while exporter.written().lines() == 0 {
             write(&mut core, "kept");
             asked += 1;
             thread::sleep(Duration::from_millis(20));
@@ -372,7 +401,7 @@ mod tests {
         let next = folder.path().join("b");
         settle(&exporter, 0);
         write(&mut core, "old");
-        exporter.set_destination(file(&next));
+        exporter.set_destination(&file(&next)).unwrap();
         // The switch is done when its first line is there.
         let mut asked = 0;
         while fs::read_to_string(&next).unwrap().is_empty() {
@@ -388,8 +417,8 @@ mod tests {
     #[tokio::test]
     async fn a_log_that_is_off_takes_lines_and_forgets_them() {
         let (_folder, path, exporter, mut core) = exporter();
-        exporter.set_destination(Destination::open(&AccessLog::Off).unwrap());
-        exporter.set_destination(file(&path));
+        exporter.set_destination(&Destination::Nowhere).unwrap();
+        exporter.set_destination(&file(&path)).unwrap();
         write(&mut core, "on again");
         drop(core);
         let (written, failed) = finish(exporter).await;
@@ -399,7 +428,7 @@ mod tests {
     #[tokio::test]
     async fn a_core_that_does_not_end_is_not_waited_for_for_ever() {
         let (_folder, _path, exporter, core) = exporter();
-        assert!(!exporter.finish(Duration::from_millis(30)).await);
+        assert!(!exporter.finish_within(Duration::from_millis(30)).await);
         drop(core);
     }
 }
