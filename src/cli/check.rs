@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::cli::say;
+use crate::cli::command::say;
 use crate::cli::target::Asked;
 use crate::server::config::{Config, Listener};
 
