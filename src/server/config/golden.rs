@@ -107,9 +107,7 @@ fn the_commented_lines_of_the_example_are_right_too() {
     assert!(config.snapshot.account_throttle.is_some());
 }
 
-#[test]
-fn what_is_written_arrives() {
-    let text = r#"
+const WRITTEN: &str = r#"
 workers = 3
 driver = "epoll"
 [listeners.secure]
@@ -141,7 +139,10 @@ integration = { type = "http_proxy", uri = "http://pets/" }
 [apis.pets.stages.prod]
 variables = { backend = "pets" }
 "#;
-    let config = Config::parse(text, "/etc/daemun/x.toml").unwrap();
+
+#[test]
+fn what_is_written_about_the_gateway_arrives() {
+    let config = Config::parse(WRITTEN, "/etc/daemun/x.toml").unwrap();
     let settings = &config.settings;
     assert_eq!(
         (settings.workers, settings.driver),
@@ -160,6 +161,11 @@ variables = { backend = "pets" }
     assert_eq!(settings.timeouts.exchange_ms, Some(60_000));
     let log = AccessLog::File("/etc/daemun/log/access".into());
     assert_eq!(settings.logging.access_log, log);
+}
+
+#[test]
+fn what_is_written_about_apis_arrives() {
+    let config = Config::parse(WRITTEN, "/etc/daemun/x.toml").unwrap();
     let snapshot = &config.snapshot;
     let throttle = Throttle {
         rate_limit: 0.5,
