@@ -16,7 +16,7 @@ use axum::routing::get;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
@@ -41,12 +41,30 @@ pub trait Observed: Clone + Send + Sync + 'static {
     fn report(&self) -> impl Future<Output = Report> + Send;
 }
 
-/// Opens the listener.
+/// Opens the listener. `beside` allows an older process to be listening there still: the one
+/// that hands its sockets over to this one. It stops its own when this one is ready.
 ///
 /// # Errors
 /// The system's: most often the address is taken.
-pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    TcpListener::bind(address).await
+pub fn bind(address: SocketAddr, beside: bool) -> io::Result<TcpListener> {
+    // SO_REUSEPORT would let two gateways share an address without a word. A bind without it
+    // fails as long as anybody listens.
+    if !beside {
+        socket(address)?.bind(address)?;
+    }
+    let socket = socket(address)?;
+    socket.set_reuseport(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+fn socket(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    socket.set_reuseaddr(true)?;
+    Ok(socket)
 }
 
 /// Serves the admin endpoints on the current tokio runtime until `stop` turns true or its sender
@@ -91,6 +109,7 @@ pub async fn serve(
 }
 
 const CONNECTIONS_MAX: usize = 64;
+const BACKLOG: u32 = 64;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Between two requests too, so an idle connection goes after it.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -231,7 +250,7 @@ mod tests {
     }
 
     async fn admin(stuck: bool) -> Admin {
-        let listener = bind((Ipv4Addr::LOCALHOST, 0).into()).await.unwrap();
+        let listener = bind((Ipv4Addr::LOCALHOST, 0).into(), false).unwrap();
         let address = listener.local_addr().unwrap();
         let (phase, phases) = watch::channel(Phase::Starting);
         let fake = Fake {
@@ -348,5 +367,13 @@ mod tests {
         let mut rest = String::new();
         idle.read_to_string(&mut rest).await.unwrap();
         TcpStream::connect(admin.address).await.unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn only_a_process_that_takes_over_may_share_the_address() {
+        let admin = admin(false).await;
+        let error = bind(admin.address, false).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        bind(admin.address, true).unwrap();
     }
 }
