@@ -109,11 +109,7 @@ impl Finished<'_> {
     }
 
     fn domain(&self) -> &[u8] {
-        let host = self
-            .exchange
-            .head()
-            .host
-            .of(self.exchange.bytes());
+        let host = self.exchange.head().host.of(self.exchange.bytes());
         let host = ascii::trim(host);
         match host.iter().rposition(|byte| *byte == b':') {
             // A colon inside brackets belongs to an IPv6 address.

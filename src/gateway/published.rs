@@ -43,7 +43,10 @@ impl Published {
         let kept = before.map_or(&[][..], |before| &before.buckets);
         let (mut groups, mut faults) = (Vec::with_capacity(plan.groups.len()), Vec::new());
         for (index, group) in plan.groups.iter().enumerate() {
-            match group.as_ref().map(|group| settings_of(group, index, before)) {
+            match group
+                .as_ref()
+                .map(|group| settings_of(group, index, before))
+            {
                 None => groups.push(None),
                 Some(Ok(settings)) => groups.push(Some(settings)),
                 Some(Err(fault)) => faults.push(fault),

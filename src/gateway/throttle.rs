@@ -140,7 +140,10 @@ mod tests {
     #[test]
     fn extreme_rates_neither_panic_nor_refuse_the_burst() {
         for rate in [1e-300, 1e-9, 1e9, 1e12, f64::MAX] {
-            assert!(admitted(&Bucket::new(&limit(rate, u32::MAX)), 3) == 3, "{rate}");
+            assert!(
+                admitted(&Bucket::new(&limit(rate, u32::MAX)), 3) == 3,
+                "{rate}"
+            );
         }
     }
 

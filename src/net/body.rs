@@ -185,7 +185,9 @@ impl Upload {
     fn step(&mut self, client: &Client, upstream: &Stream) -> Result<(), UploadError> {
         let mut scratch = client.core.body.borrow_mut();
         let room = match self.rest {
-            Rest::Length(rest) => scratch.len().min(usize::try_from(rest).unwrap_or(usize::MAX)),
+            Rest::Length(rest) => scratch
+                .len()
+                .min(usize::try_from(rest).unwrap_or(usize::MAX)),
             _ => scratch.len(),
         };
         let count = match client.stream.try_read(&mut scratch[..room]) {

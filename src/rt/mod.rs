@@ -7,19 +7,19 @@
 
 pub mod address;
 pub mod arrange;
+pub mod core;
+pub mod deadline;
 pub mod dns;
+pub mod driver;
 pub mod handoff;
 pub mod inherit;
+pub mod mailbox;
+pub mod ready;
 mod resolve;
 pub mod signal;
 pub mod socket;
-pub mod supervisor;
-pub mod core;
-pub mod deadline;
-pub mod driver;
-pub mod mailbox;
-pub mod ready;
 pub mod stream;
+pub mod supervisor;
 pub mod sys;
 pub mod task;
 pub mod tls;

@@ -47,7 +47,15 @@ unsafe fn raw_send(fd: RawFd, from: *const u8, length: usize) -> isize {
     let none = std::ptr::null::<u8>();
     // SAFETY: the caller's; no address is given.
     unsafe {
-        libc::syscall(libc::SYS_sendto, fd, from, length, libc::MSG_NOSIGNAL, none, 0) as isize
+        libc::syscall(
+            libc::SYS_sendto,
+            fd,
+            from,
+            length,
+            libc::MSG_NOSIGNAL,
+            none,
+            0,
+        ) as isize
     }
 }
 

@@ -16,6 +16,7 @@ use crate::rt::address::AddressBook;
 use crate::rt::dns;
 use crate::rt::signal::Signals;
 use crate::rt::{Driver, sys};
+use crate::server::admin::{self, Phase};
 use crate::server::config::{self, AccessLog, Report, Settings};
 use crate::server::cores::{Cores, Seat};
 use crate::server::diagnostics::Diagnostics;
@@ -25,7 +26,6 @@ use crate::server::observer::Observer;
 use crate::server::prepare::{self, Current, Prepared};
 use crate::server::source::Source;
 use crate::server::watch::FileWatch;
-use crate::server::admin;
 
 /// Why a gateway could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -34,12 +34,16 @@ pub enum Error {
     Config(Box<Report>),
     #[error("{}", .0.join("\n"))]
     Listeners(Vec<String>),
-    #[error("cannot listen on {address} for the operator: {error}; choose another address in `admin.address`, or \"off\"")]
+    #[error(
+        "cannot listen on {address} for the operator: {error}; choose another address in `admin.address`, or \"off\""
+    )]
     Admin {
         address: SocketAddr,
         error: io::Error,
     },
-    #[error("`driver = \"io_uring\"`, but this system does not allow it; write \"auto\" or \"epoll\"")]
+    #[error(
+        "`driver = \"io_uring\"`, but this system does not allow it; write \"auto\" or \"epoll\""
+    )]
     NoRing,
     #[error("{0}")]
     Log(String),
@@ -88,12 +92,14 @@ const LOG_BUFFERS: usize = 64;
 
 impl Running {
     /// Starts everything. Inside a tokio runtime, on the thread that will call `control`.
+    /// `sockets` are inherited ones; `takes_over` when an older process still serves.
     ///
     /// # Errors
     /// What hinders it; nothing is left running then.
     pub async fn start(
         source: Source,
         sockets: Vec<(SocketAddr, OwnedFd)>,
+        takes_over: bool,
         diagnostics: Diagnostics,
     ) -> Result<Self, Error> {
         let signals = Signals::listen()?;
@@ -108,9 +114,9 @@ impl Running {
         let driver = driver(settings.driver)?;
         let cpus = sys::allowed_cpus();
         let workers = settings.workers.map_or(cpus.len(), usize::from).max(1);
-        let (listeners, doors) = Listeners::open(&settings.listeners, sockets, workers)
-            .map_err(Error::Listeners)?;
-        let mut exporter = Exporter::start(destination(&settings.logging.access_log))
+        let (listeners, doors) =
+            Listeners::open(&settings.listeners, sockets, workers).map_err(Error::Listeners)?;
+        let exporter = Exporter::start(&destination(&settings.logging.access_log))
             .map_err(|error| Error::Log(error.to_string()))?;
         let mut names = dns::Watcher::start(dns_settings(&settings.dns));
         names.names(hosts(&current.published));
@@ -122,13 +128,13 @@ impl Running {
         let seats = doors.into_iter().enumerate().map(|(index, doors)| Seat {
             cpu: (workers <= cpus.len()).then(|| cpus[index]),
             doors,
-            lines: logs.then(|| log_lines(&mut exporter)),
+            lines: logs.then(|| log_lines(&exporter)),
         });
         let seats = seats.collect();
         let first = &current.published;
         let cores = Cores::start(driver, &shared, first, &names.book(), seats).await?;
         let observer = Observer::new(cores.mailboxes(), workers, exporter.written());
-        let admin = open_admin(settings.admin, &observer).await;
+        let admin = open_admin(settings.admin, takes_over, &observer);
         let mut running = Self {
             admin: match admin {
                 Ok(admin) => admin,
@@ -156,7 +162,7 @@ impl Running {
         let mut facts = running.observer.facts();
         facts.routes = routes;
         facts.plan_version = running.current.published.plan.version;
-        facts.ready = true;
+        facts.phase = Phase::Ready;
         drop(facts);
         Ok(running)
     }
@@ -170,16 +176,15 @@ impl Running {
     }
 
     /// Gives each core a queue to the exporter, or takes it away.
-    pub fn connect_log(&mut self) {
+    pub fn connect_log(&self) {
         let logs = self.settings.logging.access_log != AccessLog::Off;
-        let exporter = &mut self.exporter;
-        self.cores.tell(|_| {
-            crate::gateway::Command::Log(logs.then(|| log_lines(exporter)))
-        });
+        let exporter = &self.exporter;
+        self.cores
+            .tell(|_| crate::gateway::Command::Log(logs.then(|| log_lines(exporter))));
     }
 }
 
-fn log_lines(exporter: &mut Exporter) -> Lines {
+fn log_lines(exporter: &Exporter) -> Lines {
     let (lines, drain): (Lines, Drain) = lines(LOG_BUFFERS);
     exporter.add(drain);
     lines
@@ -235,15 +240,16 @@ fn authorities(published: &Published) -> impl Iterator<Item = PathBuf> {
     })
 }
 
-async fn open_admin(
+fn open_admin(
     address: Option<SocketAddr>,
+    beside: bool,
     observer: &Observer,
 ) -> Result<Option<Admin>, Error> {
     let Some(address) = address else {
         return Ok(None);
     };
     let fail = |error| Error::Admin { address, error };
-    let listener = admin::bind(address).await.map_err(fail)?;
+    let listener = admin::bind(address, beside).map_err(fail)?;
     let local = listener.local_addr().map_err(fail)?;
     let (stop, stopped) = watch::channel(false);
     tokio::spawn(admin::serve(listener, observer.clone(), stopped));

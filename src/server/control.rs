@@ -75,8 +75,15 @@ impl Running {
         tracing::info!("handing over to a new process");
         match hand_over(&self.listeners.kept, HAND_OVER_LIMIT).await {
             Outcome::Ready(pid) => {
-                tracing::info!(pid, "a new process serves; this one ends when its requests do");
+                tracing::info!(
+                    pid,
+                    "a new process serves; this one ends when its requests do"
+                );
                 tell_supervisor(Notice::MainPid(pid));
+                // From now on the operator's questions are for the new process.
+                if let Some(admin) = &self.admin {
+                    let _ = admin.stop.send(true);
+                }
                 true
             }
             Outcome::Failed(reason) => {

@@ -58,7 +58,9 @@ impl Listeners {
                 own.push(Door {
                     fd,
                     local,
-                    tls: servers[index].as_ref().map(|(server, _)| Arc::clone(server)),
+                    tls: servers[index]
+                        .as_ref()
+                        .map(|(server, _)| Arc::clone(server)),
                 });
             }
             doors.push(own);
@@ -75,7 +77,10 @@ impl Listeners {
 
     /// The certificate and key files in use.
     pub fn files(&self) -> impl Iterator<Item = PathBuf> {
-        let tls = self.open.iter().filter_map(|open| open.listener.tls.as_ref());
+        let tls = self
+            .open
+            .iter()
+            .filter_map(|open| open.listener.tls.as_ref());
         let files = tls.flat_map(|tls| &tls.certificates);
         files.flat_map(|files| [files.certificate.clone(), files.private_key.clone()])
     }
@@ -136,13 +141,19 @@ fn renew_one(
     problems: &mut Vec<String>,
 ) {
     if open.listener.address != next.address {
-        later.push(format!("listener `{}` moves to {}", next.name, next.address));
+        later.push(format!(
+            "listener `{}` moves to {}",
+            next.name, next.address
+        ));
     }
     match (&open.certificates, &next.tls) {
         (Some(certificates), Some(tls)) => {
             let before = open.listener.tls.as_ref();
             if before.is_some_and(|before| before.minimum_version != tls.minimum_version) {
-                later.push(format!("listener `{}` has another minimum TLS version", next.name));
+                later.push(format!(
+                    "listener `{}` has another minimum TLS version",
+                    next.name
+                ));
             }
             if let Err(errors) = certificates.replace(&certificate_files(tls)) {
                 problems.extend(errors.iter().map(ToString::to_string));
@@ -151,8 +162,19 @@ fn renew_one(
             }
         }
         (None, None) => {}
-        _ => later.push(format!("listener `{}` begins or ends to speak TLS", next.name)),
+        _ => later.push(format!(
+            "listener `{}` begins or ends to speak TLS",
+            next.name
+        )),
     }
+}
+
+/// Reads the certificates of all listeners and forgets them.
+///
+/// # Errors
+/// All that is wrong with them.
+pub fn check(listeners: &[Listener]) -> Result<(), Vec<String>> {
+    servers(listeners).map(drop)
 }
 
 type ServerAndCertificates = (Arc<tls::Server>, Arc<tls::Certificates>);
@@ -161,7 +183,7 @@ type ServerAndCertificates = (Arc<tls::Server>, Arc<tls::Certificates>);
 ///
 /// # Errors
 /// All that is wrong with them.
-pub fn servers(listeners: &[Listener]) -> Result<Vec<Option<ServerAndCertificates>>, Vec<String>> {
+fn servers(listeners: &[Listener]) -> Result<Vec<Option<ServerAndCertificates>>, Vec<String>> {
     let (mut servers, mut problems) = (Vec::new(), Vec::new());
     for listener in listeners {
         match server(listener) {

@@ -3,12 +3,13 @@
 pub mod admin;
 pub mod boot;
 pub mod config;
-pub mod control;
+mod control;
 mod cores;
 pub mod demo;
+pub mod destination;
 pub mod diagnostics;
 pub mod export;
-mod listeners;
+pub mod listeners;
 mod observer;
 pub mod prepare;
 mod reload;

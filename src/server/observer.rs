@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::observe::{Report, RouteName};
+use crate::server::admin::{Observed, Phase};
 use crate::server::cores::Mailboxes;
 use crate::server::export::Written;
 
@@ -24,14 +25,14 @@ struct Shared {
 }
 
 /// What changes while running.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Facts {
     pub routes: Arc<HashMap<u32, RouteName>>,
     pub plan_version: u64,
     pub reloads_succeeded: u64,
     pub reloads_failed: u64,
     pub last_reload_error: Option<String>,
-    pub ready: bool,
+    pub phase: Phase,
 }
 
 impl Observer {
@@ -42,7 +43,14 @@ impl Observer {
                 workers: u32::try_from(workers).unwrap_or(u32::MAX),
                 started: Instant::now(),
                 written,
-                facts: Mutex::default(),
+                facts: Mutex::new(Facts {
+                    routes: Arc::default(),
+                    plan_version: 0,
+                    reloads_succeeded: 0,
+                    reloads_failed: 0,
+                    last_reload_error: None,
+                    phase: Phase::Starting,
+                }),
             }),
         }
     }
@@ -51,9 +59,15 @@ impl Observer {
         let facts = self.shared.facts.lock();
         facts.unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Observed for Observer {
+    fn phase(&self) -> Phase {
+        self.facts().phase
+    }
 
     /// Asks all cores for their numbers.
-    pub async fn report(&self) -> Report {
+    async fn report(&self) -> Report {
         let numbers = self.shared.mailboxes.numbers().await;
         let uptime = self.shared.started.elapsed();
         let facts = self.facts();
@@ -68,7 +82,7 @@ impl Observer {
             uptime_ms: u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX),
             log_lines_written: self.shared.written.lines(),
             log_lines_failed: self.shared.written.failed(),
-            ready: facts.ready,
+            ready: facts.phase == Phase::Ready,
         }
     }
 }

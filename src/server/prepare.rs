@@ -38,15 +38,13 @@ pub fn prepare(source: &Source, before: Option<&Current>) -> Result<Prepared, Re
     let (config, (mut published, ledger)) =
         source.load(|snapshot| compiled(snapshot, ledger, before))?;
     published.settings = settings(&config.settings);
-    let version = before.map_or(0, |before| before.published.plan.version);
-    published.plan.version = version + 1;
-    let routes = ledger.routes().map(|(id, api, stage, route)| {
+    let routes = ledger.routes().map(|of| {
         let name = RouteName {
-            api: api.to_owned(),
-            stage: stage.to_owned(),
-            route: route.to_owned(),
+            api: of.api.to_owned(),
+            stage: of.stage.to_owned(),
+            route: of.key.to_owned(),
         };
-        (id.0, name)
+        (of.id.0, name)
     });
     let routes = Arc::new(routes.collect());
     Ok(Prepared {
@@ -65,7 +63,7 @@ fn compiled(
     before: Option<&Current>,
 ) -> Result<(Published, Ledger), Vec<Located>> {
     let (plan, ledger) = compile::compile(snapshot, ledger).map_err(located)?;
-    let retired = ledger.retired_routes().to_vec();
+    let retired = ledger.retired_routes().map(|route| route.0).collect();
     let before = before.map(|before| &*before.published);
     let published = Published::new(plan, net::Settings::default(), retired, before);
     let published = published.map_err(|faults| {
@@ -133,7 +131,11 @@ fn settings(settings: &config::Settings) -> net::Settings {
             },
             forwarded: forwarding.forwarded,
             via: forwarding.via.clone().unwrap_or_default().into(),
-            request_id_header: forwarding.request_id_header.clone().unwrap_or_default().into(),
+            request_id_header: forwarding
+                .request_id_header
+                .clone()
+                .unwrap_or_default()
+                .into(),
         },
     }
 }

@@ -52,7 +52,7 @@ impl Running {
         later.extend(self.later(&settings));
         let log = &settings.logging.access_log;
         if *log != self.settings.logging.access_log {
-            let set = self.exporter.set_destination(boot::destination(log));
+            let set = self.exporter.set_destination(&boot::destination(log));
             set.map_err(|error| error.to_string())?;
         }
         for what in later {

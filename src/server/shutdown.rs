@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use crate::gateway::Command;
 use crate::rt::signal::Signal;
 use crate::rt::supervisor::Notice;
+use crate::server::admin::Phase;
 use crate::server::boot::Running;
 use crate::server::control::tell_supervisor;
 
@@ -30,7 +31,7 @@ impl Running {
     pub async fn drain(mut self) -> Ending {
         let limit = Duration::from_millis(self.settings.timeouts.drain_ms.into());
         tell_supervisor(Notice::Stopping);
-        self.observer.facts().ready = false;
+        self.observer.facts().phase = Phase::Draining;
         tracing::info!(timeout_ms = self.settings.timeouts.drain_ms, "draining");
         // Our own copies would keep the sockets listening with nobody to accept.
         self.listeners.kept.clear();
@@ -48,8 +49,12 @@ impl Running {
             // Nobody listening is fine: the admin task may have ended.
             let _ = admin.stop.send(true);
         }
-        self.exporter.finish();
-        if drained { Ending::Drained } else { Ending::Cut }
+        self.exporter.finish().await;
+        if drained {
+            Ending::Drained
+        } else {
+            Ending::Cut
+        }
     }
 }
 

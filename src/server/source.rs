@@ -9,7 +9,10 @@ use crate::server::config::{Config, Located, Report};
 pub enum Source {
     File(PathBuf),
     /// A text under a name.
-    Text { name: String, text: String },
+    Text {
+        name: String,
+        text: String,
+    },
 }
 
 impl Source {

@@ -143,22 +143,23 @@ async fn connect(
     turn: &Turn<'_>,
 ) -> Result<Connection, Failed> {
     let until_ms = exchange.client.due(0);
-    dial::dial(worker.core, &worker.groups, turn.group, turn.index, until_ms)
-        .await
-        .map_err(|kind| Failed {
-            kind,
-            was_reused: false,
-            was_sent: false,
-        })
+    dial::dial(
+        worker.core,
+        &worker.groups,
+        turn.group,
+        turn.index,
+        until_ms,
+    )
+    .await
+    .map_err(|kind| Failed {
+        kind,
+        was_reused: false,
+        was_sent: false,
+    })
 }
 
 /// The head of the upstream request.
-fn write_head(
-    out: &mut Vec<u8>,
-    call: &Call<'_>,
-    exchange: &Exchange<'_>,
-    target: &HttpTarget,
-) {
+fn write_head(out: &mut Vec<u8>, call: &Call<'_>, exchange: &Exchange<'_>, target: &HttpTarget) {
     let (head, bytes) = (exchange.head(), exchange.bytes());
     out.extend_from_slice(head.method_token.of(bytes));
     out.push(b' ');
@@ -182,12 +183,7 @@ fn write_head(
 }
 
 /// Path and query: the integration's own, with the request's parameters and query put in.
-fn write_target(
-    out: &mut Vec<u8>,
-    call: &Call<'_>,
-    exchange: &Exchange<'_>,
-    target: &HttpTarget,
-) {
+fn write_target(out: &mut Vec<u8>, call: &Call<'_>, exchange: &Exchange<'_>, target: &HttpTarget) {
     let (head, bytes) = (exchange.head(), exchange.bytes());
     let path = rest_of_path(head.path.of(bytes), call.base);
     let write = |out: &mut Vec<u8>, pieces: &[Piece]| {

@@ -57,10 +57,7 @@ pub async fn listen<H: Hall>(hall: &'static H, door: Door, stop: impl Future<Out
     };
     let mut stop = std::pin::pin!(stop);
     loop {
-        let stopping = matches!(
-            first(&mut stop, socket.readable()).await,
-            Either::A(())
-        );
+        let stopping = matches!(first(&mut stop, socket.readable()).await, Either::A(()));
         // Who waits in the queue when we stop has been promised service by the kernel.
         let accepts = if stopping {
             QUEUE_MAX

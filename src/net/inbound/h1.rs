@@ -76,10 +76,12 @@ async fn one<H: Handler + Life>(
         }
     };
     client.stream.deadline.clear();
-    client.exchange_until_ms.set(match client.settings.timeouts.exchange_ms {
-        0 => u64::MAX,
-        some => started_us / 1000 + u64::from(some),
-    });
+    client
+        .exchange_until_ms
+        .set(match client.settings.timeouts.exchange_ms {
+            0 => u64::MAX,
+            some => started_us / 1000 + u64::from(some),
+        });
     let mut exchange = Exchange {
         client,
         message,

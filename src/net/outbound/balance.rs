@@ -162,7 +162,11 @@ mod tests {
         assert!(!group.failed(0, 0));
         assert!(group.failed(0, 0));
         assert_eq!(picks(&group, 3), [1, 1, 1]);
-        assert!((0..4).map(|_| group.pick(100, None)).any(|index| index == 0));
+        assert!(
+            (0..4)
+                .map(|_| group.pick(100, None))
+                .any(|index| index == 0)
+        );
     }
 
     #[test]

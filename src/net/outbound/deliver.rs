@@ -6,10 +6,10 @@ use std::pin::pin;
 use std::task::Poll;
 
 use crate::base::{Buffer, Method};
-use crate::net::outbound::{Connection, Reply};
-use crate::rt::task::Turns;
 use crate::net::exchange::COPY_BYTES_MAX;
+use crate::net::outbound::{Connection, Reply};
 use crate::net::{Client, Exchange, Gone, Message, Upload};
+use crate::rt::task::Turns;
 use crate::wire::h1::chunked::Chunked;
 use crate::wire::h1::encode;
 use crate::wire::head::{Body, Field, Name, ResponseHead, Version};
@@ -153,7 +153,9 @@ impl Download {
         let mut tail: &[u8] = b"";
         let body: &[u8] = match &mut self.coding {
             Coding::Raw(Body::Length(rest)) => {
-                let used = bytes.len().min(usize::try_from(*rest).unwrap_or(usize::MAX));
+                let used = bytes
+                    .len()
+                    .min(usize::try_from(*rest).unwrap_or(usize::MAX));
                 *rest -= used as u64;
                 self.done = *rest == 0;
                 self.excess = used < bytes.len();
@@ -214,10 +216,7 @@ impl Download {
             (true, true) => &all[1..2],
             _ => &all[..],
         };
-        let sent = client
-            .stream
-            .try_write(parts)
-            .map_err(|_| Broken::Client)?;
+        let sent = client.stream.try_write(parts).map_err(|_| Broken::Client)?;
         self.sent_bytes += total as u64;
         if sent < total || client.stream.wants_flush() {
             let mut rest = client.core.buffers.take();

@@ -83,11 +83,7 @@ pub async fn call(
         .stream
         .deadline
         .set(exchange.client.due(timeout_ms));
-    let mut message = exchange
-        .client
-        .pools
-        .responses
-        .take(exchange.client.core);
+    let mut message = exchange.client.pools.responses.take(exchange.client.core);
     match await_head(exchange, &connection.stream, &mut message).await {
         Ok(()) => Ok(Reply {
             connection,
@@ -168,11 +164,7 @@ async fn interim(
     }
     if status != 100 && version == Version::Http11 {
         let mut head = Vec::with_capacity(length + 16);
-        encode::status_line(
-            &mut head,
-            status,
-            message.head.reason.of(message.bytes()),
-        );
+        encode::status_line(&mut head, status, message.head.reason.of(message.bytes()));
         encode::end_to_end_fields(&mut head, message.bytes(), &message.head.fields, |_| false);
         head.extend_from_slice(b"\r\n");
         let sent = client.send(&[IoSlice::new(&head)]).await;
@@ -216,9 +208,7 @@ async fn upload_until_readable(
         Either::A(ready) => ready.map_err(|_| Failure::Closed),
         Either::B(Ok(())) => {
             // The whole request is there: the time of the upstream begins.
-            stream
-                .deadline
-                .set(client.due(upload.upstream_timeout_ms));
+            stream.deadline.set(client.due(upload.upstream_timeout_ms));
             stream.readable().await.map_err(|_| Failure::Closed)
         }
         // It may have answered before it stopped reading, so its answer is waited for.
