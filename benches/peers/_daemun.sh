@@ -68,8 +68,8 @@ case "${1:-}" in
   version) "$DAEMUN_BIN" --version ;;
   features) echo http tls routes params ratelimit idle ;;
   run)
-    peer_config "$@" > "$B_DIR/daemun.toml"
-    exec "$DAEMUN_BIN" "$B_DIR/daemun.toml"
+    peer_config > "$B_DIR/daemun.toml"
+    exec "$DAEMUN_BIN" serve "$B_DIR/daemun.toml"
     ;;
   *)
     echo "usage: $0 available|version|features|run" >&2
