@@ -10,6 +10,9 @@ pub struct Buffer {
     start: usize,
 }
 
+/// What the first growth of an empty buffer makes room for.
+const SPACE_BYTES_MIN: usize = 4096;
+
 impl Buffer {
     pub fn with_capacity(capacity: usize) -> Self {
         Self {
@@ -42,9 +45,13 @@ impl Buffer {
         self.start = 0;
     }
 
-    /// Room behind the unused bytes, to be followed by `filled`. Moves nothing.
+    /// Room behind the unused bytes, to be followed by `filled`. Never empty: a full buffer grows,
+    /// so the caller bounds what it reads.
     #[inline]
     pub fn space(&mut self) -> &mut [MaybeUninit<u8>] {
+        if self.bytes.len() == self.bytes.capacity() {
+            self.bytes.reserve(self.bytes.len().max(SPACE_BYTES_MIN));
+        }
         self.bytes.spare_capacity_mut()
     }
 
@@ -131,6 +138,16 @@ mod tests {
         buffer.compact();
         assert_eq!(buffer.unread(), b"ef");
         assert_eq!(buffer.space().len(), 6);
+    }
+
+    #[test]
+    fn there_is_always_room_for_more() {
+        let mut buffer = Buffer::default();
+        for _ in 0..3 {
+            let room = buffer.space().len();
+            assert!(room > 0);
+            buffer.append(&vec![1; room]);
+        }
     }
 
     #[test]

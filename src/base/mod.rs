@@ -5,6 +5,7 @@ pub mod buffer;
 pub mod clock;
 pub mod date;
 pub mod id;
+pub mod json;
 pub mod method;
 
 pub use buffer::{Buffer, Pool};

@@ -1,5 +1,8 @@
 //! The command line.
 
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
-}
+mod check;
+mod command;
+mod serve;
+mod target;
+
+pub use command::main;

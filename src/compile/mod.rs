@@ -1,1 +1,31 @@
-//! From snapshot to plan: pure, total, all errors at once.
+//! From a snapshot to a plan: pure, total, all problems at once.
+//!
+//! ```text
+//!  Snapshot ─┐                          ┌─▶ Plan     what the cores read
+//!            ├─ compile ─▶ all is well ─┤
+//!  Ledger ───┘       │                  └─▶ Ledger   for the next compile
+//!                    └───▶ Problems, each with the path of the resource to blame
+//! ```
+//!
+//! The `Ledger` is why ids stay the same from plan to plan and why an edit of one stage compiles
+//! one stage. `snapshot` joins the parts; `http` makes the stages of an API, `target` and `uri`
+//! their integrations, `group` the upstreams, `host` the table of hosts.
+
+mod group;
+mod host;
+mod http;
+mod ledger;
+mod name;
+mod pool;
+mod problem;
+#[cfg(test)]
+mod random;
+mod snapshot;
+mod target;
+#[cfg(test)]
+mod tests;
+mod uri;
+
+pub use ledger::{Ledger, RouteOf};
+pub use problem::Problem;
+pub use snapshot::compile;

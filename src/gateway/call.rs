@@ -1,7 +1,10 @@
 //! `Call`: all that is known of this request so far; what logs and numbers are made from.
 
+use std::rc::Rc;
+
 use crate::base::id::RequestId;
 use crate::gateway::Reject;
+use crate::net::outbound::GroupState;
 use crate::plan::{Params, Route, Stage};
 
 #[derive(Debug)]
@@ -15,6 +18,8 @@ pub struct Call<'p> {
     /// What the client got; 0 until it got something.
     pub status: u16,
     pub reject: Option<Reject>,
+    /// The target that was asked last.
+    pub upstream: Option<(Rc<GroupState>, usize)>,
     /// What the upstream answered; 0 when it did not.
     pub integration_status: u16,
     /// From asking the upstream to the head of its answer, microseconds.
@@ -33,6 +38,7 @@ impl Call<'_> {
             base: 0,
             status: 0,
             reject: None,
+            upstream: None,
             integration_status: 0,
             integration_us: 0,
             integration_error: None,

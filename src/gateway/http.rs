@@ -14,7 +14,7 @@ pub async fn pass<'p>(
 ) -> Result<(), Stop> {
     let stage = choose_stage(live, call, exchange)?;
     let route = choose_route(stage, call, exchange)?;
-    throttle::admit(live, stage, route)?;
+    throttle::admit(worker, live, stage, route)?;
     limit_body(route, exchange)?;
     integrate::run(worker, call, exchange, route).await
 }

@@ -7,10 +7,12 @@ pub mod integrate;
 pub mod published;
 pub mod reject;
 pub mod respond;
+pub mod serve;
 pub mod throttle;
 pub mod worker;
 
 pub use call::Call;
 pub use published::Published;
 pub use reject::{Reject, Stop};
-pub use worker::{Command, Worker};
+pub use serve::{Command, serve};
+pub use worker::{Shared, Worker};

@@ -1,11 +1,14 @@
 //! `Published`: a plan with what must be shared by all cores to run it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::gateway::throttle::{self, Bucket};
 use crate::net::Settings;
-use crate::net::outbound::group::GroupSettings;
-use crate::plan::Plan;
+use crate::net::outbound::group::{GroupSettings, TargetSettings, TlsSettings};
+use crate::plan::target::{Balance, Trust};
+use crate::plan::{Group, Plan};
+use crate::rt::tls;
 
 #[derive(Debug, Default)]
 pub struct Published {
@@ -13,27 +16,107 @@ pub struct Published {
     /// Indexed by `LimitId`.
     pub buckets: Vec<Option<Arc<Bucket>>>,
     /// Indexed by `GroupId`.
-    pub groups: Vec<Option<GroupSettings>>,
+    pub groups: Vec<Option<Arc<GroupSettings>>>,
     pub settings: Settings,
     /// Route ids that were used before and are no more: their numbers are dropped.
     pub retired_routes: Vec<u32>,
 }
 
+/// A group whose authorities cannot be read.
+#[derive(Debug)]
+pub struct GroupFault {
+    pub group: String,
+    pub error: tls::Error,
+}
+
 impl Published {
-    /// Buckets of `before` keep their state where their numbers are unchanged.
+    /// Buckets and groups of `before` keep their state where their numbers are unchanged.
+    ///
+    /// # Errors
+    /// Every group that cannot be reached as the plan says.
     pub fn new(
         plan: Plan,
-        groups: Vec<Option<GroupSettings>>,
         settings: Settings,
+        retired_routes: Vec<u32>,
         before: Option<&Published>,
-    ) -> Self {
+    ) -> Result<Self, Vec<GroupFault>> {
         let kept = before.map_or(&[][..], |before| &before.buckets);
-        Self {
+        let (mut groups, mut faults) = (Vec::with_capacity(plan.groups.len()), Vec::new());
+        for (index, group) in plan.groups.iter().enumerate() {
+            match group
+                .as_ref()
+                .map(|group| settings_of(group, index, before))
+            {
+                None => groups.push(None),
+                Some(Ok(settings)) => groups.push(Some(settings)),
+                Some(Err(fault)) => faults.push(fault),
+            }
+        }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        Ok(Self {
             buckets: throttle::buckets(&plan.limits, kept),
             plan,
             groups,
             settings,
-            retired_routes: Vec::new(),
-        }
+            retired_routes,
+        })
     }
+}
+
+/// The very settings of before if the group is the same, so that the cores see that it is.
+fn settings_of(
+    group: &Group,
+    index: usize,
+    before: Option<&Published>,
+) -> Result<Arc<GroupSettings>, GroupFault> {
+    let trusts_file = |group: &Group| {
+        let tls = group.tls.as_ref();
+        tls.is_some_and(|tls| matches!(tls.trust, Trust::File(_)))
+    };
+    if let Some(before) = before
+        && let Some(Some(same)) = before.plan.groups.get(index)
+        && **same == *group
+        // The file may hold other authorities by now.
+        && !trusts_file(group)
+        && let Some(Some(settings)) = before.groups.get(index)
+    {
+        return Ok(Arc::clone(settings));
+    }
+    let tls = group.tls.as_ref().map(|tls| {
+        let trust = match &tls.trust {
+            Trust::System => tls::Trust::System,
+            Trust::File(file) => tls::Trust::File(PathBuf::from(&**file)),
+            Trust::Anybody => tls::Trust::Anybody,
+        };
+        Ok(TlsSettings {
+            client: Arc::new(tls::Client::new(&trust, &[b"http/1.1"])?),
+            server_name: tls.server_name.clone(),
+        })
+    });
+    let tls = tls.transpose().map_err(|error| GroupFault {
+        group: group.name.to_string(),
+        error,
+    })?;
+    Ok(Arc::new(GroupSettings {
+        name: group.name.clone(),
+        targets: group
+            .targets
+            .iter()
+            .map(|target| TargetSettings {
+                host: target.host.clone(),
+                ip: target.host.parse().ok(),
+                port: target.port,
+                weight: target.weight,
+            })
+            .collect(),
+        least_outstanding: group.balance == Balance::LeastOutstanding,
+        eject_after: group.eject_after,
+        eject_ms: group.eject_ms,
+        connect_timeout_ms: group.connect_timeout_ms,
+        idle_timeout_ms: group.idle_timeout_ms,
+        idle_connections_max: group.idle_connections_max as usize,
+        tls,
+    }))
 }

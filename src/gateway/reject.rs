@@ -3,10 +3,11 @@
 use crate::net::Gone;
 use crate::net::UploadError;
 use crate::net::outbound::Failure;
+use crate::observe::Counter;
 
 /// The one table of refusals: name, status, message (aws-semantics: HTTP API errors).
 macro_rules! rejects {
-    ($($(#[$doc:meta])* $name:ident $status:literal $message:literal;)*) => {
+    ($($(#[$doc:meta])* $name:ident $status:literal $aws:literal $message:literal;)*) => {
         /// Why a request was not served as asked.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Reject { $($(#[$doc])* $name,)* }
@@ -23,35 +24,44 @@ macro_rules! rejects {
                 match self { $(Reject::$name => concat!("{\"message\":\"", $message, "\"}"),)* }
             }
 
-            /// AWS's name of the response, as logs show it.
-            pub fn name(self) -> &'static str {
-                match self { $(Reject::$name => stringify!($name),)* }
+            pub fn message(self) -> &'static str {
+                match self { $(Reject::$name => $message,)* }
+            }
+
+            /// AWS's name of the gateway response, as logs show it.
+            pub fn aws_name(self) -> &'static str {
+                match self { $(Reject::$name => $aws,)* }
             }
         }
     };
 }
 
 rejects! {
-    BadRequest 400 "Bad Request";
+    BadRequest 400 "BAD_REQUEST" "Bad Request";
     /// No API, stage or route for this request.
-    NotFound 404 "Not Found";
+    NotFound 404 "NOT_FOUND" "Not Found";
     /// The client did not send in time.
-    RequestTimeout 408 "Request Timeout";
-    RequestTooLarge 413 "Request Entity Too Large";
-    UriTooLong 414 "URI Too Long";
-    ExpectationFailed 417 "Expectation Failed";
-    Throttled 429 "Too Many Requests";
-    HeadersTooLarge 431 "Request Header Fields Too Large";
-    InternalError 500 "Internal Server Error";
-    NotImplemented 501 "Not Implemented";
+    RequestTimeout 408 "REQUEST_TIMEOUT" "Request Timeout";
+    RequestTooLarge 413 "REQUEST_TOO_LARGE" "Request Entity Too Large";
+    UriTooLong 414 "URI_TOO_LONG" "URI Too Long";
+    ExpectationFailed 417 "EXPECTATION_FAILED" "Expectation Failed";
+    Throttled 429 "THROTTLED" "Too Many Requests";
+    HeadersTooLarge 431 "HEADERS_TOO_LARGE" "Request Header Fields Too Large";
+    InternalError 500 "INTERNAL_ERROR" "Internal Server Error";
+    NotImplemented 501 "NOT_IMPLEMENTED" "Not Implemented";
     /// The upstream refused, broke off or spoke nonsense.
-    IntegrationFailure 502 "Bad Gateway";
+    IntegrationFailure 502 "INTEGRATION_FAILURE" "Bad Gateway";
     /// The upstream did not answer in time.
-    IntegrationTimeout 504 "Gateway Timeout";
-    VersionNotSupported 505 "HTTP Version Not Supported";
+    IntegrationTimeout 504 "INTEGRATION_TIMEOUT" "Gateway Timeout";
+    VersionNotSupported 505 "VERSION_NOT_SUPPORTED" "HTTP Version Not Supported";
 }
 
 impl Reject {
+    /// What counts it; the throttles count themselves, by scope, and upstreams by their fault.
+    pub fn counter(self) -> Option<Counter> {
+        Counter::rejected(self.status())
+    }
+
     /// The refusal of a head that could not be understood.
     pub fn of_status(status: u16) -> Self {
         let known = Self::ALL.iter().find(|reject| reject.status() == status);

@@ -8,7 +8,8 @@ use governor::clock::DefaultClock;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 
-use crate::gateway::{Published, Reject};
+use crate::gateway::{Published, Reject, Worker};
+use crate::observe::Counter;
 use crate::plan::{Limit, LimitId, Route, Stage};
 
 /// One bucket, shared by all cores: one compare-and-swap a request makes it exact.
@@ -78,20 +79,34 @@ pub fn buckets(
 
 /// Asks route, stage and account, the narrowest first, as AWS orders them.
 #[inline]
-pub fn admit(live: &Published, stage: &Stage, route: &Route) -> Result<(), Reject> {
-    take(live, route.limit)?;
-    take(live, stage.limit)?;
-    take(live, live.plan.account_limit)
+pub fn admit(
+    worker: &Worker,
+    live: &Published,
+    stage: &Stage,
+    route: &Route,
+) -> Result<(), Reject> {
+    let account = live.plan.account_limit;
+    let refused = if !take(live, route.limit) {
+        Counter::ThrottledRoute
+    } else if !take(live, stage.limit) {
+        Counter::ThrottledStage
+    } else if !take(live, account) {
+        Counter::ThrottledAccount
+    } else {
+        return Ok(());
+    };
+    worker.add(refused, 1);
+    Err(Reject::Throttled)
 }
 
 #[inline]
-fn take(live: &Published, limit: Option<LimitId>) -> Result<(), Reject> {
+fn take(live: &Published, limit: Option<LimitId>) -> bool {
     let Some(LimitId(index)) = limit else {
-        return Ok(());
+        return true;
     };
     match live.buckets.get(index as usize) {
-        Some(Some(bucket)) if !bucket.admit() => Err(Reject::Throttled),
-        _ => Ok(()),
+        Some(Some(bucket)) => bucket.admit(),
+        _ => true,
     }
 }
 
@@ -125,7 +140,10 @@ mod tests {
     #[test]
     fn extreme_rates_neither_panic_nor_refuse_the_burst() {
         for rate in [1e-300, 1e-9, 1e9, 1e12, f64::MAX] {
-            assert!(admitted(&Bucket::new(&limit(rate, u32::MAX)), 3) == 3, "{rate}");
+            assert!(
+                admitted(&Bucket::new(&limit(rate, u32::MAX)), 3) == 3,
+                "{rate}"
+            );
         }
     }
 

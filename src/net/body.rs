@@ -6,7 +6,9 @@ use crate::base::Buffer;
 use crate::net::exchange::keep_unsent;
 use crate::net::{Client, Message};
 use crate::rt::Stream;
-use crate::wire::h1::chunked::{ChunkError, Chunked};
+use crate::rt::task::Turns;
+use crate::wire::ChunkError;
+use crate::wire::h1::Chunked;
 use crate::wire::head::{Body, RequestHead};
 use crate::wire::limits::Limits;
 
@@ -36,7 +38,7 @@ pub struct Upload {
 enum Rest {
     Nothing,
     Length(u64),
-    Chunked(Box<Chunked>),
+    Chunked(Chunked),
 }
 
 #[derive(Debug)]
@@ -63,7 +65,7 @@ impl Upload {
                 Some(rest) => (Rest::Length(rest), behind.len()),
             },
             Body::Chunked => {
-                let mut chunked = Box::new(Chunked::new(limits));
+                let mut chunked = Chunked::new(limits);
                 let scan = chunked.scan(behind)?;
                 let rest = if scan.done {
                     Rest::Nothing
@@ -134,6 +136,7 @@ impl Upload {
 
     /// Moves the rest of the body to `upstream`. Safe to drop and to call again.
     pub async fn pump(&mut self, client: &Client, upstream: &Stream) -> Result<(), UploadError> {
+        let mut turns = Turns::default();
         loop {
             while let Some(pending) = &mut self.pending {
                 let sent = upstream
@@ -155,7 +158,10 @@ impl Upload {
             if matches!(self.rest, Rest::Nothing) {
                 return Ok(());
             }
+            // Until the client goes on, nobody waits for the upstream.
+            upstream.deadline.clear();
             self.ask_for_body(client).await?;
+            turns.count().await;
             self.step(client, upstream)?;
         }
     }
@@ -179,7 +185,9 @@ impl Upload {
     fn step(&mut self, client: &Client, upstream: &Stream) -> Result<(), UploadError> {
         let mut scratch = client.core.body.borrow_mut();
         let room = match self.rest {
-            Rest::Length(rest) => scratch.len().min(usize::try_from(rest).unwrap_or(usize::MAX)),
+            Rest::Length(rest) => scratch
+                .len()
+                .min(usize::try_from(rest).unwrap_or(usize::MAX)),
             _ => scratch.len(),
         };
         let count = match client.stream.try_read(&mut scratch[..room]) {

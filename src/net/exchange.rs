@@ -77,6 +77,20 @@ impl Client {
     }
 }
 
+/// A body that is not larger is copied behind its head: one piece of memory costs less to send than
+/// two do.
+pub const COPY_BYTES_MAX: usize = 2048;
+
+/// Appends a small body to `out`; returns what is left to be sent from where it lies.
+#[inline]
+pub fn gathered<'b>(out: &mut Vec<u8>, body: &'b [u8]) -> &'b [u8] {
+    if body.len() > COPY_BYTES_MAX {
+        return body;
+    }
+    out.extend_from_slice(body);
+    b""
+}
+
 /// Appends what `sent` bytes of `parts` leave over.
 pub fn keep_unsent(rest: &mut Buffer, parts: &[IoSlice<'_>], mut sent: usize) {
     for part in parts {
@@ -97,6 +111,8 @@ pub struct Exchange<'c> {
     pub started_us: u64,
     /// Bytes written to the client, heads included.
     pub sent_bytes: u64,
+    /// Of these, what was body, chunk lines included.
+    pub body_bytes: u64,
     /// The connection must not be used for another request.
     pub close: bool,
 }
@@ -133,10 +149,12 @@ impl Exchange<'_> {
             let mut out = client.core.out.borrow_mut();
             out.clear();
             write(&mut out, self);
-            let both = [IoSlice::new(&out), IoSlice::new(body)];
-            let parts = if body.is_empty() { &both[..1] } else { &both };
             let total = out.len() + body.len();
             self.sent_bytes += total as u64;
+            self.body_bytes += body.len() as u64;
+            let body = gathered(&mut out, body);
+            let both = [IoSlice::new(&out), IoSlice::new(body)];
+            let parts = if body.is_empty() { &both[..1] } else { &both };
             let sent = client.stream.try_write(parts).map_err(|_| Gone)?;
             (sent < total || client.stream.wants_flush()).then(|| {
                 let mut rest = client.core.buffers.take();

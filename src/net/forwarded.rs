@@ -52,12 +52,18 @@ fn x_forwarded(out: &mut Vec<u8>, exchange: &Exchange<'_>, keep: bool) {
     address(out, client.peer.ip());
     // These three describe the first hop, so the word of a trusted proxy before us wins.
     out.extend_from_slice(b"\r\nX-Forwarded-Proto: ");
-    match exchange.head().field(exchange.bytes(), Name::XForwardedProto) {
+    match exchange
+        .head()
+        .field(exchange.bytes(), Name::XForwardedProto)
+    {
         Some(value) if keep => out.extend_from_slice(value),
         _ => out.extend_from_slice(protocol(client)),
     }
     let host = exchange.head().host.of(exchange.bytes());
-    match exchange.head().field(exchange.bytes(), Name::XForwardedHost) {
+    match exchange
+        .head()
+        .field(exchange.bytes(), Name::XForwardedHost)
+    {
         Some(value) if keep => {
             out.extend_from_slice(b"\r\nX-Forwarded-Host: ");
             out.extend_from_slice(value);
@@ -69,7 +75,10 @@ fn x_forwarded(out: &mut Vec<u8>, exchange: &Exchange<'_>, keep: bool) {
         _ => {}
     }
     out.extend_from_slice(b"\r\nX-Forwarded-Port: ");
-    match exchange.head().field(exchange.bytes(), Name::XForwardedPort) {
+    match exchange
+        .head()
+        .field(exchange.bytes(), Name::XForwardedPort)
+    {
         Some(value) if keep => out.extend_from_slice(value),
         _ => crate::wire::h1::encode::decimal(out, u64::from(client.local.port())),
     }

@@ -21,7 +21,8 @@ pub use settings::{Forwarding, Settings, Timeouts};
 pub trait Handler {
     /// Answers one request. An `Err` means that the client can be told nothing more: the
     /// connection is closed.
-    fn handle(&self, exchange: &mut Exchange<'_>) -> impl Future<Output = Result<(), Gone>>;
+    fn handle(&'static self, exchange: &mut Exchange<'_>)
+    -> impl Future<Output = Result<(), Gone>>;
 
     /// A head could not be understood: `status` has been chosen, this writes the answer.
     fn refuse(&self, client: &Client, status: u16, why: &str) -> Vec<u8>;

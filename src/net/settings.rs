@@ -2,7 +2,7 @@
 
 use crate::wire::limits::Limits;
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
     pub limits: Limits,
     pub timeouts: Timeouts,
@@ -10,7 +10,7 @@ pub struct Settings {
 }
 
 /// All in milliseconds; 0 means that there is no such limit.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
     /// From the first byte of a request to the end of its head.
     pub header_ms: u32,
@@ -40,7 +40,7 @@ impl Default for Timeouts {
 }
 
 /// Which headers tell the upstream about the client, and the client about us.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Forwarding {
     pub x_forwarded: XForwarded,
     /// RFC 7239.

@@ -4,6 +4,8 @@
 //! is optional that `compile` could have decided. Untouched stages are shared between plans.
 
 pub mod explain;
+#[cfg(test)]
+mod explain_tests;
 pub mod host;
 pub mod limit;
 pub mod live;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::plan::Params;
+
 #[derive(Debug)]
 pub enum Target {
     Http(HttpTarget),
@@ -14,12 +16,60 @@ pub struct HttpTarget {
     pub group: Arc<Group>,
     /// Value of the `Host` header; empty: the client's own is kept.
     pub host: Box<[u8]>,
-    /// The path (always starts with `/` when rendered) and the integration URI's own query.
+    /// Always starts with `/` when written.
     pub path: Box<[Piece]>,
     /// The integration URI's own query without `?`; the client's query is appended to it.
     pub query: Box<[Piece]>,
     /// Time from the first byte sent to the last byte of the response head, milliseconds.
     pub timeout_ms: u32,
+}
+
+impl HttpTarget {
+    /// Appends the request target for the upstream: path and query.
+    ///
+    /// `path` is the path of the request behind the stage's base path, which `params` point into;
+    /// `query` is the client's own, without `?`.
+    pub fn write_target(
+        &self,
+        out: &mut Vec<u8>,
+        path: &[u8],
+        params: &Params,
+        query: Option<&[u8]>,
+    ) {
+        for piece in &self.path {
+            out.extend_from_slice(piece.of(path, params));
+        }
+        if self.query.is_empty() && query.is_none() {
+            return;
+        }
+        out.push(b'?');
+        for piece in &self.query {
+            match piece {
+                Piece::Literal(literal) => out.extend_from_slice(literal),
+                value => write_in_query(out, value.of(path, params)),
+            }
+        }
+        if let Some(query) = query {
+            if !self.query.is_empty() {
+                out.push(b'&');
+            }
+            out.extend_from_slice(query);
+        }
+    }
+}
+
+/// Text of a path means something else in a query: `/a&b=c+d` is one segment, `?id=a&b=c+d` two
+/// fields and a blank. What would split or change the value is percent-encoded.
+fn write_in_query(out: &mut Vec<u8>, text: &[u8]) {
+    for &byte in text {
+        match byte {
+            b'&' => out.extend_from_slice(b"%26"),
+            b'+' => out.extend_from_slice(b"%2B"),
+            b';' => out.extend_from_slice(b"%3B"),
+            b'=' => out.extend_from_slice(b"%3D"),
+            _ => out.push(byte),
+        }
+    }
 }
 
 /// A part of an upstream URL.
@@ -32,6 +82,17 @@ pub enum Piece {
     Path,
 }
 
+impl Piece {
+    /// What stands in the place of this piece.
+    fn of<'a>(&'a self, path: &'a [u8], params: &Params) -> &'a [u8] {
+        match self {
+            Self::Literal(literal) => literal,
+            Self::Param(index) => params.get(*index, path),
+            Self::Path => path.get(1..).unwrap_or_default(),
+        }
+    }
+}
+
 /// A fixed answer.
 #[derive(Debug)]
 pub struct MockTarget {
@@ -42,11 +103,11 @@ pub struct MockTarget {
 }
 
 /// Index of a group's state on each core; dense and stable while the group's name lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GroupId(pub u32);
 
 /// Upstream targets that serve the same thing.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Group {
     pub id: GroupId,
     pub name: Box<str>,
@@ -96,4 +157,52 @@ pub enum Trust {
     File(Box<str>),
     /// Anybody: for tests and closed networks.
     Anybody,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Method;
+    use crate::plan::Router;
+    use crate::plan::router::Rules;
+    use crate::plan::trie::{Part, Pattern};
+
+    #[test]
+    fn a_path_keeps_its_meaning_in_the_upstreams_path_and_query() {
+        let pattern = Pattern::Path {
+            method: None,
+            parts: vec![Part::Param, Part::Greedy],
+        };
+        let router = Router::build(&[(pattern, 0)], Rules::default()).unwrap_or_default();
+        let path = b"/a&b=c+d;e%26/x/y";
+        let mut params = Params::default();
+        assert_eq!(router.find(Method::Get, path, &mut params), Some(0));
+        let text = |text: &str| Piece::Literal(text.as_bytes().into());
+        let check = |own_path: &[Piece], own_query: &[Piece], query: Option<&str>, expected| {
+            let target = HttpTarget {
+                group: Arc::new(Group::default()),
+                host: Box::default(),
+                path: own_path.into(),
+                query: own_query.into(),
+                timeout_ms: 1,
+            };
+            let mut out = Vec::new();
+            target.write_target(&mut out, path, &params, query.map(str::as_bytes));
+            assert_eq!(String::from_utf8_lossy(&out), expected);
+        };
+        let id = [text("/p/"), Piece::Param(0)];
+        check(&id, &[], None, "/p/a&b=c+d;e%26");
+        check(&id, &[], Some(""), "/p/a&b=c+d;e%26?");
+        check(&id, &[], Some("q=1"), "/p/a&b=c+d;e%26?q=1");
+        let all = [text("/"), Piece::Path];
+        check(&all, &[text("v=2")], None, "/a&b=c+d;e%26/x/y?v=2");
+        let field = [
+            text("id="),
+            Piece::Param(0),
+            text("&rest="),
+            Piece::Param(1),
+        ];
+        let expected = "/?id=a%26b%3Dc%2Bd%3Be%26&rest=x/y&q=1";
+        check(&[text("/")], &field, Some("q=1"), expected);
+    }
 }

@@ -1,6 +1,6 @@
 //! `Core`: one pinned event loop, its clock, its buffers, its deadlines.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell, RefMut};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::task::{Poll, Waker};
@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use crate::base::Pool;
 use crate::rt::deadline::Deadlines;
+use crate::rt::tls::Scratch;
 use crate::rt::{Driver, Ready, sys, task};
 
 /// What the tasks of one thread share. It lives as long as the process, so tasks borrow it freely.
@@ -23,7 +24,11 @@ pub struct Core {
     pub body: RefCell<Box<[u8]>>,
     /// Where heads are written; borrowed between two awaits only, never across one.
     pub out: RefCell<Vec<u8>>,
+    /// Where TLS records are opened and sealed; borrowed within one call only.
+    pub tls: LazyTls,
     started: Instant,
+    /// As of the last look at the clock.
+    now_ms: Cell<u64>,
     ticks: Cell<u64>,
     sleepers: RefCell<Vec<Waker>>,
 }
@@ -35,6 +40,16 @@ pub const SWEEP_MS: u32 = 20;
 pub const BUFFER_BYTES: usize = 72 * 1024;
 const BUFFERS_KEPT: usize = 256;
 
+/// The buffers for TLS, made when the first session needs them: many gateways never do.
+#[derive(Debug, Default)]
+pub struct LazyTls(OnceCell<RefCell<Scratch>>);
+
+impl LazyTls {
+    pub fn borrow_mut(&self) -> RefMut<'_, Scratch> {
+        self.0.get_or_init(RefCell::default).borrow_mut()
+    }
+}
+
 impl Core {
     fn new(index: usize, driver: Driver) -> Self {
         Self {
@@ -44,7 +59,9 @@ impl Core {
             buffers: Pool::new(BUFFER_BYTES, BUFFERS_KEPT),
             body: RefCell::new(vec![0; BUFFER_BYTES].into_boxed_slice()),
             out: RefCell::new(Vec::with_capacity(BUFFER_BYTES)),
+            tls: LazyTls::default(),
             started: Instant::now(),
+            now_ms: Cell::new(0),
             ticks: Cell::new(0),
             sleepers: RefCell::new(Vec::new()),
         }
@@ -78,13 +95,16 @@ impl Core {
     /// Microseconds since this core started.
     #[inline]
     pub fn now_us(&self) -> u64 {
-        self.started.elapsed().as_micros() as u64
+        let now_us = self.started.elapsed().as_micros() as u64;
+        self.now_ms.set(now_us / 1000);
+        now_us
     }
 
-    /// Milliseconds since this core started: the unit of deadlines.
+    /// Milliseconds since this core started: the unit of deadlines. At most one sweep late, as
+    /// deadlines are anyway: it costs no look at the clock.
     #[inline]
     pub fn now_ms(&self) -> u64 {
-        self.now_us() / 1000
+        self.now_ms.get()
     }
 
     /// Returns after at least `milliseconds`, to the next sweep: for waits that need no precision.
@@ -107,7 +127,7 @@ impl Core {
         while ticker.readable().await.is_ok() {
             sys::drain(ticker.fd());
             self.ticks.set(self.ticks.get() + 1);
-            self.deadlines.sweep(self.now_ms());
+            self.deadlines.sweep(self.now_us() / 1000);
             for sleeper in self.sleepers.take() {
                 sleeper.wake();
             }

@@ -21,6 +21,8 @@ struct Slot {
     at_ms: Cell<u64>,
     fd: Cell<RawFd>,
     reads_only: Cell<bool>,
+    /// Nothing is under way on the socket.
+    idle: Cell<bool>,
     expired: Cell<bool>,
 }
 
@@ -53,6 +55,14 @@ impl Deadlines {
         }
         overdue
     }
+
+    /// Sockets on which nothing is under way end at this time, if not before.
+    pub fn end_idle_by(&self, at_ms: u64) {
+        let slots = self.slots.borrow();
+        for slot in slots.iter().filter(|slot| slot.idle.get()) {
+            slot.at_ms.set(slot.at_ms.get().min(at_ms));
+        }
+    }
 }
 
 impl Deadline {
@@ -64,6 +74,7 @@ impl Deadline {
                 at_ms: Cell::new(NEVER),
                 fd: Cell::new(-1),
                 reads_only: Cell::new(false),
+                idle: Cell::new(false),
                 expired: Cell::new(false),
             });
             slots.len() as u32 - 1
@@ -85,6 +96,7 @@ impl Deadline {
         self.slot(|slot| {
             slot.at_ms.set(at_ms);
             slot.reads_only.set(false);
+            slot.idle.set(false);
         });
     }
 
@@ -94,12 +106,23 @@ impl Deadline {
         self.slot(|slot| {
             slot.at_ms.set(at_ms);
             slot.reads_only.set(true);
+            slot.idle.set(false);
         });
+    }
+
+    /// As `set_read`, for a socket on which nothing is under way.
+    #[inline]
+    pub fn set_idle(&self, at_ms: u64) {
+        self.set_read(at_ms);
+        self.slot(|slot| slot.idle.set(true));
     }
 
     #[inline]
     pub fn clear(&self) {
-        self.slot(|slot| slot.at_ms.set(NEVER));
+        self.slot(|slot| {
+            slot.at_ms.set(NEVER);
+            slot.idle.set(false);
+        });
     }
 
     /// The sweep ended this socket.

@@ -29,17 +29,18 @@ struct Shared<T> {
     bell: UnixStream,
 }
 
-/// The core's side; opened on the core itself.
+/// The core's side on its way to the core.
 #[derive(Debug)]
 pub struct Letters<T> {
     shared: Arc<Shared<T>>,
-    bell: UnopenedBell,
+    hear: OwnedFd,
 }
 
+/// The core's side, open: it stays on the core.
 #[derive(Debug)]
-enum UnopenedBell {
-    Closed(Option<OwnedFd>),
-    Open(Ready),
+pub struct Inbox<T> {
+    shared: Arc<Shared<T>>,
+    bell: Ready,
 }
 
 /// A mailbox that holds at most `capacity` letters.
@@ -54,7 +55,7 @@ pub fn mailbox<T>(capacity: usize) -> io::Result<(Mailbox<T>, Letters<T>)> {
     });
     let letters = Letters {
         shared: Arc::clone(&shared),
-        bell: UnopenedBell::Closed(Some(hear.into())),
+        hear: hear.into(),
     };
     Ok((Mailbox { shared }, letters))
 }
@@ -79,8 +80,31 @@ impl<T> Mailbox<T> {
 }
 
 impl<T> Letters<T> {
-    /// Waits for the next letter. Must be called on one core only.
-    pub async fn next(&mut self) -> io::Result<T> {
+    /// To be called on the core that will read them.
+    ///
+    /// # Errors
+    /// When the event loop cannot watch one more descriptor.
+    pub fn open(self) -> io::Result<Inbox<T>> {
+        Ok(Inbox {
+            shared: self.shared,
+            bell: Ready::new(self.hear)?,
+        })
+    }
+}
+
+impl<T> Inbox<T> {
+    /// The sending side of this mailbox.
+    pub fn own_mailbox(&self) -> Mailbox<T> {
+        Mailbox {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
+    /// Waits for the next letter.
+    ///
+    /// # Errors
+    /// When the event loop fails.
+    pub async fn next(&self) -> io::Result<T> {
         loop {
             let letter = self
                 .shared
@@ -91,18 +115,41 @@ impl<T> Letters<T> {
             if let Some(letter) = letter {
                 return Ok(letter);
             }
-            let bell = match &mut self.bell {
-                UnopenedBell::Open(bell) => bell,
-                UnopenedBell::Closed(fd) => {
-                    let Some(fd) = fd.take() else {
-                        return Err(io::ErrorKind::NotConnected.into());
-                    };
-                    self.bell = UnopenedBell::Open(Ready::new(fd)?);
-                    continue;
+            self.bell.readable().await?;
+            sys::drain(self.bell.fd());
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+    use crate::rt::Driver;
+
+    #[test]
+    fn letters_arrive_in_order_from_another_thread_and_a_full_box_gives_them_back() {
+        for driver in [Driver::best(), Driver::Epoll] {
+            let (mailbox, letters) = mailbox::<u32>(2).unwrap();
+            let sender = std::thread::spawn(move || {
+                for letter in 0..100 {
+                    let mut letter = letter;
+                    while let Err(back) = mailbox.send(letter) {
+                        letter = back;
+                        std::thread::yield_now();
+                    }
                 }
-            };
-            bell.readable().await?;
-            sys::drain(bell.fd());
+            });
+            let received = driver.run(async move {
+                let inbox = letters.open().unwrap();
+                let mut received = Vec::new();
+                while received.len() < 100 {
+                    received.push(inbox.next().await.unwrap());
+                }
+                received
+            });
+            sender.join().unwrap();
+            assert_eq!(received.unwrap(), (0..100).collect::<Vec<_>>());
         }
     }
 }

@@ -1,19 +1,36 @@
 //! `Stream`: one connection, plain or TLS, read and written when it is ready.
 
+use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::os::fd::{OwnedFd, RawFd};
 
 use crate::base::Buffer;
+use crate::rt::tls::{self, Progress, Session, Socket};
 use crate::rt::{Core, Deadline, Ready, sys};
 
-/// A connected socket with its deadline. All methods take `&self`, so that one task can read and
-/// write it at the same time; nothing is borrowed while waiting.
+/// A connected socket with its deadline. All methods that move bytes take `&self`, so that one
+/// task can read and write it at the same time; nothing is borrowed while waiting.
 #[derive(Debug)]
 pub struct Stream {
     // Before `ready`: the slot must be given back while the descriptor is still open.
     pub deadline: Deadline,
     ready: Ready,
+    core: &'static Core,
+    tls: Option<Box<RefCell<Session>>>,
+}
+
+/// The socket as a TLS session sees it.
+struct Plain(RawFd);
+
+impl Socket for Plain {
+    fn recv(&self, into: &mut [u8]) -> io::Result<usize> {
+        sys::recv(self.0, into)
+    }
+
+    fn send(&self, from: &[u8]) -> io::Result<usize> {
+        sys::send(self.0, from)
+    }
 }
 
 impl Stream {
@@ -22,6 +39,8 @@ impl Stream {
         Ok(Self {
             deadline: Deadline::new(core, ready.fd()),
             ready,
+            core,
+            tls: None,
         })
     }
 
@@ -42,14 +61,50 @@ impl Stream {
         Ok(stream)
     }
 
+    /// The server's side of a TLS handshake; the caller sets the deadline.
+    pub async fn accept_tls(&mut self, server: &tls::Server) -> io::Result<()> {
+        self.secure(Session::accept(server)?).await
+    }
+
+    /// The client's side of a TLS handshake with a server that proves to be `name`; the caller
+    /// sets the deadline.
+    pub async fn connect_tls(&mut self, client: &tls::Client, name: &str) -> io::Result<()> {
+        self.secure(Session::connect(client, name)?).await
+    }
+
+    async fn secure(&mut self, mut session: Session) -> io::Result<()> {
+        loop {
+            let progress = session.handshake(&Plain(self.fd()), &mut self.core.tls.borrow_mut());
+            match progress {
+                _ if self.deadline.expired() => return Err(io::ErrorKind::TimedOut.into()),
+                Ok(Progress::Done) => break,
+                Ok(Progress::WantRead) => self.ready.readable().await?,
+                Ok(Progress::WantWrite) => self.ready.writable().await?,
+                Err(error) => return Err(error),
+            }
+        }
+        self.tls = Some(Box::new(RefCell::new(session)));
+        Ok(())
+    }
+
     #[inline]
     pub fn fd(&self) -> RawFd {
         self.ready.fd()
     }
 
+    #[inline]
+    pub fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
     /// Waits until something can be read, the peer is gone, or the deadline has ended it.
     #[inline]
     pub async fn readable(&self) -> io::Result<()> {
+        if let Some(tls) = &self.tls
+            && tls.borrow().has_unread()
+        {
+            return Ok(());
+        }
         self.ready.readable().await
     }
 
@@ -61,35 +116,83 @@ impl Stream {
     /// Reads what is there, at most `into.len()` bytes: `Ok(0)` is the end, `WouldBlock` nothing yet.
     #[inline]
     pub fn try_read(&self, into: &mut [u8]) -> io::Result<usize> {
-        sys::recv(self.fd(), into)
+        match &self.tls {
+            None => sys::recv(self.fd(), into),
+            Some(tls) => {
+                let scratch = &mut self.core.tls.borrow_mut();
+                tls.borrow_mut().read(&Plain(self.fd()), scratch, into)
+            }
+        }
     }
 
     /// Appends what is there to `buffer`, at most its free room, which must not be empty.
     #[inline]
     pub fn try_fill(&self, buffer: &mut Buffer) -> io::Result<usize> {
+        if self.is_tls() {
+            return self.try_fill_tls(buffer);
+        }
         let count = sys::recv_uninit(self.fd(), buffer.space())?;
         // SAFETY: recv wrote exactly `count` bytes to the start of the space.
         unsafe { buffer.filled(count) };
         Ok(count)
     }
 
+    /// Heads are short: a copy costs less than memory that is zeroed only to be decrypted into.
+    fn try_fill_tls(&self, buffer: &mut Buffer) -> io::Result<usize> {
+        let scratch = &mut self.core.body.borrow_mut();
+        let room = buffer.space().len().min(scratch.len());
+        let count = self.try_read(&mut scratch[..room])?;
+        buffer.append(&scratch[..count]);
+        Ok(count)
+    }
+
     /// Writes what fits: returns how many bytes of `parts` were taken, 0 when none fits now.
+    /// Under TLS bytes that were taken may still have to be sent: see `wants_flush`.
     #[inline]
     pub fn try_write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-        match sys::send_parts(self.fd(), parts) {
+        let written = match &self.tls {
+            None => sys::send_parts(self.fd(), parts),
+            Some(tls) => {
+                let scratch = &mut self.core.tls.borrow_mut();
+                tls.borrow_mut().write(&Plain(self.fd()), scratch, parts)
+            }
+        };
+        match written {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
             other => other,
         }
     }
 
+    /// Bytes that were taken wait for room in the socket: `try_write`, even of nothing, sends them.
+    #[inline]
+    pub fn wants_flush(&self) -> bool {
+        self.tls
+            .as_ref()
+            .is_some_and(|tls| tls.borrow().wants_flush())
+    }
+
+    /// Tells a TLS peer that nothing more will come, as far as the socket has room for it.
+    pub fn close_notify(&self) {
+        if let Some(tls) = &self.tls {
+            let scratch = &mut self.core.tls.borrow_mut();
+            tls.borrow_mut().close(&Plain(self.fd()), scratch);
+        }
+    }
+
     /// Says that nothing more will be written.
     pub fn shutdown_write(&self) {
+        self.close_notify();
         sys::shutdown(self.fd(), libc::SHUT_WR);
     }
 
     /// Nothing has arrived unasked and the peer has not closed: fit to carry a request.
     #[inline]
     pub fn is_quiet(&self) -> bool {
-        matches!(sys::peek(self.fd()), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+        let waiting = match &self.tls {
+            None => sys::peek(self.fd()),
+            // Session tickets come unasked and are fine; they are taken in here.
+            Some(_) => self.try_read(&mut [0]),
+        };
+        matches!(waiting, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 }

@@ -3,9 +3,11 @@
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+
+use crate::rt::socket::prepare_upstream;
 
 fn checked(result: isize) -> io::Result<usize> {
     usize::try_from(result).map_err(|_| io::Error::last_os_error())
@@ -15,7 +17,7 @@ fn checked(result: isize) -> io::Result<usize> {
 #[inline]
 pub fn recv(fd: RawFd, into: &mut [u8]) -> io::Result<usize> {
     // SAFETY: the pointer and length describe `into`, which lives through the call.
-    checked(unsafe { libc::recv(fd, into.as_mut_ptr().cast(), into.len(), 0) })
+    checked(unsafe { raw_recv(fd, into.as_mut_ptr().cast(), into.len()) })
 }
 
 /// As `recv`, into memory that need not be initialised.
@@ -23,7 +25,38 @@ pub fn recv(fd: RawFd, into: &mut [u8]) -> io::Result<usize> {
 pub fn recv_uninit(fd: RawFd, into: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
     // SAFETY: the pointer and length describe `into`, which lives through the call; the kernel
     // only writes to it.
-    checked(unsafe { libc::recv(fd, into.as_mut_ptr().cast(), into.len(), 0) })
+    checked(unsafe { raw_recv(fd, into.as_mut_ptr().cast(), into.len()) })
+}
+
+/// The call itself: libc's `recv` and `send` are points of cancellation, and what they do for that
+/// costs more than it sounds with four of them a request.
+///
+/// # Safety
+/// `into` must be valid for writes of `length` bytes.
+#[inline]
+unsafe fn raw_recv(fd: RawFd, into: *mut u8, length: usize) -> isize {
+    let none = std::ptr::null_mut::<u8>();
+    // SAFETY: the caller's; no address is asked for.
+    unsafe { libc::syscall(libc::SYS_recvfrom, fd, into, length, 0, none, none) as isize }
+}
+
+/// # Safety
+/// `from` must be valid for reads of `length` bytes.
+#[inline]
+unsafe fn raw_send(fd: RawFd, from: *const u8, length: usize) -> isize {
+    let none = std::ptr::null::<u8>();
+    // SAFETY: the caller's; no address is given.
+    unsafe {
+        libc::syscall(
+            libc::SYS_sendto,
+            fd,
+            from,
+            length,
+            libc::MSG_NOSIGNAL,
+            none,
+            0,
+        ) as isize
+    }
 }
 
 /// What is waiting in the socket, without taking it: `WouldBlock` nothing, `Ok(0)` its end.
@@ -44,15 +77,19 @@ pub fn peek(fd: RawFd) -> io::Result<usize> {
 #[inline]
 pub fn send(fd: RawFd, from: &[u8]) -> io::Result<usize> {
     // SAFETY: the pointer and length describe `from`, which lives through the call.
-    checked(unsafe { libc::send(fd, from.as_ptr().cast(), from.len(), libc::MSG_NOSIGNAL) })
+    checked(unsafe { raw_send(fd, from.as_ptr(), from.len()) })
 }
 
 /// Sends all parts with one call; returns how many bytes the kernel took.
 #[inline]
 pub fn send_parts(fd: RawFd, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-    if let [one] = parts {
-        return send(fd, one);
+    match parts {
+        [one] => send(fd, one),
+        _ => sendmsg(fd, parts),
     }
+}
+
+fn sendmsg(fd: RawFd, parts: &[IoSlice<'_>]) -> io::Result<usize> {
     // SAFETY: a zeroed msghdr is a valid empty one.
     let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
     message.msg_iov = parts.as_ptr().cast_mut().cast();
@@ -111,7 +148,7 @@ pub fn connect(address: SocketAddr) -> io::Result<OwnedFd> {
         Type::STREAM.nonblocking(),
         Some(Protocol::TCP),
     )?;
-    socket.set_tcp_nodelay(true)?;
+    prepare_upstream(socket.as_fd())?;
     match socket.connect(&SockAddr::from(address)) {
         Ok(()) => {}
         Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {}

@@ -1,9 +1,10 @@
 //! Tasks of a core: spawned so that a panic costs one connection, not the core.
 
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 /// Starts a task on this core. When it panics it is dropped and `on_panic` is called; the other
 /// tasks go on.
@@ -17,6 +18,24 @@ where
 /// Lets the other tasks and the sockets of this core have a turn. Waking oneself would starve them.
 pub async fn give_way() {
     monoio::spawn(async {}).await;
+}
+
+/// Counts the steps of a long transfer and lets the others have a turn now and then: under epoll a
+/// socket that is always ready would never make its task wait.
+#[derive(Debug, Default)]
+pub struct Turns(u32);
+
+impl Turns {
+    const IN_A_ROW: u32 = 16;
+
+    #[inline]
+    pub async fn count(&mut self) {
+        self.0 += 1;
+        if self.0 == Self::IN_A_ROW {
+            self.0 = 0;
+            give_way().await;
+        }
+    }
 }
 
 /// The first of two futures to be ready, the first one being asked first; the other is dropped,
@@ -36,6 +55,43 @@ pub async fn first<A: Future, B: Future>(a: A, b: B) -> Either<A::Output, B::Out
 pub enum Either<A, B> {
     A(A),
     B(B),
+}
+
+/// Something that happens once and that many tasks of a core wait for.
+#[derive(Debug, Default)]
+pub struct Flag {
+    is_raised: Cell<bool>,
+    waiting: RefCell<Vec<Waker>>,
+}
+
+impl Flag {
+    pub fn raise(&self) {
+        self.is_raised.set(true);
+        for waker in self.waiting.take() {
+            waker.wake();
+        }
+    }
+
+    /// Returns once the flag is up. Each call takes a place in the list once, so the future is
+    /// kept and polled again rather than made anew.
+    pub async fn raised(&self) {
+        let mut place = None;
+        std::future::poll_fn(|context| {
+            if self.is_raised.get() {
+                return Poll::Ready(());
+            }
+            let mut waiting = self.waiting.borrow_mut();
+            match place.and_then(|place: usize| waiting.get_mut(place)) {
+                Some(waker) => waker.clone_from(context.waker()),
+                None => {
+                    place = Some(waiting.len());
+                    waiting.push(context.waker().clone());
+                }
+            }
+            Poll::Pending
+        })
+        .await;
+    }
 }
 
 struct Guarded<F, P> {

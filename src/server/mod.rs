@@ -1,5 +1,22 @@
 //! The one room that knows all others: builds and joins them.
 
-pub mod demo;
-pub mod watch;
+pub mod admin;
+pub mod boot;
 pub mod config;
+mod control;
+mod cores;
+pub mod demo;
+pub mod destination;
+pub mod diagnostics;
+pub mod export;
+pub mod listeners;
+mod observer;
+pub mod prepare;
+mod reload;
+pub mod shutdown;
+pub mod source;
+pub mod watch;
+
+pub use boot::{Error, Running};
+pub use shutdown::Ending;
+pub use source::Source;

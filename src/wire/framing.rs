@@ -38,8 +38,7 @@ impl Framing {
 
     /// The body of a request with these fields.
     pub fn request(self, version: Version) -> Result<Body, FieldError> {
-        self.checked(version)
-            .map(|body| body.unwrap_or(Body::None))
+        self.checked(version).map(|body| body.unwrap_or(Body::None))
     }
 
     /// The body of a response with these fields.
@@ -98,8 +97,23 @@ mod tests {
         check("007", Some(7));
         check("18446744073709551615", Some(u64::MAX));
         for bad in [
-            "", "+1", "-1", "1,1", "5, 5", "1 1", " 1", "1\t", "0x10", "1e3", "1.0", "a", "１",
-            "18446744073709551616", "99999999999999999999999", "1\0", "1;",
+            "",
+            "+1",
+            "-1",
+            "1,1",
+            "5, 5",
+            "1 1",
+            " 1",
+            "1\t",
+            "0x10",
+            "1e3",
+            "1.0",
+            "a",
+            "１",
+            "18446744073709551616",
+            "99999999999999999999999",
+            "1\0",
+            "1;",
         ] {
             check(bad, None);
         }
@@ -116,11 +130,28 @@ mod tests {
         };
         check(&["chunked"], Ok(()));
         check(&["ChUnKeD"], Ok(()));
-        check(&["chunked", "chunked"], Err(FieldError::TwoTransferEncodings));
-        check(&["chunked", "identity"], Err(FieldError::TwoTransferEncodings));
+        check(
+            &["chunked", "chunked"],
+            Err(FieldError::TwoTransferEncodings),
+        );
+        check(
+            &["chunked", "identity"],
+            Err(FieldError::TwoTransferEncodings),
+        );
         for bad in [
-            "", "identity", "gzip, chunked", "chunked, chunked", "chunked,", ",chunked", "xchunked",
-            "chunked;q=1", "\"chunked\"", "chunked gzip", "'chunked'", "\x0bchunked", "chunkedſ",
+            "",
+            "identity",
+            "gzip, chunked",
+            "chunked, chunked",
+            "chunked,",
+            ",chunked",
+            "xchunked",
+            "chunked;q=1",
+            "\"chunked\"",
+            "chunked gzip",
+            "'chunked'",
+            "\x0bchunked",
+            "chunkedſ",
         ] {
             check(&[bad], Err(FieldError::TransferEncoding));
         }
@@ -130,7 +161,10 @@ mod tests {
     fn a_response_without_framing_lasts_until_close() {
         let framing = Framing::default();
         let check = |status, head, expected| {
-            assert_eq!(framing.response(Version::Http11, status, head), Ok(expected));
+            assert_eq!(
+                framing.response(Version::Http11, status, head),
+                Ok(expected)
+            );
         };
         check(200, false, Body::UntilClose);
         check(200, true, Body::None);

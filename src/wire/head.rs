@@ -396,7 +396,10 @@ mod tests {
                 "upgrade"
             ]
         );
-        assert!(hop.iter().all(|text| Name::of(text.as_bytes()).is_head_only()));
+        assert!(
+            hop.iter()
+                .all(|text| Name::of(text.as_bytes()).is_head_only())
+        );
         assert!(Name::ContentLength.is_head_only() && Name::Host.is_head_only());
         assert!(!Name::Other.is_hop() && !Name::Other.is_head_only());
     }

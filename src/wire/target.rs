@@ -167,7 +167,10 @@ fn check_dots(text: &[u8]) -> Result<(), TargetError> {
     let rest = &rest[dot_bytes(rest)..];
     let ends = match rest.first() {
         None | Some(b'/' | b'?' | b'#' | b';' | b'\\') => true,
-        Some(b'%') => matches!(ascii::percent_byte(rest), Some(b'/' | b'\\' | b';' | b'?' | b'#')),
+        Some(b'%') => matches!(
+            ascii::percent_byte(rest),
+            Some(b'/' | b'\\' | b';' | b'?' | b'#')
+        ),
         Some(_) => false,
     };
     if ends {
@@ -286,18 +289,68 @@ mod tests {
     #[test]
     fn hosts_are_names_and_addresses_with_ports() {
         for good in [
-            "example.com", "EXAMPLE.com.", "a", "a-b_c~d", "127.0.0.1", "127.0.0.1:80", "a:",
-            "a:0", "a:65535", "[::1]", "[::1]:8080", "[::ffff:1.2.3.4]", "[2001:db8::]:",
-            "xn--bcher-kva.example", "caf%C3%A9.example", "caf%c3%a9:80", "!$&'()*+;=",
+            "example.com",
+            "EXAMPLE.com.",
+            "a",
+            "a-b_c~d",
+            "127.0.0.1",
+            "127.0.0.1:80",
+            "a:",
+            "a:0",
+            "a:65535",
+            "[::1]",
+            "[::1]:8080",
+            "[::ffff:1.2.3.4]",
+            "[2001:db8::]:",
+            "xn--bcher-kva.example",
+            "caf%C3%A9.example",
+            "caf%c3%a9:80",
+            "!$&'()*+;=",
         ] {
             assert!(is_host(good.as_bytes()), "{good:?}");
         }
         for bad in [
-            "", ":80", "a b", "a,b", "a/b", "/", "user@a", "user:pw@a", "a:b", "a:-1", "a:+1",
-            "a:65536", "a:000080", "a:80:80", "a:80 ", "[::1", "::1", "[]", "[::1]x", "[::1]:x",
-            "[::1%25eth0]", "[v1.a]", "[1.2.3.4]", "a?b", "a#b", "a\\b", "http://a", "<a>",
-            "a%zz", "a%2", "a%", "a%2fb", "a%40b", "a%00", "a\0", "é", "a\"b", "a|b", "a^b",
-            "[::1]:65536", "a%41:x",
+            "",
+            ":80",
+            "a b",
+            "a,b",
+            "a/b",
+            "/",
+            "user@a",
+            "user:pw@a",
+            "a:b",
+            "a:-1",
+            "a:+1",
+            "a:65536",
+            "a:000080",
+            "a:80:80",
+            "a:80 ",
+            "[::1",
+            "::1",
+            "[]",
+            "[::1]x",
+            "[::1]:x",
+            "[::1%25eth0]",
+            "[v1.a]",
+            "[1.2.3.4]",
+            "a?b",
+            "a#b",
+            "a\\b",
+            "http://a",
+            "<a>",
+            "a%zz",
+            "a%2",
+            "a%",
+            "a%2fb",
+            "a%40b",
+            "a%00",
+            "a\0",
+            "é",
+            "a\"b",
+            "a|b",
+            "a^b",
+            "[::1]:65536",
+            "a%41:x",
         ] {
             assert!(!is_host(bad.as_bytes()), "{bad:?}");
         }
@@ -306,9 +359,31 @@ mod tests {
     #[test]
     fn paths_that_read_alike_everywhere_pass() {
         for good in [
-            "/", "/a", "/a/b/", "//", "/a//b", "/.a", "/..a", "/a.", "/a..", "/...", "/a.b",
-            "/.well-known/x", "/%41", "/%7e", "/%2F", "/a%2Fb", "/%C3%A9", "/a;b=c", "/a:b@c",
-            "/{a}|<b>\"^`", "/%2e%2e%2e", "/%2ea", "/a%2e%2e", "/a%5cb", "/%25%30%30",
+            "/",
+            "/a",
+            "/a/b/",
+            "//",
+            "/a//b",
+            "/.a",
+            "/..a",
+            "/a.",
+            "/a..",
+            "/...",
+            "/a.b",
+            "/.well-known/x",
+            "/%41",
+            "/%7e",
+            "/%2F",
+            "/a%2Fb",
+            "/%C3%A9",
+            "/a;b=c",
+            "/a:b@c",
+            "/{a}|<b>\"^`",
+            "/%2e%2e%2e",
+            "/%2ea",
+            "/a%2e%2e",
+            "/a%5cb",
+            "/%25%30%30",
         ] {
             assert_eq!(check_path(good.as_bytes()), Ok(()), "{good:?}");
         }
@@ -317,23 +392,51 @@ mod tests {
     #[test]
     fn ambiguous_paths_are_refused() {
         let check = |path: &[u8], expected| {
-            assert_eq!(check_path(path), Err(RequestError::Target(expected)), "{path:?}");
+            assert_eq!(
+                check_path(path),
+                Err(RequestError::Target(expected)),
+                "{path:?}"
+            );
         };
         for dots in [
-            "/.", "/..", "/./", "/../", "/a/..", "/a/../b", "/a/./b", "/%2e", "/%2E%2e", "/.%2e",
-            "/%2e.", "/a/%2e%2E/b", "//..", "/..;", "/..;/b", "/.;x", "/a%2f..", "/a%2F../b",
-            "/..%2fb", "/%5c..", "/..%5cb", "/..%3b", "/.%3F",
+            "/.",
+            "/..",
+            "/./",
+            "/../",
+            "/a/..",
+            "/a/../b",
+            "/a/./b",
+            "/%2e",
+            "/%2E%2e",
+            "/.%2e",
+            "/%2e.",
+            "/a/%2e%2E/b",
+            "//..",
+            "/..;",
+            "/..;/b",
+            "/.;x",
+            "/a%2f..",
+            "/a%2F../b",
+            "/..%2fb",
+            "/%5c..",
+            "/..%5cb",
+            "/..%3b",
+            "/.%3F",
         ] {
             check(dots.as_bytes(), TargetError::DotSegment);
         }
-        for percent in ["/%", "/a%", "/%4", "/%zz", "/%4g", "/%%41", "/%u0041", "/a%2", "/% 1"] {
+        for percent in [
+            "/%", "/a%", "/%4", "/%zz", "/%4g", "/%%41", "/%u0041", "/a%2", "/% 1",
+        ] {
             check(percent.as_bytes(), TargetError::PercentEncoding);
         }
         check(b"/%00", TargetError::Nul);
         check(b"/a%00.png", TargetError::Nul);
         check(b"/a\\b", TargetError::Backslash);
         check(b"/\\..", TargetError::Backslash);
-        for byte in [b"/a b", b"/a\tb", b"/a\0b", b"/a\x7fb", b"/a\x80b", b"/a\xffb", b"/a\rb"] {
+        for byte in [
+            b"/a b", b"/a\tb", b"/a\0b", b"/a\x7fb", b"/a\x80b", b"/a\xffb", b"/a\rb",
+        ] {
             check(byte, TargetError::Byte);
         }
         check(b"/a?b", TargetError::Form);
@@ -357,30 +460,50 @@ mod tests {
 
     #[test]
     fn targets_come_apart() {
-        let check = |target: &str, method, expected: Result<(&str, Option<&str>, Option<&str>), _>| {
-            let bytes = target.as_bytes();
-            let text = |span: Span| std::str::from_utf8(span.of(bytes)).unwrap();
-            let found = parse(bytes, Span::new(0, bytes.len()), method)
-                .map(|found| (text(found.path), found.query.map(text), found.authority.map(text)));
-            assert_eq!(found, expected, "{target:?}");
-        };
+        let check =
+            |target: &str, method, expected: Result<(&str, Option<&str>, Option<&str>), _>| {
+                let bytes = target.as_bytes();
+                let text = |span: Span| std::str::from_utf8(span.of(bytes)).unwrap();
+                let found = parse(bytes, Span::new(0, bytes.len()), method).map(|found| {
+                    (
+                        text(found.path),
+                        found.query.map(text),
+                        found.authority.map(text),
+                    )
+                });
+                assert_eq!(found, expected, "{target:?}");
+            };
         let get = Method::Get;
         check("/", get, Ok(("/", None, None)));
         check("/a?", get, Ok(("/a", Some(""), None)));
-        check("/a?b=%zz&c?d/../\\", get, Ok(("/a", Some("b=%zz&c?d/../\\"), None)));
+        check(
+            "/a?b=%zz&c?d/../\\",
+            get,
+            Ok(("/a", Some("b=%zz&c?d/../\\"), None)),
+        );
         check("//a/b", get, Ok(("//a/b", None, None)));
         check("*", Method::Options, Ok(("*", None, None)));
         check("http://a", get, Ok(("/", None, Some("a"))));
         check("HTTP://a?b", get, Ok(("/", Some("b"), Some("a"))));
         check("https://a:1/b?c", get, Ok(("/b", Some("c"), Some("a:1"))));
         check("http://[::1]/b", get, Ok(("/b", None, Some("[::1]"))));
-        for form in ["*", "a", "a:80", "ftp://a/", "http:/a", "http:a", "https:", "?a", "#", "*a"] {
+        for form in [
+            "*", "a", "a:80", "ftp://a/", "http:/a", "http:a", "https:", "?a", "#", "*a",
+        ] {
             check(form, get, Err(TargetError::Form));
         }
         check("**", Method::Options, Err(TargetError::Form));
-        for authority in ["http://", "http:///a", "http://u@a/", "http://u:p@a/", "http://a,b/",
-            "http://a:x/", "http://?a", "http://a\\b/", "https://a:99999/"]
-        {
+        for authority in [
+            "http://",
+            "http:///a",
+            "http://u@a/",
+            "http://u:p@a/",
+            "http://a,b/",
+            "http://a:x/",
+            "http://?a",
+            "http://a\\b/",
+            "https://a:99999/",
+        ] {
             check(authority, get, Err(TargetError::Authority));
         }
         check("/a#b", get, Err(TargetError::Fragment));

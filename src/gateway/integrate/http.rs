@@ -7,11 +7,11 @@ use crate::gateway::http::rest_of_path;
 use crate::gateway::{Call, Reject, Stop, Worker, respond};
 use crate::net::outbound::deliver::{Delivered, deliver};
 use crate::net::outbound::{Connection, Failure, GroupState, Reply, dial, h1};
-use crate::net::{Exchange, forwarded};
+use crate::net::{Exchange, Message, forwarded};
 use crate::observe::Counter;
 use crate::plan::{HttpTarget, Piece};
 use crate::wire::h1::encode;
-use crate::wire::head::{Body, Field, Name};
+use crate::wire::head::{Body, Field, Name, ResponseHead};
 
 pub async fn run(
     worker: &'static Worker,
@@ -19,14 +19,19 @@ pub async fn run(
     exchange: &mut Exchange<'_>,
     target: &HttpTarget,
 ) -> Result<(), Stop> {
-    let Some(group) = worker.group(target.group.id) else {
+    let Some(group) = worker.group(target.group.id.0) else {
         return Err(Reject::InternalError.into());
     };
     let mut attempt = Attempt::First;
     loop {
         let index = group.pick(worker.core.now_ms(), attempt.failed());
+        call.upstream = Some((Rc::clone(&group), index));
         let turn = Turn::take(&group, index);
-        let asked_us = worker.core.now_us();
+        let asked_us = match attempt {
+            // Nothing that takes time has happened since.
+            Attempt::First => exchange.started_us,
+            _ => worker.core.now_us(),
+        };
         let outcome = ask(worker, call, exchange, target, &turn, &attempt).await;
         call.integration_us = worker.core.now_us() - asked_us;
         let failure = match outcome {
@@ -39,7 +44,7 @@ pub async fn run(
         note(worker, &group, index, &failure.kind);
         match attempt.next(&group, exchange, index, &failure) {
             Some(next) => {
-                worker.add(Counter::UpstreamRetries, 1);
+                worker.add(Counter::Retries, 1);
                 exchange.upload.repeat();
                 attempt = next;
             }
@@ -138,22 +143,23 @@ async fn connect(
     turn: &Turn<'_>,
 ) -> Result<Connection, Failed> {
     let until_ms = exchange.client.due(0);
-    dial::dial(worker.core, &worker.groups, turn.group, turn.index, until_ms)
-        .await
-        .map_err(|kind| Failed {
-            kind,
-            was_reused: false,
-            was_sent: false,
-        })
+    dial::dial(
+        worker.core,
+        &worker.groups,
+        turn.group,
+        turn.index,
+        until_ms,
+    )
+    .await
+    .map_err(|kind| Failed {
+        kind,
+        was_reused: false,
+        was_sent: false,
+    })
 }
 
 /// The head of the upstream request.
-fn write_head(
-    out: &mut Vec<u8>,
-    call: &Call<'_>,
-    exchange: &Exchange<'_>,
-    target: &HttpTarget,
-) {
+fn write_head(out: &mut Vec<u8>, call: &Call<'_>, exchange: &Exchange<'_>, target: &HttpTarget) {
     let (head, bytes) = (exchange.head(), exchange.bytes());
     out.extend_from_slice(head.method_token.of(bytes));
     out.push(b' ');
@@ -177,12 +183,7 @@ fn write_head(
 }
 
 /// Path and query: the integration's own, with the request's parameters and query put in.
-fn write_target(
-    out: &mut Vec<u8>,
-    call: &Call<'_>,
-    exchange: &Exchange<'_>,
-    target: &HttpTarget,
-) {
+fn write_target(out: &mut Vec<u8>, call: &Call<'_>, exchange: &Exchange<'_>, target: &HttpTarget) {
     let (head, bytes) = (exchange.head(), exchange.bytes());
     let path = rest_of_path(head.path.of(bytes), call.base);
     let write = |out: &mut Vec<u8>, pieces: &[Piece]| {
@@ -220,14 +221,19 @@ async fn give(
     call.integration_status = call.status;
     let settings = &exchange.client.settings;
     let id_name = settings.forwarding.request_id_header.as_bytes();
-    let bytes_of = |field: &Field, bytes: &[u8]| {
+    let keep = |field: &Field, bytes: &[u8]| {
         field.name.len() != id_name.len() || !field.name.of(bytes).eq_ignore_ascii_case(id_name)
     };
     let call_now: &Call<'_> = call;
-    let connection_line = |out: &mut Vec<u8>, exchange: &Exchange<'_>| {
+    let add = |out: &mut Vec<u8>, exchange: &Exchange<'_>, message: &Message<ResponseHead>| {
+        // "A recipient with a clock that receives a response message without a Date header field
+        // MUST [...] append a corresponding Date header field" (RFC 9110 section 6.6.1).
+        if message.head.field(message.bytes(), Name::Date).is_none() {
+            worker.write_date(out);
+        }
         respond::request_id(out, call_now, exchange);
     };
-    match deliver(exchange, reply, bytes_of, connection_line).await {
+    match deliver(exchange, reply, keep, add).await {
         Delivered::Whole(connection) => {
             if let Some(connection) = connection {
                 group.give_idle(connection, worker.core.now_ms());
@@ -235,7 +241,7 @@ async fn give(
             Ok(())
         }
         Delivered::UpstreamBroke(why) => {
-            worker.add(Counter::UpstreamResets, 1);
+            worker.add(Counter::UpstreamReset, 1);
             call.integration_error = Some(why.into());
             Err(Stop::Gone)
         }
@@ -247,16 +253,16 @@ async fn give(
 fn note(worker: &Worker, group: &GroupState, index: usize, failure: &Failure) {
     let counter = match failure {
         Failure::Upload(_) => return,
-        Failure::Unresolved | Failure::Connect(_) | Failure::Tls(_) => {
-            Counter::UpstreamConnectFailures
-        }
-        Failure::ConnectTimeout | Failure::Timeout => Counter::UpstreamTimeouts,
-        Failure::Closed | Failure::Truncated => Counter::UpstreamResets,
-        Failure::Malformed(_) | Failure::Upgraded => Counter::UpstreamProtocolErrors,
+        Failure::Unresolved => Counter::UpstreamDns,
+        Failure::Connect(_) => Counter::UpstreamConnect,
+        Failure::Tls(_) => Counter::UpstreamTls,
+        Failure::ConnectTimeout | Failure::Timeout => Counter::UpstreamTimeout,
+        Failure::Closed | Failure::Truncated => Counter::UpstreamReset,
+        Failure::Malformed(_) | Failure::Upgraded => Counter::UpstreamProtocol,
     };
     worker.add(counter, 1);
     if group.failed(index, worker.core.now_ms()) {
-        worker.add(Counter::UpstreamEjections, 1);
+        worker.add(Counter::Ejections, 1);
         let target = &group.settings.targets[index];
         tracing::warn!(
             upstream = %group.settings.name,

@@ -24,14 +24,14 @@ pub struct Door {
 /// What a door asks and tells whoever owns it.
 pub trait Hall: Handler + Life + Sized + 'static {
     fn core(&self) -> &'static Core;
-    fn pools(&self) -> &'static Pools;
+    fn pools(&'static self) -> &'static Pools;
     fn settings(&self) -> Rc<Settings>;
-    /// Whether one more connection is taken; false closes it at once.
+    /// Whether one more connection is taken; until then the others wait in the system's queue.
     fn admits(&self) -> bool;
     fn opened(&self);
     fn closed(&self);
     fn panicked(&self);
-    fn tls_failed(&self, error: &io::Error);
+    fn tls_failed(&self, client: &Client, error: &io::Error);
     fn tls_done(&self);
 }
 
@@ -41,20 +41,23 @@ const ACCEPTS_IN_A_ROW: usize = 64;
 const QUEUE_MAX: usize = 4096;
 /// Rest when no descriptor or memory is left (`accept` would fail again at once).
 const EXHAUSTED_PAUSE_MS: u32 = 50;
+/// Rest when as many clients are connected as may be.
+const FULL_PAUSE_MS: u32 = 20;
 
 /// Accepts until `stop` is ready. The socket is closed, or left to the process that has it too.
 pub async fn listen<H: Hall>(hall: &'static H, door: Door, stop: impl Future<Output = ()>) {
     let local = door.local;
     let tls = door.tls;
-    let Ok(socket) = Ready::new(door.fd) else {
-        return;
+    let socket = match Ready::new(door.fd) {
+        Ok(socket) => socket,
+        Err(error) => {
+            tracing::error!(%local, %error, "cannot wait for connections");
+            return;
+        }
     };
     let mut stop = std::pin::pin!(stop);
     loop {
-        let stopping = matches!(
-            first(&mut stop, socket.readable()).await,
-            Either::A(())
-        );
+        let stopping = matches!(first(&mut stop, socket.readable()).await, Either::A(()));
         // Who waits in the queue when we stop has been promised service by the kernel.
         let accepts = if stopping {
             QUEUE_MAX
@@ -62,6 +65,10 @@ pub async fn listen<H: Hall>(hall: &'static H, door: Door, stop: impl Future<Out
             ACCEPTS_IN_A_ROW
         };
         for _ in 0..accepts {
+            if !hall.admits() && !stopping {
+                hall.core().pause(FULL_PAUSE_MS).await;
+                break;
+            }
             match sys::accept(socket.fd()) {
                 Ok((fd, peer)) => admit(hall, fd, peer, local, tls.clone()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
@@ -91,9 +98,6 @@ fn admit<H: Hall>(
     local: SocketAddr,
     tls: Option<Arc<tls::Server>>,
 ) {
-    if !hall.admits() {
-        return;
-    }
     let Ok(stream) = Stream::new(hall.core(), fd) else {
         return;
     };
@@ -128,13 +132,13 @@ async fn secure<H: Hall>(
 ) {
     let until = client.due(client.settings.timeouts.handshake_ms);
     client.stream.deadline.set(until);
-    match client.stream.accept_tls(hall.core(), &server).await {
+    match client.stream.accept_tls(&server).await {
         Ok(()) => {
             hall.tls_done();
             client.stream.deadline.clear();
             h1::serve(&client, hall).await;
         }
-        Err(error) => hall.tls_failed(&error),
+        Err(error) => hall.tls_failed(&client, &error),
     }
     drop(open);
 }

@@ -4,7 +4,7 @@ use std::io::{self, IoSlice};
 
 use crate::net::inbound::close;
 use crate::net::{Client, Exchange, Gone, Handler, Message, Upload};
-use crate::wire::h1::request::head_may_be_complete;
+use crate::wire::h1::head_may_be_complete;
 use crate::wire::head::{Parsed, RequestHead};
 
 /// Whether the server goes on serving; asked between two requests.
@@ -14,7 +14,7 @@ pub trait Life {
 }
 
 /// Serves the requests of `client` until either side ends the connection.
-pub async fn serve<H: Handler + Life>(client: &Client, handler: &H) {
+pub async fn serve<H: Handler + Life>(client: &Client, handler: &'static H) {
     let mut message = None;
     let timeouts = &client.settings.timeouts;
     // A new connection owes its first request within the header timeout, later ones may rest.
@@ -64,7 +64,7 @@ enum Border {
 
 async fn one<H: Handler + Life>(
     client: &Client,
-    handler: &H,
+    handler: &'static H,
     message: &Message<RequestHead>,
 ) -> Result<Border, Gone> {
     let started_us = client.core.now_us();
@@ -76,16 +76,19 @@ async fn one<H: Handler + Life>(
         }
     };
     client.stream.deadline.clear();
-    client.exchange_until_ms.set(match client.settings.timeouts.exchange_ms {
-        0 => u64::MAX,
-        some => started_us / 1000 + u64::from(some),
-    });
+    client
+        .exchange_until_ms
+        .set(match client.settings.timeouts.exchange_ms {
+            0 => u64::MAX,
+            some => started_us / 1000 + u64::from(some),
+        });
     let mut exchange = Exchange {
         client,
         message,
         upload,
         started_us,
         sent_bytes: 0,
+        body_bytes: 0,
         close: !message.head.keep_alive || handler.is_draining(),
     };
     handler.handle(&mut exchange).await?;
@@ -104,7 +107,7 @@ async fn one<H: Handler + Life>(
 /// Reads until a head is complete. None: the connection is over, and all has been said.
 async fn next_head<H: Handler>(
     client: &Client,
-    handler: &H,
+    handler: &'static H,
     leftover: Option<Box<Message<RequestHead>>>,
     wait_ms: u32,
 ) -> Option<Box<Message<RequestHead>>> {
@@ -113,7 +116,7 @@ async fn next_head<H: Handler>(
         Some(message) => message,
         None => {
             // Nothing is held while a connection rests: its buffer is taken when bytes are there.
-            deadline.set_read(client.due(wait_ms));
+            deadline.set_idle(client.due(wait_ms));
             client.stream.readable().await.ok()?;
             let mut message = client.pools.requests.take(client.core);
             if !fill(client, &mut message).await? {
@@ -179,7 +182,7 @@ async fn fill(client: &Client, message: &mut Message<RequestHead>) -> Option<boo
 
 async fn refuse<H: Handler>(
     client: &Client,
-    handler: &H,
+    handler: &'static H,
     status: u16,
     why: &str,
 ) -> Result<(), Gone> {

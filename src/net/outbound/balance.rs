@@ -114,7 +114,7 @@ mod tests {
     use crate::net::outbound::group::{GroupSettings, TargetSettings};
 
     fn group(weights: &[u32], least_outstanding: bool) -> GroupState {
-        GroupState::new(GroupSettings {
+        GroupState::new(std::sync::Arc::new(GroupSettings {
             name: "g".into(),
             targets: weights
                 .iter()
@@ -132,7 +132,7 @@ mod tests {
             idle_timeout_ms: 1,
             idle_connections_max: 1,
             tls: None,
-        })
+        }))
     }
 
     fn picks(group: &GroupState, count: usize) -> Vec<usize> {
@@ -162,7 +162,11 @@ mod tests {
         assert!(!group.failed(0, 0));
         assert!(group.failed(0, 0));
         assert_eq!(picks(&group, 3), [1, 1, 1]);
-        assert!((0..4).map(|_| group.pick(100, None)).any(|index| index == 0));
+        assert!(
+            (0..4)
+                .map(|_| group.pick(100, None))
+                .any(|index| index == 0)
+        );
     }
 
     #[test]

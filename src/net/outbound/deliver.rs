@@ -6,11 +6,13 @@ use std::pin::pin;
 use std::task::Poll;
 
 use crate::base::{Buffer, Method};
+use crate::net::exchange::COPY_BYTES_MAX;
 use crate::net::outbound::{Connection, Reply};
-use crate::net::{Client, Exchange, Gone, Upload};
+use crate::net::{Client, Exchange, Gone, Message, Upload};
+use crate::rt::task::Turns;
 use crate::wire::h1::chunked::Chunked;
 use crate::wire::h1::encode;
-use crate::wire::head::{Body, Field, Name, Version};
+use crate::wire::head::{Body, Field, Name, ResponseHead, Version};
 
 /// How a response ended.
 #[derive(Debug)]
@@ -27,8 +29,8 @@ pub enum Delivered {
 pub async fn deliver(
     exchange: &mut Exchange<'_>,
     reply: Reply,
-    keep: impl Fn(&Field) -> bool,
-    add: impl Fn(&mut Vec<u8>),
+    keep: impl Fn(&Field, &[u8]) -> bool,
+    add: impl Fn(&mut Vec<u8>, &Exchange<'_>, &Message<ResponseHead>),
 ) -> Delivered {
     let Reply {
         connection,
@@ -47,10 +49,12 @@ pub async fn deliver(
         pending: None,
         sent_bytes: 0,
     };
+    let head_bytes;
     let started = {
         let mut out = core.out.borrow_mut();
         out.clear();
         write_head(&mut out, exchange, &message, &download.coding, keep, add);
+        head_bytes = out.len() as u64;
         let behind = &message.bytes()[message.head.length as usize..];
         download.pass(exchange.client, &mut out, behind)
     };
@@ -62,6 +66,7 @@ pub async fn deliver(
         Err(error) => Err(error),
     };
     exchange.sent_bytes += download.sent_bytes;
+    exchange.body_bytes += download.sent_bytes.saturating_sub(head_bytes);
     match outcome {
         Ok(()) => {
             let clean = keep_alive && !download.excess && exchange.upload.is_whole();
@@ -88,9 +93,9 @@ enum Coding {
     /// As they come; the framing is the upstream's.
     Raw(Body),
     /// Chunked as it comes, checked.
-    Chunked(Box<Chunked>),
+    Chunked(Chunked),
     /// A client of HTTP/1.0 gets the payload alone and the end of the connection.
-    Unchunk(Box<Chunked>),
+    Unchunk(Chunked),
     /// A body that ends with the upstream's connection gets chunks, so that the client's lives on.
     Chunk,
 }
@@ -98,8 +103,8 @@ enum Coding {
 fn coding(exchange: &Exchange<'_>, body: Body) -> Coding {
     let limits = &exchange.client.settings.limits;
     match (body, exchange.message.head.version) {
-        (Body::Chunked, Version::Http11) => Coding::Chunked(Box::new(Chunked::new(limits))),
-        (Body::Chunked, Version::Http10) => Coding::Unchunk(Box::new(Chunked::new(limits))),
+        (Body::Chunked, Version::Http11) => Coding::Chunked(Chunked::new(limits)),
+        (Body::Chunked, Version::Http10) => Coding::Unchunk(Chunked::new(limits)),
         (Body::UntilClose, Version::Http11) => Coding::Chunk,
         (body, _) => Coding::Raw(body),
     }
@@ -108,10 +113,10 @@ fn coding(exchange: &Exchange<'_>, body: Body) -> Coding {
 fn write_head(
     out: &mut Vec<u8>,
     exchange: &Exchange<'_>,
-    message: &crate::net::Message<crate::wire::head::ResponseHead>,
+    message: &Message<ResponseHead>,
     coding: &Coding,
-    keep: impl Fn(&Field) -> bool,
-    add: impl Fn(&mut Vec<u8>),
+    keep: impl Fn(&Field, &[u8]) -> bool,
+    add: impl Fn(&mut Vec<u8>, &Exchange<'_>, &Message<ResponseHead>),
 ) {
     let (head, bytes) = (&message.head, message.bytes());
     encode::status_line(out, head.status, head.reason.of(bytes));
@@ -119,12 +124,12 @@ fn write_head(
     // of 1xx or 204" (RFC 9110 section 8.6).
     let no_length = head.status == 204;
     encode::end_to_end_fields(out, bytes, &head.fields, |field| {
-        (no_length && field.id == Name::ContentLength) || !keep(field)
+        (no_length && field.id == Name::ContentLength) || !keep(field, bytes)
     });
     if matches!(coding, Coding::Chunked(_) | Coding::Chunk) {
         out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
     }
-    add(out);
+    add(out, exchange, message);
     out.extend_from_slice(exchange.connection_line());
     out.extend_from_slice(b"\r\n");
 }
@@ -148,7 +153,9 @@ impl Download {
         let mut tail: &[u8] = b"";
         let body: &[u8] = match &mut self.coding {
             Coding::Raw(Body::Length(rest)) => {
-                let used = bytes.len().min(usize::try_from(*rest).unwrap_or(usize::MAX));
+                let used = bytes
+                    .len()
+                    .min(usize::try_from(*rest).unwrap_or(usize::MAX));
                 *rest -= used as u64;
                 self.done = *rest == 0;
                 self.excess = used < bytes.len();
@@ -176,7 +183,7 @@ impl Download {
             }
             Coding::Chunk if bytes.is_empty() => b"",
             Coding::Chunk => {
-                encode::chunk_start(out, bytes.len());
+                encode::chunk_start(out, bytes.len() as u64);
                 tail = b"\r\n";
                 bytes
             }
@@ -187,7 +194,7 @@ impl Download {
     fn write(
         &mut self,
         client: &Client,
-        out: &[u8],
+        out: &mut Vec<u8>,
         body: &[u8],
         tail: &[u8],
     ) -> Result<(), Broken> {
@@ -195,6 +202,13 @@ impl Download {
         if total == 0 {
             return Ok(());
         }
+        let (body, tail): (&[u8], &[u8]) = if body.len() + tail.len() <= COPY_BYTES_MAX {
+            out.extend_from_slice(body);
+            out.extend_from_slice(tail);
+            (b"", b"")
+        } else {
+            (body, tail)
+        };
         let all = [IoSlice::new(out), IoSlice::new(body), IoSlice::new(tail)];
         let parts = match (out.is_empty(), tail.is_empty()) {
             (false, true) if body.is_empty() => &all[..1],
@@ -202,10 +216,7 @@ impl Download {
             (true, true) => &all[1..2],
             _ => &all[..],
         };
-        let sent = client
-            .stream
-            .try_write(parts)
-            .map_err(|_| Broken::Client)?;
+        let sent = client.stream.try_write(parts).map_err(|_| Broken::Client)?;
         self.sent_bytes += total as u64;
         if sent < total || client.stream.wants_flush() {
             let mut rest = client.core.buffers.take();
@@ -220,7 +231,11 @@ impl Download {
         self.done = true;
         match &self.coding {
             Coding::Raw(Body::UntilClose) => Ok(()),
-            Coding::Chunk => self.write(client, b"0\r\n\r\n", b"", b""),
+            Coding::Chunk => {
+                let out = &mut client.core.out.borrow_mut();
+                out.clear();
+                self.write(client, out, b"0\r\n\r\n", b"")
+            }
             _ => Err(Broken::Upstream("the upstream closed within the body")),
         }
     }
@@ -271,6 +286,7 @@ async fn pass_all(
     download: &mut Download,
 ) -> Result<(), Broken> {
     let stream = &connection.stream;
+    let mut turns = Turns::default();
     loop {
         if let Some(mut pending) = download.pending.take() {
             let flushed = client.flush(&mut pending).await;
@@ -285,6 +301,7 @@ async fn pass_all(
             .set(client.due(client.settings.timeouts.body_ms));
         let ready = stream.readable().await;
         ready.map_err(|_| Broken::Upstream("the upstream connection broke"))?;
+        turns.count().await;
         let mut scratch = client.core.body.borrow_mut();
         match stream.try_read(&mut scratch) {
             Ok(0) if stream.deadline.expired() => {

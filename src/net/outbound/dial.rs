@@ -26,7 +26,7 @@ pub async fn dial(
         };
         let address = SocketAddr::new(ip, settings.port);
         match Stream::connect(core, address, until_ms).await {
-            Ok(stream) => return secure(core, group, target, stream, until_ms).await,
+            Ok(stream) => return secure(group, target, stream, until_ms).await,
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                 return Err(Failure::ConnectTimeout);
             }
@@ -43,7 +43,7 @@ fn address(groups: &Groups, group: &GroupState, target: usize, attempt: usize) -
         return (attempt == 0).then_some(ip);
     }
     let book = groups.addresses.borrow();
-    let addresses = book.get(&settings.host)?;
+    let addresses = book.lookup(&settings.host)?;
     if attempt >= addresses.len() {
         return None;
     }
@@ -53,7 +53,6 @@ fn address(groups: &Groups, group: &GroupState, target: usize, attempt: usize) -
 }
 
 async fn secure(
-    core: &'static Core,
     group: &GroupState,
     target: usize,
     stream: Stream,
@@ -73,7 +72,7 @@ async fn secure(
         connection.stream.deadline.set(until_ms);
         connection
             .stream
-            .connect_tls(core, &tls.client, name)
+            .connect_tls(&tls.client, name)
             .await
             .map_err(|error| match connection.stream.deadline.expired() {
                 true => Failure::ConnectTimeout,

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::net::outbound::{Connection, balance};
-use crate::rt::dns::AddressBook;
+use crate::rt::address::AddressBook;
 use crate::rt::tls;
 
 /// What the configuration says about a group.
@@ -44,7 +44,7 @@ pub struct TlsSettings {
 /// A group on one core.
 #[derive(Debug)]
 pub struct GroupState {
-    pub settings: GroupSettings,
+    pub settings: Arc<GroupSettings>,
     pub targets: Vec<TargetState>,
     pub ejections: Cell<u64>,
 }
@@ -62,7 +62,7 @@ pub struct TargetState {
 }
 
 impl GroupState {
-    pub fn new(settings: GroupSettings) -> Self {
+    pub fn new(settings: Arc<GroupSettings>) -> Self {
         Self {
             targets: settings
                 .targets
@@ -143,6 +143,50 @@ impl GroupState {
 /// All groups of a core and what they share.
 #[derive(Debug, Default)]
 pub struct Groups {
-    pub states: RefCell<Vec<Option<Rc<GroupState>>>>,
+    states: RefCell<Vec<Option<Rc<GroupState>>>>,
     pub addresses: RefCell<Arc<AddressBook>>,
+}
+
+impl Groups {
+    #[inline]
+    pub fn get(&self, id: u32) -> Option<Rc<GroupState>> {
+        self.states.borrow().get(id as usize)?.clone()
+    }
+
+    /// Takes over new settings. Groups whose settings are the very same keep all their state,
+    /// others what their targets have in common with the ones before.
+    pub fn publish(&self, next: &[Option<Arc<GroupSettings>>]) {
+        let mut states = self.states.borrow_mut();
+        let fresh = next.iter().enumerate().map(|(index, settings)| {
+            let settings = settings.as_ref()?;
+            let before = states.get(index).and_then(Option::as_ref);
+            if let Some(before) = before
+                && Arc::ptr_eq(&before.settings, settings)
+            {
+                return Some(Rc::clone(before));
+            }
+            let state = GroupState::new(Arc::clone(settings));
+            // Connections made under other rules of trust are not worth keeping.
+            if let Some(before) = before
+                && before.settings.tls.is_none()
+                && settings.tls.is_none()
+            {
+                state.inherit(before);
+            }
+            Some(Rc::new(state))
+        });
+        let fresh = fresh.collect();
+        *states = fresh;
+    }
+
+    pub fn set_addresses(&self, book: Arc<AddressBook>) {
+        *self.addresses.borrow_mut() = book;
+    }
+
+    /// Closes resting connections that are of no more use.
+    pub fn tidy(&self, now_ms: u64) {
+        for state in self.states.borrow().iter().flatten() {
+            state.tidy(now_ms);
+        }
+    }
 }

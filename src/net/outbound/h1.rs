@@ -3,12 +3,13 @@
 use std::fmt;
 use std::io::{self, IoSlice};
 
+use crate::net::exchange::gathered;
 use crate::net::{Client, Exchange, Message, UploadError};
 use crate::rt::Stream;
 use crate::rt::task::{Either, first};
 use crate::wire::error::ResponseError;
 use crate::wire::h1::encode;
-use crate::wire::h1::request::head_may_be_complete;
+use crate::wire::h1::head_may_be_complete;
 use crate::wire::head::{Parsed, ResponseHead, Version};
 
 /// A connection to a target of a group.
@@ -82,11 +83,7 @@ pub async fn call(
         .stream
         .deadline
         .set(exchange.client.due(timeout_ms));
-    let mut message = exchange
-        .client
-        .pools
-        .responses
-        .take(exchange.client.core);
+    let mut message = exchange.client.pools.responses.take(exchange.client.core);
     match await_head(exchange, &connection.stream, &mut message).await {
         Ok(()) => Ok(Reply {
             connection,
@@ -116,9 +113,10 @@ fn send(
     let message = exchange.message;
     let start = message.head.length as usize;
     let held = &message.bytes()[start..start + exchange.upload.held_bytes];
+    let total = out.len() + held.len();
+    let held = gathered(&mut out, held);
     let both = [IoSlice::new(&out), IoSlice::new(held)];
     let parts = if held.is_empty() { &both[..1] } else { &both };
-    let total = out.len() + held.len();
     // An upstream that stopped reading may still have answered: what it said is read first.
     let sent = connection.stream.try_write(parts).unwrap_or(total);
     if sent < total || connection.stream.wants_flush() {
@@ -166,11 +164,7 @@ async fn interim(
     }
     if status != 100 && version == Version::Http11 {
         let mut head = Vec::with_capacity(length + 16);
-        encode::status_line(
-            &mut head,
-            status,
-            message.head.reason.of(message.bytes()),
-        );
+        encode::status_line(&mut head, status, message.head.reason.of(message.bytes()));
         encode::end_to_end_fields(&mut head, message.bytes(), &message.head.fields, |_| false);
         head.extend_from_slice(b"\r\n");
         let sent = client.send(&[IoSlice::new(&head)]).await;
@@ -214,9 +208,7 @@ async fn upload_until_readable(
         Either::A(ready) => ready.map_err(|_| Failure::Closed),
         Either::B(Ok(())) => {
             // The whole request is there: the time of the upstream begins.
-            stream
-                .deadline
-                .set(client.due(upload.upstream_timeout_ms));
+            stream.deadline.set(client.due(upload.upstream_timeout_ms));
             stream.readable().await.map_err(|_| Failure::Closed)
         }
         // It may have answered before it stopped reading, so its answer is waited for.

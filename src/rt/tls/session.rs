@@ -10,7 +10,7 @@
 //! caller had no room for, ciphertext the socket had no room for. Idle, all three are empty and
 //! own no memory.
 
-use std::io;
+use std::{fmt, io};
 
 use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::ServerName;
@@ -109,6 +109,15 @@ pub struct Session {
     peer_closed: bool,
     /// `close` was called.
     closed: bool,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("version", &self.protocol_version())
+            .field("server_name", &self.server_name)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Session {

@@ -23,6 +23,7 @@ mod value;
 mod within;
 
 pub use load::{Config, FILE_BYTES_MAX};
+pub use page::{example, manual};
 pub use place::Located;
 pub use problem::{Problem, Report};
 pub use settings::{

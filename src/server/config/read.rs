@@ -107,7 +107,7 @@ impl Reader<'_> {
         let after = self.text.as_bytes()[stop..].iter();
         let last = after.take_while(|byte| **byte != b'\n').count();
         self.broken_lines.insert(start - first, stop + last);
-        let hint = syntax_hint(&self.text[..], start);
+        let hint = syntax_hint(self.text, start);
         self.problems
             .push(Some(span), format!("not TOML: {message}"), hint);
     }

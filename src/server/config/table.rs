@@ -178,7 +178,7 @@ static LIMITS: Section = Section {
         ),
         field(
             "header_count",
-            Kind::Integer { min: 1, max: 1_000 },
+            Kind::Integer { min: 1, max: 256 },
             Is(Integer(100)),
             "Header lines: 431.",
         ),

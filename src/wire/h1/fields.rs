@@ -223,7 +223,12 @@ mod tests {
 
     #[test]
     fn an_empty_line_is_found_across_any_split() {
-        for head in [&b"A: b\r\nC: d\r\n\r\n"[..], b"A: b\n\n", b"A: b\n\r\n", b"A: b\r\n\n"] {
+        for head in [
+            &b"A: b\r\nC: d\r\n\r\n"[..],
+            b"A: b\n\n",
+            b"A: b\n\r\n",
+            b"A: b\r\n\n",
+        ] {
             for seen in 0..head.len() {
                 assert!(head_may_be_complete(head, seen), "{head:?} {seen}");
                 assert!(!head_may_be_complete(&head[..head.len() - 1], seen));

@@ -84,9 +84,8 @@ impl ResponseHead {
             .response(self.version, self.status, request_was_head)?;
         let http11 = self.version == Version::Http11;
         let connection = facts.connection;
-        self.keep_alive = self.body != Body::UntilClose
-            && !connection.close
-            && (http11 || connection.keep_alive);
+        self.keep_alive =
+            self.body != Body::UntilClose && !connection.close && (http11 || connection.keep_alive);
         self.upgrade = http11 && facts.upgrade && connection.upgrade;
         Ok(())
     }

@@ -1,0 +1,38 @@
+//! JSON text of our own values; wraps serde_json.
+
+use serde::Serialize;
+
+/// On one line, without a newline at its end.
+pub fn line(value: &impl Serialize) -> String {
+    written(serde_json::to_string(value))
+}
+
+/// Indented for people, with a newline at its end.
+pub fn pretty(value: &impl Serialize) -> String {
+    let mut text = written(serde_json::to_string_pretty(value));
+    text.push('\n');
+    text
+}
+
+/// Only a value whose maps have keys that are not texts cannot be written, and nobody makes one.
+fn written(text: serde_json::Result<String>) -> String {
+    debug_assert!(text.is_ok(), "{text:?}");
+    text.unwrap_or_else(|_| "null".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn values_are_written_for_machines_and_for_people() {
+        let value = BTreeMap::from([("a", vec![1, 2]), ("b", vec![])]);
+        assert_eq!(line(&value), r#"{"a":[1,2],"b":[]}"#);
+        assert_eq!(
+            pretty(&value),
+            "{\n  \"a\": [\n    1,\n    2\n  ],\n  \"b\": []\n}\n"
+        );
+    }
+}

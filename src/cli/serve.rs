@@ -1,0 +1,101 @@
+//! `daemun serve`: from a config file to a running gateway.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::rt::inherit::inherited;
+use crate::server::diagnostics::{self, Diagnostics};
+use crate::server::{Ending, Error, Running, Source, demo};
+
+/// Serves until a signal ends it. Without a file, the example API.
+pub fn run(file: Option<PathBuf>) -> anyhow::Result<ExitCode> {
+    // Before there is a second thread: it takes variables out of the environment.
+    let inheritance = inherited()?;
+    let diagnostics = diagnostics::start("info");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let is_example = file.is_none();
+        let source = match file {
+            Some(file) => Source::File(file),
+            None => example().await?,
+        };
+        let takes_over = inheritance.parent.is_some();
+        match start(source, inheritance.sockets, takes_over, diagnostics).await? {
+            None => Ok(ExitCode::FAILURE),
+            Some(running) => {
+                if let Some(parent) = inheritance.parent {
+                    // A parent that is gone needs no word.
+                    let _ = parent.ready();
+                }
+                announce(&running, is_example);
+                Ok(match running.control().await {
+                    Ending::Drained | Ending::Cut => ExitCode::SUCCESS,
+                    Ending::Broken => ExitCode::FAILURE,
+                })
+            }
+        }
+    })
+}
+
+async fn example() -> anyhow::Result<Source> {
+    let upstream = demo::start_upstream().await?;
+    Ok(Source::Text {
+        name: "the example".to_owned(),
+        text: demo::config_text(upstream),
+    })
+}
+
+/// None: the config is wrong, and has been shown with what is wrong.
+async fn start(
+    source: Source,
+    sockets: Vec<(SocketAddr, std::os::fd::OwnedFd)>,
+    takes_over: bool,
+    diagnostics: Diagnostics,
+) -> anyhow::Result<Option<Running>> {
+    match Running::start(source, sockets, takes_over, diagnostics).await {
+        Ok(running) => Ok(Some(running)),
+        Err(Error::Config(report)) => {
+            anstream::eprint!("{}", report.render(true));
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Says what listens where, in a few calm lines.
+fn announce(running: &Running, is_example: bool) {
+    let workers = running.cores.count();
+    let plural = if workers == 1 { "" } else { "s" };
+    let version = env!("CARGO_PKG_VERSION");
+    let driver = running.driver.name();
+    let listeners: Vec<String> = running
+        .listeners
+        .open
+        .iter()
+        .map(|open| {
+            let scheme = if open.listener.tls.is_some() {
+                "https"
+            } else {
+                "http"
+            };
+            format!("{scheme}://{} ({})", open.local, open.listener.name)
+        })
+        .collect();
+    anstream::eprintln!("daemun {version} with {workers} worker{plural} on {driver}");
+    anstream::eprintln!("listening on {}", listeners.join(", "));
+    if let Some(admin) = &running.admin {
+        anstream::eprintln!(
+            "admin on http://{}: /healthz /readyz /metrics /stats",
+            admin.local
+        );
+    }
+    if let (true, Some(open)) = (is_example, running.listeners.open.first()) {
+        anstream::eprintln!(
+            "\nAn example API is served. Try:\n{}",
+            demo::hints(open.local)
+        );
+    }
+}

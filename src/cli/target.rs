@@ -1,0 +1,84 @@
+//! A request as people name it on the command line: `GET /pets/7`.
+
+/// The request to explain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// A token of RFC 9110, as written.
+    pub method: String,
+    /// A path, with a query or without.
+    pub target: String,
+}
+
+/// Reads `METHOD /path`; the error says what to write instead.
+pub fn parse(text: &str) -> Result<Asked, String> {
+    let mut words = text.split_ascii_whitespace();
+    let (Some(method), target) = (words.next(), words.next()) else {
+        return Err("write a method and a path, like 'GET /pets/7'".to_owned());
+    };
+    if words.next().is_some() {
+        return Err("a path holds no blanks; write `%20` for one".to_owned());
+    }
+    let Some(target) = target else {
+        return Err(match method.starts_with('/') {
+            true => format!("the method is missing; write 'GET {method}'"),
+            false => format!("the path is missing; write '{method} /pets/7'"),
+        });
+    };
+    if !method
+        .bytes()
+        .all(|byte| byte.is_ascii_alphabetic() || byte == b'-')
+    {
+        return Err(format!("`{method}` is not a method; write one like GET"));
+    }
+    if method.bytes().any(|byte| byte.is_ascii_lowercase()) {
+        let meant = method.to_ascii_uppercase();
+        return Err(format!("methods are in capitals; write '{meant} {target}'"));
+    }
+    if !target.starts_with('/') {
+        return Err(format!(
+            "a path begins with `/`; write '{method} /{target}'"
+        ));
+    }
+    if !target.bytes().all(|byte| byte.is_ascii_graphic()) || target.contains('#') {
+        return Err("a path holds only visible ASCII, no `#`; percent-encode the rest".to_owned());
+    }
+    Ok(Asked {
+        method: method.to_owned(),
+        target: target.to_owned(),
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_method_and_a_path_are_a_request() {
+        for (text, method, target) in [
+            ("GET /", "GET", "/"),
+            (" POST  /a%20b?c=d ", "POST", "/a%20b?c=d"),
+            ("M-SEARCH /", "M-SEARCH", "/"),
+        ] {
+            let asked = parse(text).unwrap();
+            assert_eq!((&*asked.method, &*asked.target), (method, target));
+        }
+    }
+
+    #[test]
+    fn what_is_no_request_is_answered_with_one() {
+        let check = |text: &str, expected: &str| {
+            let error = parse(text).unwrap_err();
+            assert!(error.contains(expected), "{text}: {error}");
+        };
+        check("", "like 'GET /pets/7'");
+        check("/pets", "write 'GET /pets'");
+        check("GET", "write 'GET /pets/7'");
+        check("get /pets", "write 'GET /pets'");
+        check("GET pets", "write 'GET /pets'");
+        check("GET /my pets", "%20");
+        check("GET /pets#7", "percent-encode");
+        check("GET /é", "percent-encode");
+        check("G=T /", "not a method");
+    }
+}

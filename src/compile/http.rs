@@ -1,0 +1,286 @@
+//! HTTP APIs to stages and routes.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::compile::group::GroupKey;
+use crate::compile::ledger::{ApiMemory, StageMemory};
+use crate::compile::problem::{Fault, Place, Problems};
+use crate::compile::snapshot::Work;
+use crate::compile::{name, target};
+use crate::lang::logline;
+use crate::model::v2::{self, RouteKey, Segment};
+use crate::plan::router::{DEPTH_MAX, PARAMS_MAX, Rules};
+use crate::plan::segment::LITERAL_BYTES_MAX;
+use crate::plan::trie::{Part, Pattern, RouterError};
+use crate::plan::{Group, Limit, LimitId, Route, RouteId, Router, Stage, Target};
+
+/// All stages of an API: those that nothing touched as they were, the others anew.
+pub(in crate::compile) fn api<'a>(work: &mut Work<'a>, api: &'a v2::Api) -> ApiMemory {
+    let before = work.ledger.apis.get(api.id.as_str());
+    if let Some(before) = before
+        && *before.model == *api
+        && before.stages.iter().all(|stage| !work.is_touched(stage))
+    {
+        before.stages.iter().for_each(|stage| work.keep(stage));
+        return before.clone();
+    }
+    let all = Place::root("apis");
+    let place = all.then(&api.id);
+    if let Err(fault) = name::check_name(&api.id) {
+        work.problems.push(&place, fault);
+    }
+    check_stages(&api.stages, &place.then("stages"), &mut work.problems);
+    let same_routes = before.filter(|before| before.model.routes == api.routes);
+    let mut before = before.map(ApiMemory::by_name).unwrap_or_default();
+    let router = match same_routes.and_then(|same| same.stages.first()) {
+        Some(memory) => memory.stage.router.clone(),
+        None => router(&api.routes, &place.then("routes"), &mut work.problems),
+    };
+    let draft = ApiDraft {
+        api,
+        place,
+        keys: api
+            .routes
+            .iter()
+            .map(|route| route.key.to_string())
+            .collect(),
+        router,
+    };
+    let mut stages = Vec::with_capacity(api.stages.len());
+    for stage in &api.stages {
+        stages.push(match before.remove(stage.name.as_str()) {
+            Some((model, memory))
+                if same_routes.is_some() && model == stage && !work.is_touched(memory) =>
+            {
+                work.keep(memory);
+                Arc::clone(memory)
+            }
+            earlier => draft.stage(work, stage, earlier.map(|(_, memory)| &*memory.stage)),
+        });
+    }
+    for (_, memory) in before.into_values() {
+        work.retire(&memory.stage);
+    }
+    ApiMemory {
+        model: Arc::new(api.clone()),
+        stages,
+    }
+}
+
+fn check_stages(stages: &[v2::Stage], place: &Place<'_>, problems: &mut Problems) {
+    let mut names = HashSet::new();
+    for stage in stages {
+        if let Err(fault) = name::check_stage(&stage.name) {
+            problems.push(&place.then(&stage.name), fault);
+        }
+        if !names.insert(&stage.name) {
+            let fault = Fault::new(format!("there is a stage `{}` already", stage.name));
+            problems.push(&place.then(&stage.name), fault);
+        }
+    }
+}
+
+/// What all stages of an API have in common.
+struct ApiDraft<'a> {
+    api: &'a v2::Api,
+    place: Place<'a>,
+    /// The routes' keys as written.
+    keys: Vec<String>,
+    router: Router,
+}
+
+impl ApiDraft<'_> {
+    fn stage<'a>(
+        &self,
+        work: &mut Work<'a>,
+        stage: &'a v2::Stage,
+        before: Option<&Stage>,
+    ) -> Arc<StageMemory> {
+        let mut memory = StageDraft::default();
+        let stages = self.place.then("stages");
+        let place = stages.then(&stage.name);
+        let limit = work.limit(
+            stage.throttle.as_ref(),
+            before.and_then(|before| before.limit),
+            || format!("{}/{}", self.api.id, stage.name),
+            &place,
+        );
+        let limit = memory.limit(limit);
+        let access_log = access_log(work, stage, &place);
+        let routes = self.routes(work, stage, before, &mut memory);
+        Arc::new(StageMemory {
+            stage: Arc::new(Stage {
+                api_id: self.api.id.as_str().into(),
+                name: stage.name.as_str().into(),
+                router: self.router.clone(),
+                routes,
+                limit,
+                access_log,
+            }),
+            limits: memory.limits,
+            groups: memory.groups,
+            lookups: memory.lookups,
+        })
+    }
+
+    fn routes(
+        &self,
+        work: &mut Work<'_>,
+        stage: &v2::Stage,
+        before: Option<&Stage>,
+        memory: &mut StageDraft,
+    ) -> Box<[Route]> {
+        let before = before.map_or(&[][..], |before| &before.routes);
+        let mut earlier: HashMap<&str, &Route> =
+            before.iter().map(|route| (&*route.key, route)).collect();
+        let all = self.place.then("routes");
+        let mut routes = Vec::with_capacity(self.api.routes.len());
+        for (route, key) in self.api.routes.iter().zip(&self.keys) {
+            let place = all.then(key);
+            let known = earlier.remove(key.as_str());
+            let limit = work.limit(
+                route.throttle.as_ref(),
+                known.and_then(|known| known.limit),
+                || format!("{}/{}/{key}", self.api.id, stage.name),
+                &place,
+            );
+            let limit = memory.limit(limit);
+            let made = target::target(
+                &route.integration,
+                &route.key,
+                stage,
+                &mut work.groups,
+                &place.then("integration"),
+                &mut work.problems,
+            );
+            // Without a target there is a problem, and no plan to miss the route in.
+            let Some(made) = made else { continue };
+            memory.need(made.needs, &made.target);
+            routes.push(Route {
+                id: known.map_or_else(|| RouteId(work.route_ids.take()), |known| known.id),
+                key: key.as_str().into(),
+                param_names: route.key.param_names().map(Into::into).collect(),
+                limit,
+                body_bytes_max: route.body_bytes_max.unwrap_or(u64::MAX),
+                target: made.target,
+            });
+        }
+        work.retire_routes(earlier.into_values());
+        routes.into()
+    }
+}
+
+/// What of the plan outside of it a stage needs.
+#[derive(Default)]
+struct StageDraft {
+    limits: Vec<(LimitId, Limit)>,
+    groups: BTreeMap<GroupKey, Arc<Group>>,
+    lookups: Vec<Arc<str>>,
+}
+
+impl StageDraft {
+    fn limit(&mut self, limit: Option<(LimitId, Limit)>) -> Option<LimitId> {
+        let (id, limit) = limit?;
+        self.limits.push((id, limit));
+        Some(id)
+    }
+
+    /// One group looks for one upstream: thousands of routes add a few entries.
+    fn need(&mut self, needs: Option<target::Needs>, target: &Target) {
+        if let (Some(needs), Target::Http(target)) = (needs, target)
+            && !self.groups.contains_key(&needs.key)
+        {
+            self.lookups.push(needs.lookup);
+            self.groups.insert(needs.key, Arc::clone(&target.group));
+        }
+    }
+}
+
+/// Many stages share one format: each text is read once.
+fn access_log<'a>(
+    work: &mut Work<'a>,
+    stage: &'a v2::Stage,
+    place: &Place<'_>,
+) -> Option<logline::Format> {
+    let text = stage.access_log_format.as_deref()?;
+    let read = || logline::Format::parse(text);
+    match work.formats.entry(text).or_insert_with(read) {
+        Ok(format) => Some(format.clone()),
+        Err(error) => {
+            let fault = Fault {
+                message: error.message.clone(),
+                hint: error.hint.clone(),
+                within: Some(error.range.clone()),
+            };
+            work.problems.push(&place.then("access_log_format"), fault);
+            None
+        }
+    }
+}
+
+/// The router of these routes; what clashes or does not fit is said.
+fn router(routes: &[v2::Route], place: &Place<'_>, problems: &mut Problems) -> Router {
+    let patterns: Vec<(Pattern<'_>, u32)> = routes
+        .iter()
+        .map(|route| pattern(&route.key))
+        .zip(0..)
+        .collect();
+    Router::build(&patterns, Rules::default()).unwrap_or_else(|errors| {
+        for error in errors {
+            let (route, fault) = fault(error, routes);
+            let key = routes[route as usize].key.to_string();
+            problems.push(&place.then(&key), fault);
+        }
+        Router::default()
+    })
+}
+
+fn pattern(key: &RouteKey) -> Pattern<'_> {
+    let RouteKey::Path { method, segments } = key else {
+        return Pattern::Default;
+    };
+    let parts = segments.iter().map(|segment| match segment {
+        Segment::Literal(text) => Part::Literal(text),
+        Segment::Param(_) => Part::Param,
+        Segment::Greedy(_) => Part::Greedy,
+    });
+    Pattern::Path {
+        method: *method,
+        parts: parts.collect(),
+    }
+}
+
+/// Which route is to blame, and for what.
+fn fault(error: RouterError, routes: &[v2::Route]) -> (u32, Fault) {
+    match error {
+        RouterError::Clash { first, route } => {
+            let [first, second] = [first, route].map(|index| &routes[index as usize].key);
+            let fault = match first == second {
+                true => Fault::new(format!("`{second}` stands twice")),
+                false => Fault::new(format!("`{first}` matches the same requests"))
+                    .hint("the names of parameters make no difference; leave one of them out"),
+            };
+            (route, fault)
+        }
+        RouterError::TooDeep { route } => {
+            let message = format!("a route has at most {DEPTH_MAX} segments");
+            (route, Fault::new(message))
+        }
+        RouterError::TooManyParams { route } => {
+            let message = format!("a route has at most {PARAMS_MAX} parameters");
+            (route, Fault::new(message))
+        }
+        RouterError::LiteralTooLong { route } => {
+            let message = format!("a segment has at most {LITERAL_BYTES_MAX} bytes");
+            (route, Fault::new(message))
+        }
+        RouterError::GreedyNotLast { route } => {
+            (route, Fault::new("`{name+}` can only stand last"))
+        }
+        RouterError::UnknownMethod { route } => (
+            route,
+            Fault::new("only `$default` takes other methods than AWS's seven"),
+        ),
+    }
+}

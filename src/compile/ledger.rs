@@ -1,0 +1,91 @@
+//! `Ledger`: what one compile remembers for the next.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use crate::compile::group::GroupKey;
+use crate::compile::pool::Pool;
+use crate::model::{Upstream, v2};
+use crate::plan::{Group, Limit, LimitId, RouteId, Stage};
+
+/// The ids given out and what was compiled under them.
+///
+/// It belongs to the plan it came with: whoever throws that plan away throws it away too and goes
+/// on with the earlier one. Cloning is cheap next to compiling.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    pub(in crate::compile) version: u64,
+    pub(in crate::compile) account_limit: Option<LimitId>,
+    pub(in crate::compile) upstreams: Arc<[Upstream]>,
+    pub(in crate::compile) groups: BTreeMap<GroupKey, Arc<Group>>,
+    /// By API id, in the order of the ids.
+    pub(in crate::compile) apis: BTreeMap<Arc<str>, ApiMemory>,
+    pub(in crate::compile) route_ids: Pool,
+    pub(in crate::compile) limit_ids: Pool,
+    pub(in crate::compile) group_ids: Pool,
+}
+
+/// Whose numbers a route id stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RouteOf<'a> {
+    pub id: RouteId,
+    pub api: &'a str,
+    pub stage: &'a str,
+    /// As written: `GET /pets/{id}` or `$default`.
+    pub key: &'a str,
+}
+
+impl Ledger {
+    /// The version of the plan it came with.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Every route of the plan, stage by stage.
+    pub fn routes(&self) -> impl Iterator<Item = RouteOf<'_>> {
+        let stages = self.apis.values().flat_map(|api| &api.stages);
+        stages.flat_map(|memory| {
+            let stage = &memory.stage;
+            stage.routes.iter().map(|route| RouteOf {
+                id: route.id,
+                api: &stage.api_id,
+                stage: &stage.name,
+                key: &route.key,
+            })
+        })
+    }
+
+    /// The routes of the plan before that are no more. Their numbers must be dropped with this
+    /// plan: the next one may give their ids to others.
+    pub fn retired_routes(&self) -> impl Iterator<Item = RouteId> {
+        self.route_ids.resting().iter().map(|id| RouteId(*id))
+    }
+}
+
+/// An API as it was compiled.
+#[derive(Clone, Debug)]
+pub(in crate::compile) struct ApiMemory {
+    pub model: Arc<v2::Api>,
+    /// In the order of the model's.
+    pub stages: Vec<Arc<StageMemory>>,
+}
+
+impl ApiMemory {
+    /// The stages by name: what they were made from and what they became.
+    pub fn by_name(&self) -> HashMap<&str, (&v2::Stage, &Arc<StageMemory>)> {
+        let pairs = self.model.stages.iter().zip(&self.stages);
+        pairs
+            .map(|(model, memory)| (model.name.as_str(), (model, memory)))
+            .collect()
+    }
+}
+
+/// A compiled stage, and what of the plan outside of it belongs to it.
+#[derive(Debug)]
+pub(in crate::compile) struct StageMemory {
+    pub stage: Arc<Stage>,
+    pub limits: Vec<(LimitId, Limit)>,
+    pub groups: BTreeMap<GroupKey, Arc<Group>>,
+    /// Names in lower case of the upstreams that its routes use or would use.
+    pub lookups: Vec<Arc<str>>,
+}

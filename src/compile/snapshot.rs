@@ -1,0 +1,194 @@
+//! `compile`: joins the parts to a plan.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::compile::group::{self, Groups};
+use crate::compile::ledger::{ApiMemory, Ledger, StageMemory};
+use crate::compile::pool::Pool;
+use crate::compile::problem::{Fault, Place, Problem, Problems};
+use crate::compile::{host, http};
+use crate::lang::logline;
+use crate::model::{Snapshot, Throttle};
+use crate::plan::{Group, Limit, LimitId, Plan, Route, Stage};
+
+/// The plan that serves `snapshot`, and the ledger for the next compile. `ledger` is that of the
+/// plan before, or an empty one.
+///
+/// Ids mean the same as in the plan before as long as what they stand for lives; stages of which
+/// nothing changed are those of the plan before.
+///
+/// # Errors
+/// All that is wrong, at least one and at most a thousand problems.
+pub fn compile(snapshot: &Snapshot, ledger: &Ledger) -> Result<(Plan, Ledger), Vec<Problem>> {
+    let mut work = Work::new(snapshot, ledger);
+    let account_limit = work.limit(
+        snapshot.account_throttle.as_ref(),
+        ledger.account_limit,
+        || "account".to_owned(),
+        &Place::root("account"),
+    );
+    group::check(&snapshot.upstreams, &mut work.problems);
+    let mut apis: BTreeMap<Arc<str>, ApiMemory> = BTreeMap::new();
+    let mut stages: Vec<Arc<Stage>> = Vec::new();
+    for api in &snapshot.apis {
+        if apis.contains_key(api.id.as_str()) {
+            let all = Place::root("apis");
+            let fault = Fault::new(format!("there is an API `{}` already", api.id));
+            work.problems.push(&all.then(&api.id), fault);
+            continue;
+        }
+        let memory = http::api(&mut work, api);
+        stages.extend(memory.stages.iter().map(|memory| Arc::clone(&memory.stage)));
+        apis.insert(api.id.as_str().into(), memory);
+    }
+    for (id, gone) in &ledger.apis {
+        if !apis.contains_key(id) {
+            gone.stages
+                .iter()
+                .for_each(|memory| work.retire(&memory.stage));
+        }
+    }
+    let hosts = host::table(&snapshot.apis, &mut work.problems);
+    if !work.problems.is_empty() {
+        return Err(work.problems.into_list());
+    }
+    let next = work.ledger(snapshot, account_limit.as_ref().map(|(id, _)| *id), apis);
+    let plan = Plan {
+        version: next.version,
+        hosts,
+        stages,
+        groups: groups(&next),
+        limits: limits(&next, account_limit),
+        account_limit: next.account_limit,
+        route_ids: next.route_ids.end(),
+    };
+    Ok((plan, next))
+}
+
+/// One compile under way.
+pub(in crate::compile) struct Work<'a> {
+    pub ledger: &'a Ledger,
+    pub problems: Problems,
+    pub groups: Groups<'a>,
+    pub route_ids: Pool,
+    limit_ids: Pool,
+    /// Access-log formats by their text.
+    pub formats: HashMap<&'a str, Result<logline::Format, logline::Error>>,
+    /// Names of the upstreams that changed.
+    changed: HashSet<String>,
+}
+
+impl<'a> Work<'a> {
+    fn new(snapshot: &'a Snapshot, ledger: &'a Ledger) -> Self {
+        Self {
+            ledger,
+            problems: Problems::default(),
+            groups: Groups::new(&snapshot.upstreams, &ledger.groups, &ledger.group_ids),
+            route_ids: ledger.route_ids.next(),
+            limit_ids: ledger.limit_ids.next(),
+            formats: HashMap::new(),
+            changed: group::changed(&ledger.upstreams, &snapshot.upstreams),
+        }
+    }
+
+    /// Whether something outside of the stage changed that it was compiled from.
+    pub fn is_touched(&self, memory: &StageMemory) -> bool {
+        let mut lookups = memory.lookups.iter();
+        !self.changed.is_empty() && lookups.any(|name| self.changed.contains(&**name))
+    }
+
+    /// Takes over a stage of the plan before as it is.
+    pub fn keep(&mut self, memory: &StageMemory) {
+        for (key, group) in &memory.groups {
+            self.groups.keep(key, group);
+        }
+    }
+
+    /// The limit of a scope, under the id that it had before.
+    pub fn limit(
+        &mut self,
+        throttle: Option<&Throttle>,
+        before: Option<LimitId>,
+        scope: impl FnOnce() -> String,
+        place: &Place<'_>,
+    ) -> Option<(LimitId, Limit)> {
+        let Some(throttle) = throttle else {
+            if let Some(LimitId(id)) = before {
+                self.limit_ids.give_back(id);
+            }
+            return None;
+        };
+        if !(throttle.rate_limit.is_finite() && throttle.rate_limit >= 0.0) {
+            let throttling = place.then("throttling");
+            let fault = Fault::new(format!("{} is not a rate", throttle.rate_limit));
+            self.problems.push(&throttling.then("rate_limit"), fault);
+        }
+        let id = before.unwrap_or_else(|| LimitId(self.limit_ids.take()));
+        let limit = Limit {
+            scope: scope().into(),
+            rate: throttle.rate_limit,
+            burst: throttle.burst_limit,
+        };
+        Some((id, limit))
+    }
+
+    /// Takes back the ids of a stage that is no more.
+    pub fn retire(&mut self, stage: &Stage) {
+        if let Some(LimitId(id)) = stage.limit {
+            self.limit_ids.give_back(id);
+        }
+        self.retire_routes(stage.routes.iter());
+    }
+
+    pub fn retire_routes<'r>(&mut self, routes: impl Iterator<Item = &'r Route>) {
+        for route in routes {
+            self.route_ids.give_back(route.id.0);
+            if let Some(LimitId(id)) = route.limit {
+                self.limit_ids.give_back(id);
+            }
+        }
+    }
+
+    fn ledger(
+        self,
+        snapshot: &Snapshot,
+        account_limit: Option<LimitId>,
+        apis: BTreeMap<Arc<str>, ApiMemory>,
+    ) -> Ledger {
+        let (groups, group_ids) = self.groups.finish();
+        Ledger {
+            version: self.ledger.version + 1,
+            account_limit,
+            upstreams: match *self.ledger.upstreams == *snapshot.upstreams {
+                true => Arc::clone(&self.ledger.upstreams),
+                false => snapshot.upstreams.as_slice().into(),
+            },
+            groups,
+            apis,
+            route_ids: self.route_ids,
+            limit_ids: self.limit_ids,
+            group_ids,
+        }
+    }
+}
+
+fn groups(ledger: &Ledger) -> Vec<Option<Arc<Group>>> {
+    let mut groups = vec![None; ledger.group_ids.end() as usize];
+    for group in ledger.groups.values() {
+        groups[group.id.0 as usize] = Some(Arc::clone(group));
+    }
+    groups
+}
+
+fn limits(ledger: &Ledger, account: Option<(LimitId, Limit)>) -> Vec<Option<Limit>> {
+    let mut limits = vec![None; ledger.limit_ids.end() as usize];
+    if let Some((LimitId(id), limit)) = account {
+        limits[id as usize] = Some(limit);
+    }
+    let stages = ledger.apis.values().flat_map(|api| &api.stages);
+    for (LimitId(id), limit) in stages.flat_map(|memory| &memory.limits) {
+        limits[*id as usize] = Some(limit.clone());
+    }
+    limits
+}

@@ -1,0 +1,109 @@
+//! The main task of a core: opens its doors, obeys the control thread, ends when all is served.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use crate::gateway::{Published, Worker};
+use crate::net::inbound::accept::{Door, listen};
+use crate::observe::{Counter, Lines, Numbers};
+use crate::rt::address::AddressBook;
+use crate::rt::{Inbox, Mailbox, task};
+
+/// What the control thread tells a core.
+#[derive(Debug)]
+pub enum Command {
+    Publish(Arc<Published>),
+    Addresses(Arc<AddressBook>),
+    /// Where access-log lines go from now on; none: nowhere.
+    Log(Option<Lines>),
+    /// A copy of the numbers of at most `routes_max` routes from the id `first` on, and the id to
+    /// go on with.
+    Count {
+        first: u32,
+        routes_max: u32,
+        reply: oneshot::Sender<(Numbers, Option<u32>)>,
+    },
+    /// No new connections and no further requests; the core ends when those under way are done.
+    Drain,
+    /// Ends now.
+    Stop,
+}
+
+/// How often lines are shipped and idle upstream connections looked at, milliseconds.
+const TIDY_MS: u32 = 200;
+/// How often a draining core looks whether all is done.
+const DRAIN_POLL_MS: u32 = 20;
+/// An idle client that is about to send its next request gets this long before we hang up on it.
+const DRAIN_GRACE_MS: u64 = 500;
+
+/// Serves until told to end.
+pub async fn serve(worker: &'static Worker, doors: Vec<Door>, inbox: Inbox<Command>) {
+    for door in doors {
+        task::spawn(listen(worker, door, worker.stopping.raised()), || ());
+    }
+    task::spawn(tidy(worker), || ());
+    loop {
+        match inbox.next().await {
+            Ok(Command::Drain) => {
+                worker.drain();
+                let grace_ms = worker.core.now_ms() + DRAIN_GRACE_MS;
+                worker.core.deadlines.end_idle_by(grace_ms);
+                task::spawn(drained(worker, inbox.own_mailbox()), || ());
+            }
+            Ok(Command::Stop) | Err(_) => break,
+            Ok(command) => obey(worker, command),
+        }
+    }
+    worker.stopping.raise();
+    // What the last requests said is shipped when the lines are dropped.
+    worker.set_lines(None);
+}
+
+fn obey(worker: &'static Worker, command: Command) {
+    match command {
+        Command::Publish(next) => worker.publish(next),
+        Command::Addresses(book) => worker.groups.set_addresses(book),
+        Command::Log(lines) => worker.set_lines(lines),
+        Command::Count {
+            first,
+            routes_max,
+            reply,
+        } => {
+            let numbers = worker.numbers.borrow();
+            // Whoever asked may have given up.
+            let _ = reply.send(numbers.snapshot_part(first, routes_max));
+        }
+        Command::Drain | Command::Stop => {}
+    }
+}
+
+/// Tells the core to stop once its last connection is closed.
+async fn drained(worker: &'static Worker, mailbox: Mailbox<Command>) {
+    while worker.open() > 0 || mailbox.send(Command::Stop).is_err() {
+        worker.core.pause(DRAIN_POLL_MS).await;
+    }
+}
+
+async fn tidy(worker: &'static Worker) {
+    loop {
+        worker.core.pause(TIDY_MS).await;
+        worker.groups.tidy(worker.core.now_ms());
+        worker.ship_lines();
+    }
+}
+
+impl Worker {
+    /// Lines of a destination that is given up are shipped to it.
+    fn set_lines(&self, lines: Option<Lines>) {
+        *self.lines.borrow_mut() = lines;
+    }
+
+    fn ship_lines(&self) {
+        if let Some(lines) = self.lines.borrow_mut().as_mut() {
+            lines.flush();
+            let mut numbers = self.numbers.borrow_mut();
+            numbers.set(Counter::LogLinesDropped, lines.dropped());
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! `Worker`: what one core serves with: the plan of now, its upstream connections, its numbers.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::base::date::Style;
+use crate::base::{Clock, DateCache, RequestIds};
+use crate::gateway::{Call, Published, Reject, Stop, access_log, http, respond};
+use crate::net::inbound::accept::Hall;
+use crate::net::inbound::h1::Life;
+use crate::net::outbound::{GroupState, Groups};
+use crate::net::{Client, Exchange, Gone, Handler, Pools, Settings};
+use crate::observe::{CoreNumbers, Counter, Lines, UNROUTED};
+use crate::rt::Core;
+use crate::rt::task::Flag;
+
+/// What the cores of a process share besides the plan.
+#[derive(Debug, Default)]
+pub struct Shared {
+    /// Client connections of all cores.
+    pub connections: AtomicUsize,
+    /// 0 is no limit.
+    pub connections_max: AtomicUsize,
+}
+
+/// One for each core, living as long as the process.
+#[derive(Debug)]
+pub struct Worker {
+    pub core: &'static Core,
+    pub groups: Groups,
+    pub stopping: Flag,
+    shared: Arc<Shared>,
+    /// A reference of the core's own, so that a request counts it without touching other cores.
+    live: RefCell<Rc<Arc<Published>>>,
+    settings: RefCell<Rc<Settings>>,
+    pools: Pools,
+    ids: RefCell<RequestIds>,
+    clock: Clock,
+    date: RefCell<DateCache>,
+    pub(in crate::gateway) log_date: RefCell<DateCache>,
+    pub(in crate::gateway) lines: RefCell<Option<Lines>>,
+    pub(in crate::gateway) numbers: RefCell<CoreNumbers>,
+    open: Cell<usize>,
+    draining: Cell<bool>,
+}
+
+impl Worker {
+    /// # Errors
+    /// When the system gives no randomness.
+    pub fn new(core: &'static Core, shared: Arc<Shared>) -> io::Result<&'static Self> {
+        Ok(Box::leak(Box::new(Self {
+            core,
+            groups: Groups::default(),
+            stopping: Flag::default(),
+            shared,
+            live: RefCell::default(),
+            settings: RefCell::default(),
+            pools: Pools::default(),
+            ids: RefCell::new(RequestIds::from_system()?),
+            clock: Clock::real(),
+            date: RefCell::new(DateCache::new(Style::Http)),
+            log_date: RefCell::new(DateCache::new(Style::Clf)),
+            lines: RefCell::default(),
+            numbers: RefCell::default(),
+            open: Cell::new(0),
+            draining: Cell::new(false),
+        })))
+    }
+
+    /// The plan of now, to be held for as long as a request takes.
+    #[inline]
+    pub fn live(&self) -> Rc<Arc<Published>> {
+        Rc::clone(&self.live.borrow())
+    }
+
+    /// Serves new requests by `next`; those under way end as they began.
+    pub fn publish(&self, next: Arc<Published>) {
+        {
+            let mut numbers = self.numbers.borrow_mut();
+            numbers.reserve(next.plan.route_ids);
+            numbers.forget(&next.retired_routes);
+        }
+        self.groups.publish(&next.groups);
+        if **self.settings.borrow() != next.settings {
+            *self.settings.borrow_mut() = Rc::new(next.settings.clone());
+        }
+        let before = self.live.replace(Rc::new(next));
+        drop(before);
+    }
+
+    #[inline]
+    pub fn group(&self, id: u32) -> Option<Rc<GroupState>> {
+        self.groups.get(id)
+    }
+
+    #[inline]
+    pub fn add(&self, counter: Counter, count: u64) {
+        self.numbers.borrow_mut().add(counter, count);
+    }
+
+    /// Appends a `Date` line.
+    #[inline]
+    pub fn write_date(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"Date: ");
+        out.extend_from_slice(self.date.borrow_mut().at(self.clock.epoch_ms()));
+        out.extend_from_slice(b"\r\n");
+    }
+
+    /// Milliseconds since 1970.
+    pub fn epoch_ms(&self) -> u64 {
+        self.clock.epoch_ms()
+    }
+
+    /// Client connections of this core.
+    pub fn open(&self) -> usize {
+        self.open.get()
+    }
+
+    /// No new connections, no further request on those that are open.
+    pub fn drain(&self) {
+        self.draining.set(true);
+        self.stopping.raise();
+    }
+
+    fn finish(&self, call: &Call<'_>, exchange: &Exchange<'_>) {
+        let latency_us = self.core.now_us().saturating_sub(exchange.started_us);
+        let received = u64::from(exchange.head().length) + exchange.upload.received_bytes;
+        {
+            let mut numbers = self.numbers.borrow_mut();
+            if let Some(counter) = call.reject.and_then(|reject| reject.counter()) {
+                numbers.add(counter, 1);
+            }
+            let route = call.route.map_or(UNROUTED, |route| route.id.0);
+            numbers.finish(
+                route,
+                call.status,
+                latency_us,
+                received,
+                exchange.sent_bytes,
+            );
+        }
+        if let Some(stage) = call.stage
+            && let Some(format) = &stage.access_log
+        {
+            access_log::write(self, format, call, exchange, latency_us);
+        }
+    }
+}
+
+impl Handler for Worker {
+    async fn handle(&'static self, exchange: &mut Exchange<'_>) -> Result<(), Gone> {
+        let live = self.live();
+        let mut call = Call::new(self.ids.borrow_mut().next());
+        let outcome = match http::pass(self, &live, &mut call, exchange).await {
+            Ok(()) => Ok(()),
+            Err(Stop::Reject(reject)) => respond::reject(self, &mut call, exchange, reject).await,
+            Err(Stop::Gone) => Err(Gone),
+        };
+        self.finish(&call, exchange);
+        outcome
+    }
+
+    fn refuse(&self, client: &Client, status: u16, why: &str) -> Vec<u8> {
+        let reject = Reject::of_status(status);
+        tracing::debug!(peer = %client.peer, status, why, "refused a request");
+        let answer = respond::malformed(self, reject);
+        let mut numbers = self.numbers.borrow_mut();
+        if let Some(counter) = reject.counter() {
+            numbers.add(counter, 1);
+        }
+        numbers.finish(UNROUTED, reject.status(), 0, 0, answer.len() as u64);
+        answer
+    }
+}
+
+impl Life for Worker {
+    #[inline]
+    fn is_draining(&self) -> bool {
+        self.draining.get()
+    }
+}
+
+impl Hall for Worker {
+    fn core(&self) -> &'static Core {
+        self.core
+    }
+
+    fn pools(&'static self) -> &'static Pools {
+        &self.pools
+    }
+
+    fn settings(&self) -> Rc<Settings> {
+        Rc::clone(&self.settings.borrow())
+    }
+
+    fn admits(&self) -> bool {
+        let most = self.shared.connections_max.load(Ordering::Relaxed);
+        most == 0 || self.shared.connections.load(Ordering::Relaxed) < most
+    }
+
+    fn opened(&self) {
+        self.open.set(self.open.get() + 1);
+        self.shared.connections.fetch_add(1, Ordering::Relaxed);
+        self.add(Counter::ConnectionsAccepted, 1);
+    }
+
+    fn closed(&self) {
+        self.open.set(self.open.get() - 1);
+        self.shared.connections.fetch_sub(1, Ordering::Relaxed);
+        self.add(Counter::ConnectionsClosed, 1);
+    }
+
+    fn panicked(&self) {
+        self.add(Counter::ConnectionsPanicked, 1);
+    }
+
+    fn tls_failed(&self, client: &Client, error: &io::Error) {
+        self.add(Counter::TlsHandshakesFailed, 1);
+        tracing::debug!(peer = %client.peer, %error, "a TLS handshake failed");
+    }
+
+    fn tls_done(&self) {
+        self.add(Counter::TlsHandshakes, 1);
+    }
+}

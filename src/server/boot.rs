@@ -1,0 +1,257 @@
+//! Order of starting: inheritance, config, sockets, cores, then the word that all is ready.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::gateway::{Published, Shared};
+use crate::observe::{Drain, Lines, lines};
+use crate::rt::address::AddressBook;
+use crate::rt::dns;
+use crate::rt::signal::Signals;
+use crate::rt::{Driver, sys};
+use crate::server::admin::{self, Phase};
+use crate::server::config::{self, AccessLog, Report, Settings};
+use crate::server::cores::{Cores, Seat};
+use crate::server::diagnostics::Diagnostics;
+use crate::server::export::{Destination, Exporter};
+use crate::server::listeners::Listeners;
+use crate::server::observer::Observer;
+use crate::server::prepare::{self, Current, Prepared};
+use crate::server::source::Source;
+use crate::server::watch::FileWatch;
+
+/// Why a gateway could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{0}")]
+    Config(Box<Report>),
+    #[error("{}", .0.join("\n"))]
+    Listeners(Vec<String>),
+    #[error(
+        "cannot listen on {address} for the operator: {error}; choose another address in `admin.address`, or \"off\""
+    )]
+    Admin {
+        address: SocketAddr,
+        error: io::Error,
+    },
+    #[error(
+        "`driver = \"io_uring\"`, but this system does not allow it; write \"auto\" or \"epoll\""
+    )]
+    NoRing,
+    #[error("{0}")]
+    Log(String),
+    #[error("cannot start: {0}")]
+    System(#[from] io::Error),
+}
+
+impl From<Report> for Error {
+    fn from(report: Report) -> Self {
+        Self::Config(Box::new(report))
+    }
+}
+
+/// A gateway that serves. `server::control` takes it from here.
+#[derive(Debug)]
+pub struct Running {
+    pub source: Source,
+    pub settings: Settings,
+    pub current: Current,
+    pub cores: Cores,
+    pub shared: Arc<Shared>,
+    pub listeners: Listeners,
+    pub admin: Option<Admin>,
+    pub exporter: Exporter,
+    pub diagnostics: Diagnostics,
+    pub observer: Observer,
+    pub names: dns::Watcher,
+    pub book: watch::Receiver<Arc<AddressBook>>,
+    pub files: FileWatch,
+    pub signals: Signals,
+    pub driver: Driver,
+}
+
+/// The operator's listener.
+#[derive(Debug)]
+pub struct Admin {
+    pub local: SocketAddr,
+    pub stop: watch::Sender<bool>,
+}
+
+/// Names of upstreams that are slow to resolve do not hold up the start for longer.
+pub const NAMES_LIMIT: Duration = Duration::from_secs(3);
+
+/// Buffers of 32 KiB between a core and the writer of the access log.
+const LOG_BUFFERS: usize = 64;
+
+impl Running {
+    /// Starts everything. Inside a tokio runtime, on the thread that will call `control`.
+    /// `sockets` are inherited ones; `takes_over` when an older process still serves.
+    ///
+    /// # Errors
+    /// What hinders it; nothing is left running then.
+    pub async fn start(
+        source: Source,
+        sockets: Vec<(SocketAddr, OwnedFd)>,
+        takes_over: bool,
+        diagnostics: Diagnostics,
+    ) -> Result<Self, Error> {
+        let signals = Signals::listen()?;
+        let files = FileWatch::new(source.file().cloned());
+        let Prepared {
+            config,
+            next: current,
+            routes,
+        } = prepare::prepare(&source, None)?;
+        let settings = config.settings;
+        diagnostics.set_level(&settings.logging.level);
+        let driver = driver(settings.driver)?;
+        let cpus = sys::allowed_cpus();
+        let workers = settings.workers.map_or(cpus.len(), usize::from).max(1);
+        let (listeners, doors) =
+            Listeners::open(&settings.listeners, sockets, workers).map_err(Error::Listeners)?;
+        let exporter = Exporter::start(&destination(&settings.logging.access_log))
+            .map_err(|error| Error::Log(error.to_string()))?;
+        let mut names = dns::Watcher::start(dns_settings(&settings.dns));
+        names.names(hosts(&current.published));
+        names.settled(NAMES_LIMIT).await;
+        let book = names.subscribe();
+        let shared = Arc::new(Shared::default());
+        apply_shared(&shared, &settings);
+        let logs = settings.logging.access_log != AccessLog::Off;
+        let seats = doors.into_iter().enumerate().map(|(index, doors)| Seat {
+            cpu: (workers <= cpus.len()).then(|| cpus[index]),
+            doors,
+            lines: logs.then(|| log_lines(&exporter)),
+        });
+        let seats = seats.collect();
+        let first = &current.published;
+        let cores = Cores::start(driver, &shared, first, &names.book(), seats).await?;
+        let observer = Observer::new(cores.mailboxes(), workers, exporter.written());
+        let admin = open_admin(settings.admin, takes_over, &observer);
+        let mut running = Self {
+            admin: match admin {
+                Ok(admin) => admin,
+                Err(error) => {
+                    cores.tell(|_| crate::gateway::Command::Stop);
+                    return Err(error);
+                }
+            },
+            source,
+            settings,
+            current,
+            cores,
+            shared,
+            listeners,
+            exporter,
+            diagnostics,
+            observer,
+            names,
+            book,
+            files,
+            signals,
+            driver,
+        };
+        running.watch_files();
+        let mut facts = running.observer.facts();
+        facts.routes = routes;
+        facts.plan_version = running.current.published.plan.version;
+        facts.phase = Phase::Ready;
+        drop(facts);
+        Ok(running)
+    }
+
+    /// Watches all files that the config depends on.
+    pub fn watch_files(&mut self) {
+        let mut files: Vec<PathBuf> = self.source.file().cloned().into_iter().collect();
+        files.extend(self.listeners.files());
+        files.extend(authorities(&self.current.published));
+        self.files.watch(files);
+    }
+
+    /// Gives each core a queue to the exporter, or takes it away.
+    pub fn connect_log(&self) {
+        let logs = self.settings.logging.access_log != AccessLog::Off;
+        let exporter = &self.exporter;
+        self.cores
+            .tell(|_| crate::gateway::Command::Log(logs.then(|| log_lines(exporter))));
+    }
+}
+
+fn log_lines(exporter: &Exporter) -> Lines {
+    let (lines, drain): (Lines, Drain) = lines(LOG_BUFFERS);
+    exporter.add(drain);
+    lines
+}
+
+fn driver(wanted: config::Driver) -> Result<Driver, Error> {
+    match (wanted, Driver::best()) {
+        (config::Driver::Epoll, _) => Ok(Driver::Epoll),
+        (config::Driver::IoUring, Driver::Epoll) => Err(Error::NoRing),
+        (_, best) => Ok(best),
+    }
+}
+
+/// What cores look at without a plan.
+pub fn apply_shared(shared: &Shared, settings: &Settings) {
+    let most = settings.limits.connections_max.unwrap_or(0) as usize;
+    shared.connections_max.store(most, Ordering::Relaxed);
+}
+
+pub fn destination(log: &AccessLog) -> Destination {
+    match log {
+        AccessLog::Off => Destination::Nowhere,
+        AccessLog::Stdout => Destination::Stdout,
+        AccessLog::File(path) => Destination::File(path.clone()),
+    }
+}
+
+pub fn dns_settings(dns: &config::Dns) -> dns::Settings {
+    let ms = |ms: u32| Duration::from_millis(ms.into());
+    dns::Settings {
+        servers: dns.servers.clone(),
+        timeout: ms(dns.timeout_ms),
+        minimum_ttl: ms(dns.minimum_ttl_ms),
+        maximum_ttl: ms(dns.maximum_ttl_ms),
+        ..dns::Settings::default()
+    }
+}
+
+/// The host names of all upstream targets.
+pub fn hosts(published: &Published) -> impl Iterator<Item = &str> {
+    let groups = published.groups.iter().flatten();
+    let targets = groups.flat_map(|group| &group.targets);
+    targets
+        .filter(|target| target.ip.is_none())
+        .map(|target| &*target.host)
+}
+
+fn authorities(published: &Published) -> impl Iterator<Item = PathBuf> {
+    let groups = published.plan.groups.iter().flatten();
+    groups.filter_map(|group| match &group.tls.as_ref()?.trust {
+        crate::plan::target::Trust::File(file) => Some(PathBuf::from(&**file)),
+        _ => None,
+    })
+}
+
+fn open_admin(
+    address: Option<SocketAddr>,
+    beside: bool,
+    observer: &Observer,
+) -> Result<Option<Admin>, Error> {
+    let Some(address) = address else {
+        return Ok(None);
+    };
+    let fail = |error| Error::Admin { address, error };
+    let listener = admin::bind(address, beside).map_err(fail)?;
+    let local = listener.local_addr().map_err(fail)?;
+    let (stop, stopped) = watch::channel(false);
+    tokio::spawn(admin::serve(listener, observer.clone(), stopped));
+    Ok(Some(Admin { local, stop }))
+}

@@ -1,0 +1,186 @@
+//! The cores as the control thread sees them: a thread and a mailbox each.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep};
+
+use crate::gateway::{Command, Published, Shared, Worker, serve};
+use crate::net::inbound::accept::Door;
+use crate::observe::{Lines, Numbers};
+use crate::rt::address::AddressBook;
+use crate::rt::{Core, Driver, Mailbox, mailbox, signal};
+
+/// Letters that may wait for one core. A core reads them all in one turn, so more than a few
+/// waiting means that it is stuck.
+const MAILBOX_LETTERS: usize = 1024;
+/// Routes whose numbers a core copies before it serves again.
+const COUNT_ROUTES_MAX: u32 = 256;
+/// How often ended threads are looked for.
+const JOIN_POLL: Duration = Duration::from_millis(5);
+
+/// What a core starts with.
+#[derive(Debug)]
+pub struct Seat {
+    pub cpu: Option<usize>,
+    pub doors: Vec<Door>,
+    pub lines: Option<Lines>,
+}
+
+/// The running cores.
+#[derive(Debug)]
+pub struct Cores {
+    mailboxes: Vec<Mailbox<Command>>,
+    threads: Vec<JoinHandle<io::Result<()>>>,
+}
+
+/// A way to speak to the cores that can be kept anywhere.
+#[derive(Clone, Debug)]
+pub struct Mailboxes(Vec<Mailbox<Command>>);
+
+impl Cores {
+    /// Starts a core for each seat and returns when all accept connections.
+    ///
+    /// # Errors
+    /// When a thread or its event loop cannot be made; those that were are ended again.
+    pub async fn start(
+        driver: Driver,
+        shared: &Arc<Shared>,
+        first: &Arc<Published>,
+        book: &Arc<AddressBook>,
+        seats: Vec<Seat>,
+    ) -> io::Result<Self> {
+        let mut cores = Self {
+            mailboxes: Vec::new(),
+            threads: Vec::new(),
+        };
+        for (index, seat) in seats.into_iter().enumerate() {
+            let started = cores.add(index, driver, shared, first, book, seat).await;
+            if let Err(error) = started {
+                cores.tell(|_| Command::Stop);
+                return Err(error);
+            }
+        }
+        Ok(cores)
+    }
+
+    async fn add(
+        &mut self,
+        index: usize,
+        driver: Driver,
+        shared: &Arc<Shared>,
+        first: &Arc<Published>,
+        book: &Arc<AddressBook>,
+        seat: Seat,
+    ) -> io::Result<()> {
+        let (sender, letters) = mailbox(MAILBOX_LETTERS)?;
+        // What the core begins with is in its mailbox before it looks there.
+        for command in [
+            Command::Publish(Arc::clone(first)),
+            Command::Addresses(Arc::clone(book)),
+            Command::Log(seat.lines),
+        ] {
+            let _ = sender.send(command);
+        }
+        let (ready, is_ready) = oneshot::channel();
+        let shared = Arc::clone(shared);
+        let doors = seat.doors;
+        let thread = Core::start(index, seat.cpu, driver, move |core| async move {
+            let begin = || {
+                signal::block_in_this_thread()?;
+                Ok((Worker::new(core, shared)?, letters.open()?))
+            };
+            match begin() {
+                Ok((worker, inbox)) => {
+                    let _ = ready.send(Ok(()));
+                    serve::serve(worker, doors, inbox).await;
+                }
+                Err(error) => {
+                    let _ = ready.send(Err(error));
+                }
+            }
+        })?;
+        self.mailboxes.push(sender);
+        self.threads.push(thread);
+        match is_ready.await {
+            Ok(outcome) => outcome,
+            // The event loop could not be made: the thread itself knows why.
+            Err(_) => match self.threads.pop().map(JoinHandle::join) {
+                Some(Ok(Err(error))) => Err(error),
+                _ => Err(io::Error::other("a core ended before it began")),
+            },
+        }
+    }
+
+    pub fn count(&self) -> usize {
+        self.threads.len()
+    }
+
+    pub fn mailboxes(&self) -> Mailboxes {
+        Mailboxes(self.mailboxes.clone())
+    }
+
+    /// Tells every core what `make` makes for its index.
+    pub fn tell(&self, mut make: impl FnMut(usize) -> Command) {
+        for (index, mailbox) in self.mailboxes.iter().enumerate() {
+            if mailbox.send(make(index)).is_err() {
+                tracing::error!(core = index, "a core does not read its mailbox");
+            }
+        }
+    }
+
+    /// Waits until `deadline` for all cores to end; false when some have not.
+    pub async fn ended(&self, deadline: Instant) -> bool {
+        while !self.threads.iter().all(JoinHandle::is_finished) {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            sleep(JOIN_POLL).await;
+        }
+        true
+    }
+
+    /// Returns when a core has ended, which none should while the process serves.
+    pub async fn broken(&self) -> usize {
+        loop {
+            if let Some(core) = self.threads.iter().position(JoinHandle::is_finished) {
+                return core;
+            }
+            sleep(Duration::from_millis(250)).await;
+        }
+    }
+}
+
+impl Mailboxes {
+    /// The numbers of all cores, merged. Cores that do not answer are left out.
+    pub async fn numbers(&self) -> Numbers {
+        let mut all = Numbers::default();
+        for mailbox in &self.0 {
+            let mut next = Some(0);
+            while let Some(first) = next {
+                let (reply, answer) = oneshot::channel();
+                let asked = mailbox.send(Command::Count {
+                    first,
+                    routes_max: COUNT_ROUTES_MAX,
+                    reply,
+                });
+                let answer = match asked {
+                    Ok(()) => tokio::time::timeout(ANSWER_LIMIT, answer).await,
+                    Err(_) => break,
+                };
+                let Ok(Ok((numbers, rest))) = answer else {
+                    break;
+                };
+                all.merge(numbers);
+                next = rest;
+            }
+        }
+        all
+    }
+}
+
+/// A core that says nothing for so long has ended or is stuck.
+const ANSWER_LIMIT: Duration = Duration::from_secs(2);

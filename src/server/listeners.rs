@@ -1,0 +1,227 @@
+//! The listeners of the config: their sockets on the cores and their certificates.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::net::inbound::accept::Door;
+use crate::rt::socket::{self, Listening};
+use crate::rt::{arrange, tls};
+use crate::server::config::{Listener, TlsVersion};
+
+/// One listener that is open.
+#[derive(Debug)]
+pub struct Open {
+    /// As configured.
+    pub listener: Listener,
+    /// As it came out: with the port that the system chose.
+    pub local: SocketAddr,
+    certificates: Option<Arc<tls::Certificates>>,
+}
+
+/// All open listeners, and what a hand-over passes on.
+#[derive(Debug, Default)]
+pub struct Listeners {
+    pub open: Vec<Open>,
+    pub kept: Vec<Listening>,
+}
+
+/// The protocols we speak behind TLS.
+const ALPN: &[&[u8]] = &[b"http/1.1"];
+
+impl Listeners {
+    /// Opens sockets for `cores` cores, inherited ones first, and reads the certificates. Returns
+    /// what each core accepts on.
+    ///
+    /// # Errors
+    /// What cannot be opened or read, in words for people, all of it.
+    pub fn open(
+        listeners: &[Listener],
+        inherited: Vec<(SocketAddr, OwnedFd)>,
+        cores: usize,
+    ) -> Result<(Self, Vec<Vec<Door>>), Vec<String>> {
+        let servers = servers(listeners)?;
+        let addresses: Vec<_> = listeners.iter().map(|listener| listener.address).collect();
+        let one = |error: io::Error| vec![error.to_string()];
+        let seats = arrange::arrange(&addresses, inherited, cores).map_err(one)?;
+        let kept = arrange::keep(&addresses, &seats).map_err(one)?;
+        let mut doors = Vec::new();
+        let mut locals = addresses.clone();
+        for seats in seats {
+            let mut own = Vec::new();
+            for (index, fd) in seats {
+                socket::prefer_cheap_congestion(fd.as_fd());
+                let local = socket::local_address(fd.as_fd()).map_err(one)?;
+                locals[index] = local;
+                own.push(Door {
+                    fd,
+                    local,
+                    tls: servers[index]
+                        .as_ref()
+                        .map(|(server, _)| Arc::clone(server)),
+                });
+            }
+            doors.push(own);
+        }
+        let open = listeners.iter().zip(locals).zip(servers);
+        let open = open.map(|((listener, local), server)| Open {
+            listener: listener.clone(),
+            local,
+            certificates: server.map(|(_, certificates)| certificates),
+        });
+        let open = open.collect();
+        Ok((Self { open, kept }, doors))
+    }
+
+    /// The certificate and key files in use.
+    pub fn files(&self) -> impl Iterator<Item = PathBuf> {
+        let tls = self
+            .open
+            .iter()
+            .filter_map(|open| open.listener.tls.as_ref());
+        let files = tls.flat_map(|tls| &tls.certificates);
+        files.flat_map(|files| [files.certificate.clone(), files.private_key.clone()])
+    }
+
+    /// Takes over the certificates of listeners that a new config still has. What it says else
+    /// about listeners holds after a restart; the answer says what that is.
+    ///
+    /// # Errors
+    /// Certificates that cannot be used; then nothing has changed.
+    pub fn renew(&mut self, next: &[Listener]) -> Result<Vec<String>, Vec<String>> {
+        let unread = next.iter().filter(|next| {
+            let is_new = |open: &Open| open.listener.name == next.name && open.listener != **next;
+            self.open.iter().any(is_new)
+        });
+        let unread: Vec<Listener> = unread.cloned().collect();
+        servers(&unread)?;
+        let mut later = Vec::new();
+        let mut problems = Vec::new();
+        for open in &mut self.open {
+            match next.iter().find(|next| next.name == open.listener.name) {
+                Some(next) => renew_one(open, next, &mut later, &mut problems),
+                None => later.push(format!("listener `{}` is closed", open.listener.name)),
+            }
+        }
+        for next in next {
+            if !self.open.iter().any(|open| open.listener.name == next.name) {
+                later.push(format!("listener `{}` is opened", next.name));
+            }
+        }
+        if problems.is_empty() {
+            Ok(later)
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// Reads certificate files again that have changed, and says so in the log.
+    pub fn reread_certificates(&self) {
+        for open in &self.open {
+            let Some(certificates) = &open.certificates else {
+                continue;
+            };
+            let report = certificates.reload();
+            for file in report.renewed {
+                tracing::info!(listener = open.listener.name, certificate = %file.display(), "certificate renewed");
+            }
+            for problem in report.problems {
+                tracing::error!(listener = open.listener.name, %problem, "certificate not renewed; the one before stays");
+            }
+        }
+    }
+}
+
+fn renew_one(
+    open: &mut Open,
+    next: &Listener,
+    later: &mut Vec<String>,
+    problems: &mut Vec<String>,
+) {
+    if open.listener.address != next.address {
+        later.push(format!(
+            "listener `{}` moves to {}",
+            next.name, next.address
+        ));
+    }
+    match (&open.certificates, &next.tls) {
+        (Some(certificates), Some(tls)) => {
+            let before = open.listener.tls.as_ref();
+            if before.is_some_and(|before| before.minimum_version != tls.minimum_version) {
+                later.push(format!(
+                    "listener `{}` has another minimum TLS version",
+                    next.name
+                ));
+            }
+            if let Err(errors) = certificates.replace(&certificate_files(tls)) {
+                problems.extend(errors.iter().map(ToString::to_string));
+            } else if let Some(current) = &mut open.listener.tls {
+                current.certificates.clone_from(&tls.certificates);
+            }
+        }
+        (None, None) => {}
+        _ => later.push(format!(
+            "listener `{}` begins or ends to speak TLS",
+            next.name
+        )),
+    }
+}
+
+/// Reads the certificates of all listeners and forgets them.
+///
+/// # Errors
+/// All that is wrong with them.
+pub fn check(listeners: &[Listener]) -> Result<(), Vec<String>> {
+    servers(listeners).map(drop)
+}
+
+type ServerAndCertificates = (Arc<tls::Server>, Arc<tls::Certificates>);
+
+/// Reads the certificates of all listeners.
+///
+/// # Errors
+/// All that is wrong with them.
+fn servers(listeners: &[Listener]) -> Result<Vec<Option<ServerAndCertificates>>, Vec<String>> {
+    let (mut servers, mut problems) = (Vec::new(), Vec::new());
+    for listener in listeners {
+        match server(listener) {
+            Ok(server) => servers.push(server),
+            Err(errors) => problems.extend(
+                errors
+                    .iter()
+                    .map(|error| format!("listeners.{}.tls: {error}", listener.name)),
+            ),
+        }
+    }
+    if problems.is_empty() {
+        Ok(servers)
+    } else {
+        Err(problems)
+    }
+}
+
+fn server(listener: &Listener) -> Result<Option<ServerAndCertificates>, Vec<tls::Error>> {
+    let Some(config) = &listener.tls else {
+        return Ok(None);
+    };
+    let certificates = Arc::new(tls::Certificates::load(&certificate_files(config))?);
+    let minimum = match config.minimum_version {
+        TlsVersion::Tls12 => tls::Version::Tls12,
+        TlsVersion::Tls13 => tls::Version::Tls13,
+    };
+    let server = tls::Server::new(Arc::clone(&certificates), minimum, ALPN);
+    let server = server.map_err(|error| vec![error])?;
+    Ok(Some((Arc::new(server), certificates)))
+}
+
+fn certificate_files(tls: &crate::server::config::ListenerTls) -> Vec<tls::CertificateFiles> {
+    let files = tls.certificates.iter();
+    files
+        .map(|files| tls::CertificateFiles {
+            chain: files.certificate.clone(),
+            key: files.private_key.clone(),
+        })
+        .collect()
+}

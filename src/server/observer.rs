@@ -1,0 +1,88 @@
+//! `Observer`: all that can be said about the running gateway, for whoever asks.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::observe::{Report, RouteName};
+use crate::server::admin::{Observed, Phase};
+use crate::server::cores::Mailboxes;
+use crate::server::export::Written;
+
+/// Cheap to clone; usable from any task.
+#[derive(Clone, Debug)]
+pub struct Observer {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    mailboxes: Mailboxes,
+    workers: u32,
+    started: Instant,
+    written: Written,
+    facts: Mutex<Facts>,
+}
+
+/// What changes while running.
+#[derive(Debug)]
+pub struct Facts {
+    pub routes: Arc<HashMap<u32, RouteName>>,
+    pub plan_version: u64,
+    pub reloads_succeeded: u64,
+    pub reloads_failed: u64,
+    pub last_reload_error: Option<String>,
+    pub phase: Phase,
+}
+
+impl Observer {
+    pub fn new(mailboxes: Mailboxes, workers: usize, written: Written) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                mailboxes,
+                workers: u32::try_from(workers).unwrap_or(u32::MAX),
+                started: Instant::now(),
+                written,
+                facts: Mutex::new(Facts {
+                    routes: Arc::default(),
+                    plan_version: 0,
+                    reloads_succeeded: 0,
+                    reloads_failed: 0,
+                    last_reload_error: None,
+                    phase: Phase::Starting,
+                }),
+            }),
+        }
+    }
+
+    pub fn facts(&self) -> MutexGuard<'_, Facts> {
+        let facts = self.shared.facts.lock();
+        facts.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Observed for Observer {
+    fn phase(&self) -> Phase {
+        self.facts().phase
+    }
+
+    /// Asks all cores for their numbers.
+    async fn report(&self) -> Report {
+        let numbers = self.shared.mailboxes.numbers().await;
+        let uptime = self.shared.started.elapsed();
+        let facts = self.facts();
+        Report {
+            numbers,
+            routes: HashMap::clone(&facts.routes),
+            plan_version: facts.plan_version,
+            reloads_succeeded: facts.reloads_succeeded,
+            reloads_failed: facts.reloads_failed,
+            last_reload_error: facts.last_reload_error.clone(),
+            workers: self.shared.workers,
+            uptime_ms: u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX),
+            log_lines_written: self.shared.written.lines(),
+            log_lines_failed: self.shared.written.failed(),
+            ready: facts.phase == Phase::Ready,
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! From a config to what the cores are told, with the state that lives from one to the next.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::compile::{self, Ledger};
+use crate::gateway::Published;
+use crate::model::Snapshot;
+use crate::net;
+use crate::observe::RouteName;
+use crate::plan::Plan;
+use crate::server::config::{self, Config, Located, Report};
+use crate::server::source::Source;
+use crate::wire;
+
+/// What was published last.
+#[derive(Debug, Default)]
+pub struct Current {
+    pub published: Arc<Published>,
+    pub ledger: Ledger,
+}
+
+/// A config that can be served.
+#[derive(Debug)]
+pub struct Prepared {
+    pub config: Config,
+    pub next: Current,
+    pub routes: Arc<HashMap<u32, RouteName>>,
+}
+
+/// Reads and compiles `source`; what is unchanged is shared with `before`.
+///
+/// # Errors
+/// Everything that is wrong with the config.
+pub fn prepare(source: &Source, before: Option<&Current>) -> Result<Prepared, Report> {
+    let none = Ledger::default();
+    let ledger = before.map_or(&none, |before| &before.ledger);
+    let (config, (mut published, ledger)) =
+        source.load(|snapshot| compiled(snapshot, ledger, before))?;
+    published.settings = settings(&config.settings);
+    let routes = ledger.routes().map(|of| {
+        let name = RouteName {
+            api: of.api.to_owned(),
+            stage: of.stage.to_owned(),
+            route: of.key.to_owned(),
+        };
+        (of.id.0, name)
+    });
+    let routes = Arc::new(routes.collect());
+    Ok(Prepared {
+        config,
+        next: Current {
+            published: Arc::new(published),
+            ledger,
+        },
+        routes,
+    })
+}
+
+fn compiled(
+    snapshot: &Snapshot,
+    ledger: &Ledger,
+    before: Option<&Current>,
+) -> Result<(Published, Ledger), Vec<Located>> {
+    let (plan, ledger) = compile::compile(snapshot, ledger).map_err(located)?;
+    let retired = ledger.retired_routes().map(|route| route.0).collect();
+    let before = before.map(|before| &*before.published);
+    let published = Published::new(plan, net::Settings::default(), retired, before);
+    let published = published.map_err(|faults| {
+        let faults = faults.into_iter().map(|fault| Located {
+            path: vec![
+                "upstreams".to_owned(),
+                fault.group,
+                "tls".to_owned(),
+                "ca_file".to_owned(),
+            ],
+            within: None,
+            message: fault.error.to_string(),
+            hint: None,
+        });
+        faults.collect::<Vec<_>>()
+    })?;
+    Ok((published, ledger))
+}
+
+/// The plan alone, for `daemun check`.
+///
+/// # Errors
+/// Everything that is wrong with the config.
+pub fn plan(source: &Source) -> Result<(Config, Plan), Report> {
+    let ledger = Ledger::default();
+    let (config, (published, _)) = source.load(|snapshot| compiled(snapshot, &ledger, None))?;
+    Ok((config, published.plan))
+}
+
+fn located(problems: Vec<compile::Problem>) -> Vec<Located> {
+    let located = problems.into_iter().map(|problem| Located {
+        path: problem.path,
+        within: problem.within,
+        message: problem.message,
+        hint: problem.hint,
+    });
+    located.collect()
+}
+
+/// The part of the settings that cores look at for each request.
+fn settings(settings: &config::Settings) -> net::Settings {
+    let (limits, timeouts, forwarding) =
+        (&settings.limits, &settings.timeouts, &settings.forwarding);
+    net::Settings {
+        limits: wire::Limits {
+            head_bytes_max: limits.header_bytes_max,
+            target_bytes_max: limits.url_bytes_max,
+            fields_max: u16::try_from(limits.header_count_max).unwrap_or(u16::MAX),
+            trailer_bytes_max: limits.trailer_bytes_max,
+            ..wire::Limits::default()
+        },
+        timeouts: net::Timeouts {
+            header_ms: timeouts.header_ms,
+            body_ms: timeouts.body_ms,
+            idle_ms: timeouts.idle_ms,
+            handshake_ms: timeouts.handshake_ms,
+            write_ms: timeouts.write_ms,
+            exchange_ms: timeouts.exchange_ms.unwrap_or(0),
+        },
+        forwarding: net::Forwarding {
+            x_forwarded: match forwarding.x_forwarded {
+                config::XForwarded::Append => net::settings::XForwarded::Append,
+                config::XForwarded::Replace => net::settings::XForwarded::Replace,
+                config::XForwarded::Off => net::settings::XForwarded::Off,
+            },
+            forwarded: forwarding.forwarded,
+            via: forwarding.via.clone().unwrap_or_default().into(),
+            request_id_header: forwarding
+                .request_id_header
+                .clone()
+                .unwrap_or_default()
+                .into(),
+        },
+    }
+}

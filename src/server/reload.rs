@@ -1,0 +1,106 @@
+//! What may change while running: everything that is served, and most of how.
+
+use std::sync::Arc;
+
+use crate::gateway::Command;
+use crate::rt::dns;
+use crate::rt::supervisor::Notice;
+use crate::server::boot::{self, NAMES_LIMIT, Running};
+use crate::server::config::Settings;
+use crate::server::control::tell_supervisor;
+use crate::server::prepare::{self, Prepared};
+
+impl Running {
+    /// Reads the config again. A bad one changes nothing.
+    pub async fn reload(&mut self) {
+        if self.source.file().is_none() {
+            tracing::info!("there is no config file to read again");
+            return;
+        }
+        tell_supervisor(Notice::Reloading);
+        let outcome = match prepare::prepare(&self.source, Some(&self.current)) {
+            Ok(prepared) => self.renew(prepared).await,
+            Err(report) => Err(report.to_string()),
+        };
+        let mut facts = self.observer.facts();
+        match outcome {
+            Ok(()) => {
+                facts.reloads_succeeded += 1;
+                facts.last_reload_error = None;
+                tracing::info!(version = facts.plan_version, "config reloaded");
+            }
+            Err(problems) => {
+                facts.reloads_failed += 1;
+                tracing::error!("config not reloaded; the one before stays\n{problems}");
+                facts.last_reload_error = Some(problems);
+            }
+        }
+        drop(facts);
+        tell_supervisor(Notice::Ready);
+    }
+
+    async fn renew(&mut self, prepared: Prepared) -> Result<(), String> {
+        let Prepared {
+            config,
+            next,
+            routes,
+        } = prepared;
+        let settings = config.settings;
+        // What can fail comes first.
+        let later = self.listeners.renew(&settings.listeners);
+        let mut later = later.map_err(|problems| problems.join("\n"))?;
+        later.extend(self.later(&settings));
+        let log = &settings.logging.access_log;
+        if *log != self.settings.logging.access_log {
+            let set = self.exporter.set_destination(&boot::destination(log));
+            set.map_err(|error| error.to_string())?;
+        }
+        for what in later {
+            tracing::warn!("{what} with the next start (SIGUSR2 makes one without a gap)");
+        }
+        self.renew_names(&settings, &next).await;
+        self.diagnostics.set_level(&settings.logging.level);
+        boot::apply_shared(&self.shared, &settings);
+        let logged = self.settings.logging.access_log.clone();
+        self.settings = settings;
+        self.current = next;
+        if logged != self.settings.logging.access_log {
+            self.connect_log();
+        }
+        let published = &self.current.published;
+        self.cores.tell(|_| Command::Publish(Arc::clone(published)));
+        {
+            let mut facts = self.observer.facts();
+            facts.routes = routes;
+            facts.plan_version = published.plan.version;
+        }
+        self.watch_files();
+        Ok(())
+    }
+
+    /// New names are looked up before a request needs them.
+    async fn renew_names(&mut self, settings: &Settings, next: &prepare::Current) {
+        if settings.dns != self.settings.dns {
+            self.names = dns::Watcher::start(boot::dns_settings(&settings.dns));
+            self.book = self.names.subscribe();
+        }
+        self.names.names(boot::hosts(&next.published));
+        self.names.settled(NAMES_LIMIT).await;
+        self.new_addresses();
+    }
+
+    /// What a running process cannot change.
+    fn later(&self, next: &Settings) -> Vec<String> {
+        let mut later = Vec::new();
+        if next.workers != self.settings.workers {
+            later.push("`workers` changes".to_owned());
+        }
+        if next.driver != self.settings.driver {
+            later.push("`driver` changes".to_owned());
+        }
+        if next.admin != self.settings.admin {
+            later.push("`admin.address` changes".to_owned());
+        }
+        later
+    }
+}
