@@ -1,5 +1,5 @@
 //! The promises of the router: rankings by hand, against the naive oracle, against matchit.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::HashSet;
 

@@ -365,7 +365,7 @@ mod tests {
                 let mut wrong = text.to_vec();
                 wrong[at] = if wrong[at] == b'z' { b'y' } else { b'z' };
                 assert_eq!(Name::of(&wrong), Name::Other, "{wrong:?}");
-                assert_eq!(Name::of(&text[..at]), Name::of(&text[..at].to_vec()));
+                assert_ne!(Name::of(&text[..at]), name);
             }
             let longer = [text, b"s"].concat();
             assert_ne!(Name::of(&longer), name);
