@@ -71,7 +71,7 @@ async fn one<H: Handler + Life>(
     let upload = match Upload::new(message, &client.settings.limits) {
         Ok(upload) => upload,
         Err(error) => {
-            refuse(client, handler, 400, &error.to_string()).await?;
+            refuse(client, handler, error.status(), &error.to_string()).await?;
             return Ok(Border::Close { unread: true });
         }
     };
