@@ -45,14 +45,14 @@ pub async fn serve(worker: &'static Worker, doors: Vec<Door>, inbox: Inbox<Comma
     task::spawn(tidy(worker), || ());
     loop {
         match inbox.next().await {
-            Ok(Command::Drain) => {
+            Command::Drain => {
                 worker.drain();
                 let grace_ms = worker.core.now_ms() + DRAIN_GRACE_MS;
                 worker.core.deadlines.end_idle_by(grace_ms);
                 task::spawn(drained(worker, inbox.own_mailbox()), || ());
             }
-            Ok(Command::Stop) | Err(_) => break,
-            Ok(command) => obey(worker, command),
+            Command::Stop => break,
+            command => obey(worker, command),
         }
     }
     worker.stopping.raise();

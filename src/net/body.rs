@@ -149,10 +149,7 @@ impl Upload {
                         .buffers
                         .give(self.pending.take().unwrap_or_default());
                 } else if sent == 0 {
-                    upstream
-                        .writable()
-                        .await
-                        .map_err(|_| UploadError::UpstreamGone)?;
+                    upstream.writable().await;
                 }
             }
             if matches!(self.rest, Rest::Nothing) {
@@ -176,9 +173,9 @@ impl Upload {
         }
         let deadline = &client.stream.deadline;
         deadline.set_read(client.due(client.settings.timeouts.body_ms));
-        let ready = client.stream.readable().await;
+        client.stream.readable().await;
         deadline.clear();
-        ready.map_err(|_| UploadError::ClientGone)
+        Ok(())
     }
 
     /// One read from the client and one write to the upstream.

@@ -56,7 +56,7 @@ impl Client {
                 self.stream
                     .deadline
                     .set(self.due(self.settings.timeouts.write_ms));
-                self.stream.writable().await.map_err(|_| Gone)?;
+                self.stream.writable().await;
                 if self.stream.deadline.expired() {
                     return Err(Gone);
                 }

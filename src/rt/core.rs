@@ -124,8 +124,9 @@ impl Core {
         let Ok(ticker) = sys::ticker(SWEEP_MS).and_then(Ready::new) else {
             return;
         };
-        while ticker.readable().await.is_ok() {
-            sys::drain(ticker.fd());
+        loop {
+            ticker.readable().await;
+            ticker.drain();
             self.ticks.set(self.ticks.get() + 1);
             self.deadlines.sweep(self.now_us() / 1000);
             for sleeper in self.sleepers.take() {

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 
+use crate::rt::poller::Poller;
 use monoio::{IoUringDriver, LegacyDriver, RuntimeBuilder};
 
 /// io_uring where the kernel and the container allow it, epoll elsewhere.
@@ -39,16 +40,23 @@ impl Driver {
                     .with_entries(ENTRIES)
                     .uring_builder(ring())
                     .build()?;
-                Ok(runtime.block_on(main))
+                Ok(until_end(|| runtime.block_on(main)))
             }
             Self::Epoll => {
                 let mut runtime = RuntimeBuilder::<LegacyDriver>::new()
                     .with_entries(ENTRIES)
                     .build()?;
-                Ok(runtime.block_on(main))
+                Ok(until_end(|| runtime.block_on(main)))
             }
         }
     }
+}
+
+/// The poller of this thread belongs to the loop that ends here.
+fn until_end<T>(run: impl FnOnce() -> T) -> T {
+    let output = run();
+    Poller::end();
+    output
 }
 
 /// One thread submits, and completions are run when it asks for them: no interrupts of a core

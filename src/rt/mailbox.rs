@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::rt::{Ready, sys};
+use crate::rt::Ready;
 
 /// The sending side; cheap to clone and usable from any thread.
 #[derive(Debug)]
@@ -101,10 +101,7 @@ impl<T> Inbox<T> {
     }
 
     /// Waits for the next letter.
-    ///
-    /// # Errors
-    /// When the event loop fails.
-    pub async fn next(&self) -> io::Result<T> {
+    pub async fn next(&self) -> T {
         loop {
             let letter = self
                 .shared
@@ -113,10 +110,10 @@ impl<T> Inbox<T> {
                 .unwrap_or_else(PoisonError::into_inner)
                 .pop_front();
             if let Some(letter) = letter {
-                return Ok(letter);
+                return letter;
             }
-            self.bell.readable().await?;
-            sys::drain(self.bell.fd());
+            self.bell.readable().await;
+            self.bell.drain();
         }
     }
 }
@@ -144,7 +141,7 @@ mod tests {
                 let inbox = letters.open().unwrap();
                 let mut received = Vec::new();
                 while received.len() < 100 {
-                    received.push(inbox.next().await.unwrap());
+                    received.push(inbox.next().await);
                 }
                 received
             });

@@ -14,6 +14,7 @@ pub mod driver;
 pub mod handoff;
 pub mod inherit;
 pub mod mailbox;
+pub mod poller;
 pub mod ready;
 mod resolve;
 pub mod signal;

@@ -1,36 +1,268 @@
-//! `Ready`: waiting until a descriptor can be read or written, on whichever driver runs.
+//! `Ready`: a descriptor that tells when it can be read or written.
 
-use std::io;
-use std::net::TcpStream;
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::rc::Rc;
+use std::task::Poll;
+
+use crate::rt::poller::{Poller, Source};
+use crate::rt::sys;
 
 /// Owns a descriptor and waits for its readiness; both waits may be dropped at any time.
 ///
-/// monoio offers readiness on its `TcpStream` only. The kernel does not care what the descriptor
-/// is, so listeners, doorbells and tickers go through the same door.
+/// Readiness is told on its edge: it holds until a call finds less than was asked for. So whatever
+/// reads or writes goes through here, or says `exhausted` when it has emptied the descriptor.
 #[derive(Debug)]
-pub struct Ready(monoio::net::TcpStream);
+pub struct Ready {
+    fd: OwnedFd,
+    source: Rc<Source>,
+    poller: Rc<Poller>,
+}
 
 impl Ready {
-    /// The descriptor must be non-blocking.
+    /// Inside an event loop. The descriptor must be non-blocking.
     pub fn new(fd: OwnedFd) -> io::Result<Self> {
-        monoio::net::TcpStream::from_std(TcpStream::from(fd)).map(Self)
+        Self::watch(fd, true)
     }
 
-    /// Not relaxed: under epoll a stale readiness is checked with one `poll` call, which is
-    /// cheaper than the failing `recv` it saves.
-    #[inline]
-    pub async fn readable(&self) -> io::Result<()> {
-        self.0.readable(false).await
+    /// As `new`, for a socket whose connection is under way: writable when that is decided.
+    pub fn connecting(fd: OwnedFd) -> io::Result<Self> {
+        Self::watch(fd, false)
+    }
+
+    fn watch(fd: OwnedFd, writable: bool) -> io::Result<Self> {
+        let poller = Poller::here()?;
+        let source = poller.watch(fd.as_raw_fd(), writable)?;
+        Ok(Self { fd, source, poller })
     }
 
     #[inline]
-    pub async fn writable(&self) -> io::Result<()> {
-        self.0.writable(false).await
+    pub async fn readable(&self) {
+        poll_fn(|context| {
+            if self.source.readable.get() || self.source.ended.get() {
+                return Poll::Ready(());
+            }
+            self.source.reader.set(Some(context.waker().clone()));
+            Poll::Pending
+        })
+        .await;
+    }
+
+    #[inline]
+    pub async fn writable(&self) {
+        poll_fn(|context| {
+            if self.source.writable.get() {
+                return Poll::Ready(());
+            }
+            self.source.writer.set(Some(context.waker().clone()));
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Nothing has arrived that was not read, and the peer has not closed, as of the last turn of
+    /// the loop.
+    #[inline]
+    pub fn is_quiet(&self) -> bool {
+        !self.source.readable.get() && !self.source.ended.get()
     }
 
     #[inline]
     pub fn fd(&self) -> RawFd {
-        self.0.as_raw_fd()
+        self.fd.as_raw_fd()
+    }
+
+    #[inline]
+    pub fn recv(&self, into: &mut [u8]) -> io::Result<usize> {
+        let room = into.len();
+        self.note_read(room, sys::recv(self.fd(), into))
+    }
+
+    #[inline]
+    pub fn recv_uninit(&self, into: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+        let room = into.len();
+        self.note_read(room, sys::recv_uninit(self.fd(), into))
+    }
+
+    #[inline]
+    fn note_read(&self, room: usize, read: io::Result<usize>) -> io::Result<usize> {
+        match &read {
+            // "A short read means drained": a read that would find nothing is never made.
+            Ok(count) if *count > 0 && *count < room => self.source.readable.set(false),
+            Ok(0) if room > 0 => self.source.ended.set(true),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.source.readable.set(false);
+            }
+            _ => {}
+        }
+        read
+    }
+
+    #[inline]
+    pub fn send(&self, from: &[u8]) -> io::Result<usize> {
+        self.note_write(from.len(), sys::send(self.fd(), from))
+    }
+
+    #[inline]
+    pub fn send_parts(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        let total = parts.iter().map(|part| part.len()).sum();
+        self.note_write(total, sys::send_parts(self.fd(), parts))
+    }
+
+    #[inline]
+    fn note_write(&self, total: usize, written: io::Result<usize>) -> io::Result<usize> {
+        match &written {
+            Ok(count) if *count < total => self.source.writable.set(false),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.source.writable.set(false);
+            }
+            _ => {}
+        }
+        written
+    }
+
+    /// The descriptor was emptied by other means than `recv`.
+    #[inline]
+    pub fn exhausted(&self) {
+        self.source.readable.set(false);
+    }
+
+    /// Empties a doorbell or ticker.
+    pub fn drain(&self) {
+        self.exhausted();
+        sys::drain(self.fd());
+    }
+
+    /// Stops watching a descriptor that another process or thread keeps open.
+    pub fn leave(&self) {
+        self.poller.leave(self.fd());
+    }
+}
+
+impl Drop for Ready {
+    fn drop(&mut self) {
+        self.poller.forget(&self.source);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+    use crate::rt::Driver;
+    use crate::rt::task::{Either, first, give_way};
+
+    fn pair() -> (UnixStream, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        (ours, theirs)
+    }
+
+    fn on_both_drivers(test: impl AsyncFn() + Sync) {
+        for driver in [Driver::best(), Driver::Epoll] {
+            std::thread::scope(|scope| {
+                scope.spawn(|| driver.run(test()).unwrap());
+            });
+        }
+    }
+
+    #[test]
+    fn data_before_and_after_the_wait_is_told() {
+        on_both_drivers(async || {
+            let (ours, mut theirs) = pair();
+            let ready = Ready::new(ours.into()).unwrap();
+            let mut into = [0; 8];
+            for round in 0..3 {
+                theirs.write_all(&[round]).unwrap();
+                ready.readable().await;
+                assert_eq!(ready.recv(&mut into).unwrap(), 1);
+                assert!(ready.is_quiet());
+            }
+        });
+    }
+
+    #[test]
+    fn what_a_short_room_leaves_stays_readable() {
+        on_both_drivers(async || {
+            let (ours, mut theirs) = pair();
+            let ready = Ready::new(ours.into()).unwrap();
+            theirs.write_all(b"abcdef").unwrap();
+            let mut into = [0; 4];
+            ready.readable().await;
+            assert_eq!(ready.recv(&mut into).unwrap(), 4);
+            ready.readable().await;
+            assert_eq!(ready.recv(&mut into).unwrap(), 2);
+        });
+    }
+
+    #[test]
+    fn an_end_that_comes_with_data_is_told_after_it() {
+        on_both_drivers(async || {
+            let (ours, mut theirs) = pair();
+            let ready = Ready::new(ours.into()).unwrap();
+            theirs.write_all(b"ab").unwrap();
+            drop(theirs);
+            let mut into = [0; 8];
+            ready.readable().await;
+            assert_eq!(ready.recv(&mut into).unwrap(), 2);
+            ready.readable().await;
+            assert_eq!(ready.recv(&mut into).unwrap(), 0);
+            assert!(!ready.is_quiet());
+        });
+    }
+
+    #[test]
+    fn room_to_write_is_told_when_the_peer_reads() {
+        on_both_drivers(async || {
+            let (ours, mut theirs) = pair();
+            let ready = Ready::new(ours.into()).unwrap();
+            let block = vec![7; 1 << 16];
+            let mut sent = 0;
+            while let Ok(count) = ready.send(&block) {
+                sent += count;
+            }
+            let reader = std::thread::spawn(move || {
+                let mut all = vec![0; sent];
+                theirs.read_exact(&mut all).unwrap();
+                theirs
+            });
+            ready.writable().await;
+            assert!(ready.send(b"x").is_ok());
+            reader.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn a_wait_that_was_dropped_loses_nothing() {
+        on_both_drivers(async || {
+            let (ours, mut theirs) = pair();
+            let ready = Ready::new(ours.into()).unwrap();
+            let dropped = first(ready.readable(), give_way()).await;
+            assert!(matches!(dropped, Either::B(())));
+            theirs.write_all(b"x").unwrap();
+            ready.readable().await;
+            assert_eq!(ready.recv(&mut [0; 8]).unwrap(), 1);
+        });
+    }
+
+    #[test]
+    fn more_descriptors_than_one_batch_are_all_told() {
+        on_both_drivers(async || {
+            let pairs: Vec<_> = (0..600).map(|_| pair()).collect();
+            let (ours, mut theirs): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
+            let ready = ours.into_iter().map(|fd| Ready::new(fd.into()).unwrap());
+            let ready: Vec<_> = ready.collect();
+            for their in &mut theirs {
+                their.write_all(b"x").unwrap();
+            }
+            for ready in &ready {
+                ready.readable().await;
+            }
+        });
     }
 }

@@ -21,27 +21,30 @@ pub struct Stream {
 }
 
 /// The socket as a TLS session sees it.
-struct Plain(RawFd);
+struct Plain<'a>(&'a Ready);
 
-impl Socket for Plain {
+impl Socket for Plain<'_> {
     fn recv(&self, into: &mut [u8]) -> io::Result<usize> {
-        sys::recv(self.0, into)
+        self.0.recv(into)
     }
 
     fn send(&self, from: &[u8]) -> io::Result<usize> {
-        sys::send(self.0, from)
+        self.0.send(from)
     }
 }
 
 impl Stream {
     pub fn new(core: &'static Core, fd: OwnedFd) -> io::Result<Self> {
-        let ready = Ready::new(fd)?;
-        Ok(Self {
+        Ok(Self::over(core, Ready::new(fd)?))
+    }
+
+    fn over(core: &'static Core, ready: Ready) -> Self {
+        Self {
             deadline: Deadline::new(core, ready.fd()),
             ready,
             core,
             tls: None,
-        })
+        }
     }
 
     /// Connects within the deadline `until_ms` of the core's clock.
@@ -50,9 +53,9 @@ impl Stream {
         address: SocketAddr,
         until_ms: u64,
     ) -> io::Result<Self> {
-        let stream = Self::new(core, sys::connect(address)?)?;
+        let stream = Self::over(core, Ready::connecting(sys::connect(address)?)?);
         stream.deadline.set(until_ms);
-        stream.ready.writable().await?;
+        stream.ready.writable().await;
         if stream.deadline.expired() {
             return Err(io::ErrorKind::TimedOut.into());
         }
@@ -74,12 +77,12 @@ impl Stream {
 
     async fn secure(&mut self, mut session: Session) -> io::Result<()> {
         loop {
-            let progress = session.handshake(&Plain(self.fd()), &mut self.core.tls.borrow_mut());
+            let progress = session.handshake(&Plain(&self.ready), &mut self.core.tls.borrow_mut());
             match progress {
                 _ if self.deadline.expired() => return Err(io::ErrorKind::TimedOut.into()),
                 Ok(Progress::Done) => break,
-                Ok(Progress::WantRead) => self.ready.readable().await?,
-                Ok(Progress::WantWrite) => self.ready.writable().await?,
+                Ok(Progress::WantRead) => self.ready.readable().await,
+                Ok(Progress::WantWrite) => self.ready.writable().await,
                 Err(error) => return Err(error),
             }
         }
@@ -99,28 +102,28 @@ impl Stream {
 
     /// Waits until something can be read, the peer is gone, or the deadline has ended it.
     #[inline]
-    pub async fn readable(&self) -> io::Result<()> {
+    pub async fn readable(&self) {
         if let Some(tls) = &self.tls
             && tls.borrow().has_unread()
         {
-            return Ok(());
+            return;
         }
-        self.ready.readable().await
+        self.ready.readable().await;
     }
 
     #[inline]
-    pub async fn writable(&self) -> io::Result<()> {
-        self.ready.writable().await
+    pub async fn writable(&self) {
+        self.ready.writable().await;
     }
 
     /// Reads what is there, at most `into.len()` bytes: `Ok(0)` is the end, `WouldBlock` nothing yet.
     #[inline]
     pub fn try_read(&self, into: &mut [u8]) -> io::Result<usize> {
         match &self.tls {
-            None => sys::recv(self.fd(), into),
+            None => self.ready.recv(into),
             Some(tls) => {
                 let scratch = &mut self.core.tls.borrow_mut();
-                tls.borrow_mut().read(&Plain(self.fd()), scratch, into)
+                tls.borrow_mut().read(&Plain(&self.ready), scratch, into)
             }
         }
     }
@@ -131,7 +134,7 @@ impl Stream {
         if self.is_tls() {
             return self.try_fill_tls(buffer);
         }
-        let count = sys::recv_uninit(self.fd(), buffer.space())?;
+        let count = self.ready.recv_uninit(buffer.space())?;
         // SAFETY: recv wrote exactly `count` bytes to the start of the space.
         unsafe { buffer.filled(count) };
         Ok(count)
@@ -151,10 +154,10 @@ impl Stream {
     #[inline]
     pub fn try_write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         let written = match &self.tls {
-            None => sys::send_parts(self.fd(), parts),
+            None => self.ready.send_parts(parts),
             Some(tls) => {
                 let scratch = &mut self.core.tls.borrow_mut();
-                tls.borrow_mut().write(&Plain(self.fd()), scratch, parts)
+                tls.borrow_mut().write(&Plain(&self.ready), scratch, parts)
             }
         };
         match written {
@@ -175,7 +178,7 @@ impl Stream {
     pub fn close_notify(&self) {
         if let Some(tls) = &self.tls {
             let scratch = &mut self.core.tls.borrow_mut();
-            tls.borrow_mut().close(&Plain(self.fd()), scratch);
+            tls.borrow_mut().close(&Plain(&self.ready), scratch);
         }
     }
 
@@ -185,14 +188,27 @@ impl Stream {
         sys::shutdown(self.fd(), libc::SHUT_WR);
     }
 
-    /// Nothing has arrived unasked and the peer has not closed: fit to carry a request.
+    /// Nothing has arrived unasked and the peer has not closed, as of the last turn of the loop:
+    /// fit to carry a request.
     #[inline]
     pub fn is_quiet(&self) -> bool {
-        let waiting = match &self.tls {
-            None => sys::peek(self.fd()),
+        match &self.tls {
+            None => self.ready.is_quiet(),
+            Some(_) if self.ready.is_quiet() => true,
             // Session tickets come unasked and are fine; they are taken in here.
-            Some(_) => self.try_read(&mut [0]),
-        };
-        matches!(waiting, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+            Some(_) => would_block(&self.try_read(&mut [0])),
+        }
     }
+
+    /// As `is_quiet`, as of now: asks the kernel, for requests that may not be sent twice.
+    pub fn is_quiet_now(&self) -> bool {
+        match &self.tls {
+            None => self.ready.is_quiet() && would_block(&sys::peek(self.fd())),
+            Some(_) => would_block(&self.try_read(&mut [0])),
+        }
+    }
+}
+
+fn would_block(outcome: &io::Result<usize>) -> bool {
+    matches!(outcome, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }

@@ -95,9 +95,9 @@ pub fn plan(source: &Source) -> Result<(Config, Plan), Report> {
 
 fn located(problems: Vec<compile::Problem>) -> Vec<Located> {
     let located = problems.into_iter().map(|problem| Located {
+        message: problem.to_string(),
         path: problem.path,
         within: problem.within,
-        message: problem.message,
         hint: problem.hint,
     });
     located.collect()

@@ -9,7 +9,7 @@ use crate::net::outbound::deliver::{Delivered, deliver};
 use crate::net::outbound::{Connection, Failure, GroupState, Reply, dial, h1};
 use crate::net::{Exchange, Message, forwarded};
 use crate::observe::Counter;
-use crate::plan::{HttpTarget, Piece};
+use crate::plan::HttpTarget;
 use crate::wire::h1::encode;
 use crate::wire::head::{Body, Field, Name, ResponseHead};
 
@@ -118,7 +118,10 @@ async fn ask(
     let now_ms = worker.core.now_ms();
     let kept = match attempt {
         Attempt::Fresh => None,
-        _ => turn.group.take_idle(turn.index, now_ms),
+        _ => {
+            let surely = !is_idempotent(exchange.head().method);
+            turn.group.take_idle(turn.index, now_ms, surely)
+        }
     };
     let connection = match kept {
         Some(connection) => connection,
@@ -163,7 +166,9 @@ fn write_head(out: &mut Vec<u8>, call: &Call<'_>, exchange: &Exchange<'_>, targe
     let (head, bytes) = (exchange.head(), exchange.bytes());
     out.extend_from_slice(head.method_token.of(bytes));
     out.push(b' ');
-    write_target(out, call, exchange, target);
+    let path = rest_of_path(head.path.of(bytes), call.base);
+    let query = head.query.map(|query| query.of(bytes));
+    target.write_target(out, path, &call.params, query);
     out.extend_from_slice(b" HTTP/1.1\r\nHost: ");
     if target.host.is_empty() {
         out.extend_from_slice(head.host.of(bytes));
@@ -180,33 +185,6 @@ fn write_head(out: &mut Vec<u8>, call: &Call<'_>, exchange: &Exchange<'_>, targe
     }
     forwarded::append(out, exchange);
     out.extend_from_slice(b"\r\n");
-}
-
-/// Path and query: the integration's own, with the request's parameters and query put in.
-fn write_target(out: &mut Vec<u8>, call: &Call<'_>, exchange: &Exchange<'_>, target: &HttpTarget) {
-    let (head, bytes) = (exchange.head(), exchange.bytes());
-    let path = rest_of_path(head.path.of(bytes), call.base);
-    let write = |out: &mut Vec<u8>, pieces: &[Piece]| {
-        for piece in pieces {
-            match piece {
-                Piece::Literal(literal) => out.extend_from_slice(literal),
-                Piece::Param(index) => out.extend_from_slice(call.params.get(*index, path)),
-                Piece::Path => out.extend_from_slice(path.get(1..).unwrap_or_default()),
-            }
-        }
-    };
-    write(out, &target.path);
-    let query = head.query.map(|query| query.of(bytes));
-    if !target.query.is_empty() || query.is_some() {
-        out.push(b'?');
-        write(out, &target.query);
-        if let Some(query) = query {
-            if !target.query.is_empty() {
-                out.push(b'&');
-            }
-            out.extend_from_slice(query);
-        }
-    }
 }
 
 /// The answer to the client; the connection goes back to rest if it can.

@@ -71,7 +71,10 @@ pub async fn listen<H: Hall>(hall: &'static H, door: Door, stop: impl Future<Out
             }
             match sys::accept(socket.fd()) {
                 Ok((fd, peer)) => admit(hall, fd, peer, local, tls.clone()),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    socket.exhausted();
+                    break;
+                }
                 // The client gave up while it waited in the queue.
                 Err(error)
                     if matches!(
@@ -86,8 +89,12 @@ pub async fn listen<H: Hall>(hall: &'static H, door: Door, stop: impl Future<Out
             }
         }
         if stopping {
+            // Another process may go on with this socket.
+            socket.leave();
             return;
         }
+        // With more of them waiting the next turn comes at once; others go first.
+        task::give_way().await;
     }
 }
 

@@ -12,7 +12,8 @@ pub async fn linger(client: &Client) {
     client.stream.shutdown_write();
     client.stream.deadline.set(client.due(LINGER_MS));
     let mut thrown = 0;
-    while thrown < LINGER_BYTES_MAX && client.stream.readable().await.is_ok() {
+    while thrown < LINGER_BYTES_MAX {
+        client.stream.readable().await;
         let mut scratch = client.core.body.borrow_mut();
         match client.stream.try_read(&mut scratch) {
             Ok(0) => return,

@@ -117,7 +117,7 @@ async fn next_head<H: Handler>(
         None => {
             // Nothing is held while a connection rests: its buffer is taken when bytes are there.
             deadline.set_idle(client.due(wait_ms));
-            client.stream.readable().await.ok()?;
+            client.stream.readable().await;
             let mut message = client.pools.requests.take(client.core);
             if !fill(client, &mut message).await? {
                 client.pools.requests.give(client.core, message);
@@ -151,7 +151,7 @@ async fn next_head<H: Handler>(
             timed = true;
             deadline.set_read(client.due(client.settings.timeouts.header_ms));
         }
-        client.stream.readable().await.ok()?;
+        client.stream.readable().await;
         if !fill(client, &mut message).await? {
             if deadline.expired() && refuse(client, handler, 408, "head too slow").await.is_ok() {
                 client.stream.close_notify();
@@ -173,7 +173,7 @@ async fn fill(client: &Client, message: &mut Message<RequestHead>) -> Option<boo
         match client.stream.try_fill(&mut message.buffer) {
             Ok(count) => return Some(count > 0),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                client.stream.readable().await.ok()?;
+                client.stream.readable().await;
             }
             Err(_) => return None,
         }

@@ -299,8 +299,7 @@ async fn pass_all(
         stream
             .deadline
             .set(client.due(client.settings.timeouts.body_ms));
-        let ready = stream.readable().await;
-        ready.map_err(|_| Broken::Upstream("the upstream connection broke"))?;
+        stream.readable().await;
         turns.count().await;
         let mut scratch = client.core.body.borrow_mut();
         match stream.try_read(&mut scratch) {

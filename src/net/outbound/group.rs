@@ -83,14 +83,19 @@ impl GroupState {
         balance::pick(self, now_ms, not)
     }
 
-    /// A resting connection on which nothing has arrived unasked.
+    /// A resting connection on which nothing has arrived unasked. `surely`: so says the kernel now,
+    /// not only the loop a moment ago; for requests that cannot be repeated.
     #[inline]
-    pub fn take_idle(&self, target: usize, now_ms: u64) -> Option<Connection> {
+    pub fn take_idle(&self, target: usize, now_ms: u64, surely: bool) -> Option<Connection> {
         let idle_ms = u64::from(self.settings.idle_timeout_ms);
         let mut idle = self.targets[target].idle.borrow_mut();
         while let Some(mut connection) = idle.pop() {
             // Whatever an upstream says unasked would be taken for the next answer.
-            if connection.idle_since_ms + idle_ms > now_ms && connection.stream.is_quiet() {
+            let is_quiet = match surely {
+                true => connection.stream.is_quiet_now(),
+                false => connection.stream.is_quiet(),
+            };
+            if connection.idle_since_ms + idle_ms > now_ms && is_quiet {
                 connection.is_reused = true;
                 return Some(connection);
             }
@@ -168,6 +173,7 @@ impl Groups {
             let state = GroupState::new(Arc::clone(settings));
             // Connections made under other rules of trust are not worth keeping.
             if let Some(before) = before
+                && before.settings.name == settings.name
                 && before.settings.tls.is_none()
                 && settings.tls.is_none()
             {

@@ -183,7 +183,7 @@ async fn more(
 ) -> Result<(), Failure> {
     loop {
         if exchange.upload.is_done() {
-            stream.readable().await.map_err(|_| Failure::Closed)?;
+            stream.readable().await;
         } else {
             upload_until_readable(exchange, stream).await?;
         }
@@ -205,16 +205,18 @@ async fn upload_until_readable(
 ) -> Result<(), Failure> {
     let (client, upload) = (exchange.client, &mut exchange.upload);
     match first(stream.readable(), upload.pump(client, stream)).await {
-        Either::A(ready) => ready.map_err(|_| Failure::Closed),
+        Either::A(()) => Ok(()),
         Either::B(Ok(())) => {
             // The whole request is there: the time of the upstream begins.
             stream.deadline.set(client.due(upload.upstream_timeout_ms));
-            stream.readable().await.map_err(|_| Failure::Closed)
+            stream.readable().await;
+            Ok(())
         }
         // It may have answered before it stopped reading, so its answer is waited for.
         Either::B(Err(UploadError::UpstreamGone)) => {
             upload.abandon();
-            stream.readable().await.map_err(|_| Failure::Closed)
+            stream.readable().await;
+            Ok(())
         }
         Either::B(Err(error)) => Err(Failure::Upload(error)),
     }

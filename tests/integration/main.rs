@@ -1,0 +1,31 @@
+//! The gateway as a user meets it: the real binary, a config file, raw sockets, hostile peers.
+//!
+//! Every test that serves traffic runs on both drivers. `kit` has the client, the scripted
+//! upstream and the running gateway; each other module keeps the promises of one subject.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[macro_use]
+mod kit;
+
+mod body;
+mod command;
+mod h1;
+mod handover;
+mod headers;
+mod hostile;
+mod https_upstream;
+mod interim;
+mod limits;
+mod load;
+mod pool;
+mod reload;
+mod routing;
+mod seeing;
+mod smuggling;
+mod stop;
+mod throttle;
+mod timeouts;
+mod tls;
+mod tools;
+mod upstream;

@@ -1,0 +1,115 @@
+//! How long a client may take, and what it gets when that is over.
+
+use crate::kit::{Driver, Gateway, Upstream, eventually, mock, proxy, table};
+
+on_both_drivers! {
+    a_slow_head_is_408,
+    a_silent_new_connection_is_closed,
+    a_resting_connection_is_closed_without_a_word,
+    a_slow_body_is_408,
+    a_body_that_keeps_coming_is_not_slow,
+    a_client_that_reads_nothing_is_cut_off,
+    an_exchange_ends_at_its_time,
+}
+
+fn a_slow_head_is_408(driver: Driver) {
+    let gateway = Gateway::start(
+        driver,
+        mock("GET /x", "ok") + &table("timeouts", "header = \"200ms\""),
+    );
+    let mut client = gateway.connect();
+    assert_eq!(client.get("/x").text(), "ok");
+    client.send("GET /x HTTP/1.1\r\nHost: ");
+    assert_eq!(client.response().status(), 408);
+    client.expect_end();
+    // Trickling does not buy time.
+    let mut client = gateway.connect();
+    client.send("GET /x HTTP/1.1\r\nX-A: ");
+    eventually("the end of a trickling request", || {
+        client.try_send("a").err()
+    });
+}
+
+fn a_silent_new_connection_is_closed(driver: Driver) {
+    let gateway = Gateway::start(
+        driver,
+        mock("GET /x", "ok") + &table("timeouts", "header = \"200ms\""),
+    );
+    gateway.connect().rest();
+}
+
+fn a_resting_connection_is_closed_without_a_word(driver: Driver) {
+    let gateway = Gateway::start(
+        driver,
+        mock("GET /x", "ok") + &table("timeouts", "idle = \"200ms\""),
+    );
+    let mut client = gateway.connect();
+    assert_eq!(client.get("/x").text(), "ok");
+    client.expect_end();
+}
+
+fn a_slow_body_is_408(driver: Driver) {
+    let upstream = Upstream::saying("ok");
+    let config = proxy(upstream.address) + &table("timeouts", "body = \"200ms\"");
+    let gateway = Gateway::start(driver, config);
+    for framing in [
+        "Content-Length: 10\r\n\r\nhello",
+        "Transfer-Encoding: chunked\r\n\r\n5\r\nhel",
+    ] {
+        let mut client = gateway.connect();
+        client.send(format!("POST /x HTTP/1.1\r\nHost: a\r\n{framing}"));
+        assert_eq!(client.response().status(), 408, "{framing:?}");
+        client.expect_end();
+    }
+    upstream.await_ends(2);
+    assert_eq!(upstream.count(), 0);
+}
+
+fn a_body_that_keeps_coming_is_not_slow(driver: Driver) {
+    let upstream = Upstream::saying("ok");
+    let config = proxy(upstream.address) + &table("timeouts", "body = \"1s\"\nheader = \"1s\"");
+    let gateway = Gateway::start(driver, config);
+    let mut client = gateway.connect();
+    client.send("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 12\r\n\r\n");
+    for _ in 0..12 {
+        // The pace is the subject here, not a way to wait for something.
+        std::thread::sleep(std::time::Duration::from_millis(120));
+        client.send("a");
+    }
+    assert_eq!(client.response().text(), "ok");
+}
+
+fn a_client_that_reads_nothing_is_cut_off(driver: Driver) {
+    let upstream = Upstream::start(|visit| {
+        visit.request();
+        visit.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+        let chunk = format!("4000\r\n{}\r\n", "a".repeat(0x4000));
+        while visit.send(&chunk) {}
+    });
+    let config = proxy(upstream.address) + &table("timeouts", "write = \"300ms\"");
+    let gateway = Gateway::start(driver, config);
+    let mut client = gateway.connect();
+    client.send("GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+    upstream.await_ends(1);
+    gateway.await_metric("daemun_connections_open", 0.0);
+}
+
+fn an_exchange_ends_at_its_time(driver: Driver) {
+    let upstream = Upstream::start(|visit| {
+        visit.request();
+        visit.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+        while visit.send("1\r\na\r\n") {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    });
+    let config = proxy(upstream.address) + &table("timeouts", "exchange = \"500ms\"");
+    let gateway = Gateway::start(driver, config);
+    let mut client = gateway.connect();
+    client.send("GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+    let all = client.rest();
+    assert!(
+        !all.ends_with(b"0\r\n\r\n"),
+        "a body cut off must not look whole"
+    );
+    upstream.await_ends(1);
+}
