@@ -34,6 +34,7 @@ pub struct Worker {
     pub stopping: Flag,
     shared: Arc<Shared>,
     /// A reference of the core's own, so that a request counts it without touching other cores.
+    #[allow(clippy::redundant_allocation)]
     live: RefCell<Rc<Arc<Published>>>,
     settings: RefCell<Rc<Settings>>,
     pools: Pools,
@@ -72,6 +73,7 @@ impl Worker {
 
     /// The plan of now, to be held for as long as a request takes.
     #[inline]
+    #[allow(clippy::redundant_allocation)]
     pub fn live(&self) -> Rc<Arc<Published>> {
         Rc::clone(&self.live.borrow())
     }
