@@ -28,6 +28,9 @@ pub struct Shared {
 
 /// One for each core, living as long as the process.
 #[derive(Debug)]
+// The outer count is the core's own: the inner one is shared by all cores, and touching it for each
+// request would send its cache line from core to core.
+#[allow(clippy::redundant_allocation)]
 pub struct Worker {
     pub core: &'static Core,
     pub groups: Groups,

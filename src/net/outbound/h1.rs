@@ -188,7 +188,8 @@ async fn more(
         if exchange.upload.is_done() {
             stream.readable().await;
         } else {
-            upload_until_readable(exchange, stream).await?;
+            // Boxed: most requests come whole, and this would double what a resting connection holds.
+            Box::pin(upload_until_readable(exchange, stream)).await?;
         }
         match stream.try_fill(&mut message.buffer) {
             Ok(0) | Err(_) if stream.deadline.expired() => return Err(Failure::Timeout),
