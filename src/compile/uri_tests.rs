@@ -107,6 +107,16 @@ fn a_uri_becomes_a_group_a_host_and_pieces() {
         "http://pets/v1/{proxy+}",
         "pets=10.0.0.1:9000 [pets] /v1/<path>",
     );
+    for (uri, target) in [
+        ("http://pets", "/<path>"),
+        ("http://pets/", "/<path>"),
+        ("http://pets/v1", "/v1/<path>"),
+        ("http://pets/v1?a=b", "/v1/<path>?a=b"),
+        ("http://pets/v1?at={proxy}", "/v1?at=<path>"),
+    ] {
+        let expected = format!("pets=10.0.0.1:9000 [pets] {target}");
+        check("$default", uri, &expected);
+    }
     check(
         id,
         "http://Example.com/",
