@@ -212,6 +212,19 @@ pub fn pin(cpu: usize) {
     }
 }
 
+/// Lets the allocator keep what is freed, up to `bytes`: reading a large config again would else
+/// fault in and give back the same pages each time.
+pub fn keep_freed_memory(bytes: i32) {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: mallopt takes two numbers; it is called before there are other threads.
+    unsafe {
+        libc::mallopt(libc::M_TRIM_THRESHOLD, bytes);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, bytes);
+    }
+    #[cfg(not(target_env = "gnu"))]
+    let _ = bytes;
+}
+
 /// The processors this process may run on.
 pub fn allowed_cpus() -> Vec<usize> {
     // SAFETY: the set is plain data of the size passed; CPU_ISSET stays inside it.

@@ -107,7 +107,6 @@ impl Running {
         let Prepared {
             config,
             next: current,
-            routes,
         } = prepare::prepare(&source, None)?;
         let settings = config.settings;
         diagnostics.set_level(&settings.logging.level);
@@ -160,7 +159,7 @@ impl Running {
         };
         running.watch_files();
         let mut facts = running.observer.facts();
-        facts.routes = routes;
+        facts.ledger = Arc::clone(&running.current.ledger);
         facts.plan_version = running.current.published.plan.version;
         facts.phase = Phase::Ready;
         drop(facts);

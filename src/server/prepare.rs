@@ -1,13 +1,11 @@
 //! From a config to what the cores are told, with the state that lives from one to the next.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::compile::{self, Ledger};
 use crate::gateway::Published;
 use crate::model::Snapshot;
 use crate::net;
-use crate::observe::RouteName;
 use crate::plan::Plan;
 use crate::server::config::{self, Config, Located, Report};
 use crate::server::source::Source;
@@ -17,7 +15,7 @@ use crate::wire;
 #[derive(Debug, Default)]
 pub struct Current {
     pub published: Arc<Published>,
-    pub ledger: Ledger,
+    pub ledger: Arc<Ledger>,
 }
 
 /// A config that can be served.
@@ -25,7 +23,6 @@ pub struct Current {
 pub struct Prepared {
     pub config: Config,
     pub next: Current,
-    pub routes: Arc<HashMap<u32, RouteName>>,
 }
 
 /// Reads and compiles `source`; what is unchanged is shared with `before`.
@@ -34,26 +31,16 @@ pub struct Prepared {
 /// Everything that is wrong with the config.
 pub fn prepare(source: &Source, before: Option<&Current>) -> Result<Prepared, Report> {
     let none = Ledger::default();
-    let ledger = before.map_or(&none, |before| &before.ledger);
+    let ledger = before.map_or(&none, |before| &*before.ledger);
     let (config, (mut published, ledger)) =
         source.load(|snapshot| compiled(snapshot, ledger, before))?;
     published.settings = settings(&config.settings);
-    let routes = ledger.routes().map(|of| {
-        let name = RouteName {
-            api: of.api.to_owned(),
-            stage: of.stage.to_owned(),
-            route: of.key.to_owned(),
-        };
-        (of.id.0, name)
-    });
-    let routes = Arc::new(routes.collect());
     Ok(Prepared {
         config,
         next: Current {
             published: Arc::new(published),
-            ledger,
+            ledger: Arc::new(ledger),
         },
-        routes,
     })
 }
 
