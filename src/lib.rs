@@ -6,6 +6,7 @@
 
 pub mod base;
 
+pub mod aws;
 pub mod lang;
 pub mod observe;
 pub mod rt;
@@ -14,6 +15,7 @@ pub mod wire;
 pub mod model;
 pub mod net;
 pub mod plan;
+pub mod store;
 
 pub mod compile;
 pub mod gateway;
