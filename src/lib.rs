@@ -18,6 +18,8 @@ pub mod plan;
 pub mod compile;
 pub mod gateway;
 
+pub mod control;
+
 pub mod server;
 
 pub mod cli;
