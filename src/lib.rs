@@ -14,6 +14,7 @@ pub mod wire;
 pub mod model;
 pub mod net;
 pub mod plan;
+pub mod store;
 
 pub mod compile;
 pub mod gateway;

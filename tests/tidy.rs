@@ -47,6 +47,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("httparse", &["wire/h1/"]),
     ("hdrhistogram", &["observe/histogram.rs"]),
     ("arc_swap", &["plan/live.rs", "rt/tls/certificate.rs"]),
+    ("rusqlite", &["store/sqlite/"]),
     ("governor", &["gateway/throttle.rs"]),
     (
         "serde_json",
