@@ -2,6 +2,7 @@
 
 use crate::gateway::{Call, Published, Reject, Stop, Worker, integrate, throttle};
 use crate::net::Exchange;
+use crate::plan::stage::StageKind;
 use crate::plan::{Route, Stage};
 use crate::wire::head::Body;
 
@@ -30,11 +31,22 @@ fn choose_stage<'p>(
         .plan
         .hosts
         .find(head.host.of(bytes), head.path.of(bytes))
-        .ok_or(Reject::NotFound)?;
+        .ok_or_else(|| no_stage(live, exchange))?;
     let stage = &live.plan.stages[hit.stage as usize];
     call.base = hit.base;
     call.stage = Some(stage);
     Ok(stage)
+}
+
+/// REST APIs have another answer for a stage that is not there.
+#[cold]
+fn no_stage(live: &Published, exchange: &Exchange<'_>) -> Reject {
+    let (head, bytes) = (exchange.head(), exchange.bytes());
+    let (host, path) = (head.host.of(bytes), head.path.of(bytes));
+    match live.plan.hosts.lacks_rest_stage(host, path) {
+        true => Reject::Forbidden,
+        false => Reject::NotFound,
+    }
 }
 
 #[inline]
@@ -48,7 +60,10 @@ fn choose_route<'p>(
     let index = stage
         .router
         .find(head.method, path, &mut call.params)
-        .ok_or(Reject::NotFound)?;
+        .ok_or(match stage.kind {
+            StageKind::Http => Reject::NotFound,
+            StageKind::Rest => Reject::MissingAuthenticationToken,
+        })?;
     let route = &stage.routes[index as usize];
     call.route = Some(route);
     Ok(route)

@@ -56,7 +56,14 @@ pub async fn reject(
 ) -> Result<(), Gone> {
     call.status = reject.status();
     call.reject = Some(reject);
-    fixed(worker, call, exchange, JSON, reject.body().as_bytes()).await
+    let body = reject.body().as_bytes();
+    match reject.error_type() {
+        None => fixed(worker, call, exchange, JSON, body).await,
+        Some(name) => {
+            let headers = [JSON, b"x-amzn-ErrorType: ", name.as_bytes(), b"\r\n"].concat();
+            fixed(worker, call, exchange, &headers, body).await
+        }
+    }
 }
 
 /// The whole answer to a head that could not be understood; the connection closes behind it.

@@ -3,10 +3,19 @@
 use crate::lang::logline;
 use crate::plan::{LimitId, Route, Router};
 
+/// Whose answers a stage gives where there is nothing to serve.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StageKind {
+    #[default]
+    Http,
+    Rest,
+}
+
 #[derive(Debug)]
 pub struct Stage {
     pub api_id: Box<str>,
     pub name: Box<str>,
+    pub kind: StageKind,
     pub router: Router,
     /// What the router points into.
     pub routes: Box<[Route]>,

@@ -1,11 +1,11 @@
 //! From a config to what the cores are told, with the state that lives from one to the next.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::compile::{self, Ledger};
 use crate::gateway::Published;
-use crate::model::Snapshot;
+use crate::model::{Snapshot, v2};
 use crate::net;
 use crate::observe::RouteName;
 use crate::plan::Plan;
@@ -20,6 +20,9 @@ pub struct Current {
     pub ledger: Ledger,
 }
 
+/// The APIs that were made through the management APIs, by id.
+pub type Made = BTreeMap<String, Arc<v2::Api>>;
+
 /// A config that can be served.
 #[derive(Debug)]
 pub struct Prepared {
@@ -28,25 +31,17 @@ pub struct Prepared {
     pub routes: Arc<HashMap<u32, RouteName>>,
 }
 
-/// Reads and compiles `source`; what is unchanged is shared with `before`.
+/// Reads and compiles `source` with the APIs `made` beside its own; what is unchanged is shared with `before`.
 ///
 /// # Errors
 /// Everything that is wrong with the config.
-pub fn prepare(source: &Source, before: Option<&Current>) -> Result<Prepared, Report> {
+pub fn prepare(source: &Source, made: &Made, before: Option<&Current>) -> Result<Prepared, Report> {
     let none = Ledger::default();
     let ledger = before.map_or(&none, |before| &before.ledger);
     let (config, (mut published, ledger)) =
-        source.load(|snapshot| compiled(snapshot, ledger, before))?;
+        source.load(|snapshot| joined(snapshot, made, ledger, before))?;
     published.settings = settings(&config.settings);
-    let routes = ledger.routes().map(|of| {
-        let name = RouteName {
-            api: of.api.to_owned(),
-            stage: of.stage.to_owned(),
-            route: of.key.to_owned(),
-        };
-        (of.id.0, name)
-    });
-    let routes = Arc::new(routes.collect());
+    let routes = Arc::new(route_names(&ledger));
     Ok(Prepared {
         config,
         next: Current {
@@ -55,6 +50,81 @@ pub fn prepare(source: &Source, before: Option<&Current>) -> Result<Prepared, Re
         },
         routes,
     })
+}
+
+/// The same config with other APIs of the management APIs.
+///
+/// # Errors
+/// What hinders it; those who made the APIs have seen that each can be served.
+pub fn with_made(
+    snapshot: &Snapshot,
+    settings: &config::Settings,
+    made: &Made,
+    before: &Current,
+) -> Result<(Current, Arc<HashMap<u32, RouteName>>), String> {
+    let joined = joined(snapshot, made, &before.ledger, Some(before));
+    let (mut published, ledger) = joined.map_err(|problems| {
+        let texts: Vec<String> = problems
+            .into_iter()
+            .map(|problem| problem.message)
+            .collect();
+        texts.join("\n")
+    })?;
+    published.settings = self::settings(settings);
+    let routes = Arc::new(route_names(&ledger));
+    let next = Current {
+        published: Arc::new(published),
+        ledger,
+    };
+    Ok((next, routes))
+}
+
+/// Compiles the config's APIs with those that were made. One of the latter that cannot be served
+/// any more, since the config has changed, is left out and said.
+fn joined(
+    snapshot: &Snapshot,
+    made: &Made,
+    ledger: &Ledger,
+    before: Option<&Current>,
+) -> Result<(Published, Ledger), Vec<Located>> {
+    let own = |id: &String| snapshot.apis.iter().any(|api| api.id == *id);
+    let mut left_out: Vec<String> = made.keys().filter(|id| own(id)).cloned().collect();
+    loop {
+        let mut whole = snapshot.clone();
+        let served = made.iter().filter(|(id, _)| !left_out.contains(id));
+        whole.apis.extend(served.map(|(_, api)| Arc::clone(api)));
+        let problems = match compiled(&whole, ledger, before) {
+            Ok(compiled) => return Ok(compiled),
+            Err(problems) => problems,
+        };
+        let known = left_out.len();
+        for problem in &problems {
+            if let [apis, id, ..] = problem.path.as_slice()
+                && apis == "apis"
+                && made.contains_key(id)
+                && !own(id)
+                && !left_out.contains(id)
+            {
+                tracing::error!(api = id, problem = problem.message, "not served any more");
+                left_out.push(id.clone());
+            }
+        }
+        if left_out.len() == known {
+            return Err(problems);
+        }
+    }
+}
+
+fn route_names(ledger: &Ledger) -> HashMap<u32, RouteName> {
+    let routes = ledger.routes().map(|of| {
+        let name = RouteName {
+            api: of.api.to_owned(),
+            stage: of.stage.to_owned(),
+            route: of.key.to_owned(),
+        };
+        (of.id.0, name)
+    });
+    routes.collect()
 }
 
 fn compiled(

@@ -29,6 +29,18 @@ pub fn page(is_served: impl Fn(ServiceName, &Operation) -> bool) -> String {
     text
 }
 
+/// One served operation a line, service first, for people and for grep.
+pub fn list(is_served: impl Fn(ServiceName, &Operation) -> bool) -> String {
+    let mut lines = Vec::new();
+    for name in [ServiceName::Rest, ServiceName::V2] {
+        let rows = name.service().operations.iter();
+        let rows = rows.filter(|row| is_served(name, row));
+        lines.extend(rows.map(|row| format!("{} {}\n", name.text(), row.name)));
+    }
+    lines.sort();
+    lines.concat()
+}
+
 const HEAD: &str = "\
 # Operations of the management APIs
 

@@ -8,18 +8,25 @@ use crate::control::protocol::operation::{
     Member, Operation, Place, Scalar, Service, ServiceName, Shape, ShapeId,
 };
 
-/// Checks required members, sets of values, patterns, lengths and ranges.
+/// Checks required members, sets of values, patterns, lengths and ranges. Upper limits of numbers
+/// and lengths hold only where `strict`.
 ///
 /// # Errors
 /// All violations together: a `ValidationException` of `apigateway`; `apigatewayv2` has a
 /// `BadRequestException` with the first of them.
-pub fn validate(service: &Service, operation: &Operation, input: &Input) -> Outcome<()> {
+pub fn validate(
+    service: &Service,
+    operation: &Operation,
+    input: &Input,
+    strict: bool,
+) -> Outcome<()> {
     let Some(Shape::Structure { members, payload }) = operation.input.map(|id| service.shape(id))
     else {
         return Ok(());
     };
     let mut walk = Walk {
         service,
+        strict,
         found: Vec::new(),
     };
     let mut letters = operation.name.chars();
@@ -51,6 +58,7 @@ pub fn validate(service: &Service, operation: &Operation, input: &Input) -> Outc
 
 struct Walk<'a> {
     service: &'a Service,
+    strict: bool,
     found: Vec<Violation>,
 }
 
@@ -191,7 +199,8 @@ impl Walk<'_> {
             }
             _ => None,
         };
-        if let Some(rule) = rule {
+        let is_upper = matches!(rule, Some(Rule::Max(_) | Rule::LengthMax(_)));
+        if let Some(rule) = rule.filter(|_| self.strict || !is_upper) {
             let text = value
                 .as_str()
                 .map_or_else(|| value.to_string(), str::to_owned);
@@ -304,7 +313,7 @@ mod tests {
             members,
             payload: Vec::new(),
         };
-        let outcome = validate(service, operation, &input);
+        let outcome = validate(service, operation, &input, true);
         outcome.map_or_else(|error| error.message, |()| String::new())
     }
 

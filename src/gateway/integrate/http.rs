@@ -42,7 +42,8 @@ pub async fn run(
             Err(failure) => failure,
         };
         note(worker, &group, index, &failure.kind);
-        match attempt.next(&group, exchange, index, &failure) {
+        let method = target.method_for(exchange.head().method);
+        match attempt.next(&group, exchange, method, index, &failure) {
             Some(next) => {
                 worker.add(Counter::Retries, 1);
                 exchange.upload.repeat();
@@ -86,6 +87,7 @@ impl Attempt {
         &self,
         group: &GroupState,
         exchange: &Exchange<'_>,
+        method: Method,
         index: usize,
         failed: &Failed,
     ) -> Option<Self> {
@@ -93,9 +95,7 @@ impl Attempt {
             return None;
         }
         match failed.kind {
-            Failure::Closed if failed.was_reused && is_idempotent(exchange.head().method) => {
-                Some(Self::Fresh)
-            }
+            Failure::Closed if failed.was_reused && is_idempotent(method) => Some(Self::Fresh),
             _ if !failed.was_sent && group.targets.len() > 1 => Some(Self::Elsewhere(index)),
             _ => None,
         }
@@ -119,7 +119,7 @@ async fn ask(
     let kept = match attempt {
         Attempt::Fresh => None,
         _ => {
-            let surely = !is_idempotent(exchange.head().method);
+            let surely = !is_idempotent(target.method_for(exchange.head().method));
             turn.group.take_idle(turn.index, now_ms, surely)
         }
     };
@@ -164,7 +164,10 @@ async fn connect(
 /// The head of the upstream request.
 fn write_head(out: &mut Vec<u8>, call: &Call<'_>, exchange: &Exchange<'_>, target: &HttpTarget) {
     let (head, bytes) = (exchange.head(), exchange.bytes());
-    out.extend_from_slice(head.method_token.of(bytes));
+    match target.method_for(head.method).name() {
+        Some(name) => out.extend_from_slice(name.as_bytes()),
+        None => out.extend_from_slice(head.method_token.of(bytes)),
+    }
     out.push(b' ');
     let path = rest_of_path(head.path.of(bytes), call.base);
     let query = head.query.map(|query| query.of(bytes));
