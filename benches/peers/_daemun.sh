@@ -52,7 +52,7 @@ C
   if [ "$B_ROUTES" = 0 ]; then
     cat <<C
 [apis.bench.routes."\$default"]
-integration = { type = "http_proxy", uri = "http://up" }
+integration = { type = "http_proxy", uri = "http://up/{proxy}" }
 C
   else
     awk -v n="$B_ROUTES" -v kind="$B_ROUTE_KIND" 'BEGIN {

@@ -1,5 +1,8 @@
-//! Config files from bytes: a config or a report, and any report can be shown.
+//! Config files from bytes: a plan or a report, and any report can be shown.
 
+use daemun::base::Method;
+use daemun::compile::{Ledger, compile};
+use daemun::plan::Params;
 use daemun::server::config::{Config, Located, Report};
 
 use super::Target;
@@ -60,6 +63,7 @@ pub fn run(bytes: &[u8]) {
             let again = Config::parse(&text, "fuzz/daemun.toml");
             assert_eq!(again.ok().as_ref(), Some(&config), "not the same twice");
             hold_located(&text, &config);
+            hold_plan(&text, &config);
         }
     }
 }
@@ -105,6 +109,45 @@ fn hold_located(text: &str, config: &Config) {
         Ok(_) => panic!("{count} problems were overlooked"),
         Err(report) => hold_report(&report),
     }
+}
+
+/// What is read compiles, or is refused in words that find their place; what compiles can be
+/// asked and compiles to the same from its own memory.
+fn hold_plan(text: &str, config: &Config) {
+    let (plan, ledger) = match compile(&config.snapshot, &Ledger::default()) {
+        Ok(made) => made,
+        Err(problems) => {
+            assert!(!problems.is_empty());
+            let located = problems.into_iter().map(|problem| Located {
+                path: problem.path,
+                within: problem.within,
+                message: problem.message,
+                hint: problem.hint,
+            });
+            let located: Vec<_> = located.collect();
+            match Config::parse_with(text, "fuzz/daemun.toml", |_| Err::<(), _>(located)) {
+                Ok(_) => panic!("problems of the plan were overlooked"),
+                Err(report) => hold_report(&report),
+            }
+            return;
+        }
+    };
+    for path in ["/", "/pets/7", "/a%2Fb//", ""] {
+        if let Some(hit) = plan.hosts.find(b"pets.example.com:80", path.as_bytes()) {
+            let stage = &plan.stages[hit.stage as usize];
+            let rest = &path.as_bytes()[hit.base as usize..];
+            let mut params = Params::default();
+            let route = stage.router.find(Method::Get, rest, &mut params);
+            assert!(route.is_none_or(|route| (route as usize) < stage.routes.len()));
+        }
+    }
+    let again = compile(&config.snapshot, &ledger).map(|(plan, _)| plan);
+    let again = again.unwrap_or_else(|problems| panic!("refused from memory: {problems:?}"));
+    assert_eq!(again.stages.len(), plan.stages.len());
+    assert_eq!(
+        (again.route_ids, again.limits),
+        (plan.route_ids, plan.limits)
+    );
 }
 
 fn problem(path: &[&str]) -> Located {

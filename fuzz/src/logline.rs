@@ -17,6 +17,7 @@ pub const TARGET: Target = Target {
         b"$context.requestId $context.status \"$context.path\"\n200\n-1.5\ntrue",
         b"{\"id\":\"$context.requestId\",\"status\":$context.status,\"e\":$context.error.messageString}\n1,\"admin\":true",
         b"{\"a\":[$context.extendedRequestId,\"$context.error.messageString\"]}\n\xe2\x80\xa8\xc2\x85",
+        b"{$context.requestId:1}\n200",
         b"$context.authorizer.claims.sub $context.requestId.$context.path-\n-",
     ],
     tokens: &[
@@ -64,7 +65,11 @@ pub fn run(bytes: &[u8]) {
         let tabs = |line: &[u8]| line.iter().filter(|byte| **byte == b'\t').count();
         assert_eq!(tabs(&hostile), tabs(&harmless), "a value brought a tab");
         assert!(std::str::from_utf8(&hostile).is_ok());
-        if let Ok(expected) = serde_json::from_slice::<Value>(&harmless) {
+        let Ok(expected) = serde_json::from_slice::<Value>(&harmless) else {
+            continue;
+        };
+        // A lone string is taken for text, in which quotes are escaped in another way.
+        if expected.is_object() || expected.is_array() {
             match serde_json::from_slice::<Value>(&hostile) {
                 Ok(found) => hold_shape(&found, &expected),
                 Err(error) => panic!("{error}: {}", hostile.escape_ascii()),

@@ -15,6 +15,8 @@ mod group;
 mod host;
 mod http;
 mod ledger;
+#[cfg(test)]
+mod ledger_tests;
 mod name;
 mod pool;
 mod problem;
@@ -25,6 +27,8 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod uri;
+#[cfg(test)]
+mod uri_tests;
 
 pub use ledger::{Ledger, RouteOf};
 pub use problem::Problem;

@@ -217,6 +217,11 @@ impl Reader<'_> {
             path.push(Piece::Literal(b"/"[..].into()));
         }
         let query = self.pieces((query_start + 1).min(end)..end);
+        // `$default` passes the whole path to the integration, unless its URI says where it goes.
+        let places_path = |pieces: &[Piece]| pieces.contains(&Piece::Path);
+        if *self.key == RouteKey::Default && !places_path(&path) && !places_path(&query) {
+            append_path(&mut path);
+        }
         Some(Uri {
             tls: start == "https://".len(),
             authority: authority?,
@@ -291,6 +296,16 @@ impl Reader<'_> {
             _ => Ok(Piece::Param(index)),
         }
     }
+}
+
+/// The whole path of the request behind that of the URI, with one slash between them.
+fn append_path(path: &mut Vec<Piece>) {
+    if let Some(Piece::Literal(last)) = path.last_mut()
+        && last.last() != Some(&b'/')
+    {
+        *last = [last, &b"/"[..]].concat().into();
+    }
+    path.push(Piece::Path);
 }
 
 /// The fault of a character that cannot stand in a path or query as it is.

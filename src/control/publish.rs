@@ -193,7 +193,7 @@ fn http_route(stage: &Record, route: &Value, integrations: &[Value]) -> Outcome<
     let uri = integration["integrationUri"].as_str().unwrap_or_default();
     Ok(Some(Route {
         integration: Integration::HttpProxy {
-            uri: uri_for(&parsed, uri),
+            uri: uri.to_owned(),
             method: method_of(integration["integrationMethod"].as_str()),
             timeout_ms: timeout(&integration["timeoutInMillis"], 30_000),
         },
@@ -201,18 +201,6 @@ fn http_route(stage: &Record, route: &Value, integrations: &[Value]) -> Outcome<
         throttle: route_throttle(stage, key),
         body_bytes_max: None,
     }))
-}
-
-/// `$default` passes on the whole path of the request.
-fn uri_for(key: &RouteKey, uri: &str) -> String {
-    if *key != RouteKey::Default || uri.contains("{proxy}") {
-        return uri.to_owned();
-    }
-    let (path, query) = match uri.split_once('?') {
-        Some((path, query)) => (path, format!("?{query}")),
-        None => (uri, String::new()),
-    };
-    format!("{}/{{proxy}}{query}", path.trim_end_matches('/'))
 }
 
 /// None for the client's own.
@@ -266,19 +254,4 @@ fn access_log(stage: &Record) -> Option<String> {
 
 fn text<'r>(record: &'r Record, key: &str) -> &'r str {
     record.get(key).and_then(Value::as_str).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_default_route_passes_on_the_whole_path() {
-        let check = |uri: &str, expected: &str| {
-            assert_eq!(uri_for(&RouteKey::Default, uri), expected);
-        };
-        check("http://a", "http://a/{proxy}");
-        check("http://a/b/?x=1", "http://a/b/{proxy}?x=1");
-        check("http://a/{proxy}", "http://a/{proxy}");
-    }
 }

@@ -84,8 +84,8 @@ fn limit_body(route: &Route, exchange: &mut Exchange<'_>) -> Result<(), Reject> 
     match exchange.head().body {
         Body::Length(length) if length > route.body_bytes_max => Err(Reject::RequestTooLarge),
         Body::Chunked => {
-            exchange.upload.limit(route.body_bytes_max);
-            Ok(())
+            let limited = exchange.upload.limit(route.body_bytes_max);
+            limited.map_err(|_| Reject::RequestTooLarge)
         }
         _ => Ok(()),
     }

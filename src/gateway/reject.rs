@@ -109,7 +109,9 @@ impl From<&Failure> for Stop {
             Failure::Timeout | Failure::ConnectTimeout => Reject::IntegrationTimeout.into(),
             Failure::Upload(UploadError::ClientGone) => Self::Gone,
             Failure::Upload(UploadError::ClientSlow) => Reject::RequestTimeout.into(),
-            Failure::Upload(UploadError::Malformed(_)) => Reject::BadRequest.into(),
+            Failure::Upload(UploadError::Malformed(error)) => {
+                Reject::of_status(error.status()).into()
+            }
             Failure::Upload(UploadError::TooLarge) => Reject::RequestTooLarge.into(),
             _ => Reject::IntegrationFailure.into(),
         }

@@ -2,6 +2,7 @@
 
 use crate::base::Method;
 use crate::gateway::{Call, Reject, Worker};
+use crate::net::inbound::h1::Life;
 use crate::net::{Exchange, Gone};
 use crate::wire::h1::encode;
 
@@ -14,7 +15,7 @@ pub async fn fixed(
     body: &[u8],
 ) -> Result<(), Gone> {
     // Nobody reads the request body here; what has not come yet would be taken for a request.
-    exchange.close |= !exchange.upload.is_read();
+    exchange.close |= !exchange.upload.is_read() || worker.is_draining();
     let has_length = call.status != 204 && call.status != 304;
     let write = |out: &mut Vec<u8>, exchange: &Exchange<'_>| {
         encode::status_line(out, call.status, encode::reason(call.status).as_bytes());

@@ -70,7 +70,7 @@ fn obey(worker: &'static Worker, command: Command) {
             routes_max,
             reply,
         } => {
-            let numbers = worker.numbers.borrow();
+            let mut numbers = worker.numbers.borrow_mut();
             // Whoever asked may have given up.
             let _ = reply.send(numbers.snapshot_part(first, routes_max));
         }

@@ -28,12 +28,16 @@ pub struct Shared {
 
 /// One for each core, living as long as the process.
 #[derive(Debug)]
+// The outer count is the core's own: the inner one is shared by all cores, and touching it for each
+// request would send its cache line from core to core.
+#[allow(clippy::redundant_allocation)]
 pub struct Worker {
     pub core: &'static Core,
     pub groups: Groups,
     pub stopping: Flag,
     shared: Arc<Shared>,
     /// A reference of the core's own, so that a request counts it without touching other cores.
+    #[allow(clippy::redundant_allocation)]
     live: RefCell<Rc<Arc<Published>>>,
     settings: RefCell<Rc<Settings>>,
     pools: Pools,
@@ -72,6 +76,7 @@ impl Worker {
 
     /// The plan of now, to be held for as long as a request takes.
     #[inline]
+    #[allow(clippy::redundant_allocation)]
     pub fn live(&self) -> Rc<Arc<Published>> {
         Rc::clone(&self.live.borrow())
     }

@@ -24,6 +24,8 @@ pub struct Upload {
     pub leftover: Option<Buffer>,
     /// Body bytes that have been read, as they came (chunk lines included).
     pub received_bytes: u64,
+    /// Payload of the chunks that came with the head.
+    held_payload_bytes: u64,
     payload_bytes_max: u64,
     /// Longest wait for the upstream to take more, milliseconds.
     pub upstream_timeout_ms: u32,
@@ -58,6 +60,7 @@ impl Upload {
     pub fn new(message: &Message<RequestHead>, limits: &Limits) -> Result<Self, ChunkError> {
         let head = &message.head;
         let behind = &message.bytes()[head.length as usize..];
+        let mut held_payload_bytes = 0;
         let (rest, held_bytes) = match head.body {
             Body::None | Body::UntilClose => (Rest::Nothing, 0),
             Body::Length(length) => match length.checked_sub(behind.len() as u64) {
@@ -67,6 +70,7 @@ impl Upload {
             Body::Chunked => {
                 let mut chunked = Chunked::new(limits);
                 let scan = chunked.scan(behind)?;
+                held_payload_bytes = chunked.payload_bytes();
                 let rest = if scan.done {
                     Rest::Nothing
                 } else {
@@ -78,6 +82,7 @@ impl Upload {
         Ok(Self {
             awaits_continue: head.expect_continue && behind.is_empty(),
             received_bytes: held_bytes as u64,
+            held_payload_bytes,
             rest,
             held_bytes,
             pending: None,
@@ -89,9 +94,16 @@ impl Upload {
         })
     }
 
-    /// Bodies that turn out larger than `bytes` are refused while they come.
-    pub fn limit(&mut self, bytes: u64) {
+    /// Chunked bodies that turn out larger than `bytes` are refused while they come.
+    ///
+    /// # Errors
+    /// What came with the head is too large already.
+    pub fn limit(&mut self, bytes: u64) -> Result<(), UploadError> {
         self.payload_bytes_max = bytes;
+        match self.held_payload_bytes > bytes {
+            true => Err(UploadError::TooLarge),
+            false => Ok(()),
+        }
     }
 
     /// Nothing more has to be moved: all is with the upstream, or it takes no more.

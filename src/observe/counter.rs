@@ -19,7 +19,23 @@ pub struct CoreNumbers {
     /// By route id; empty until the route has its first request.
     routes: Vec<Option<Box<RouteNumbers>>>,
     unrouted: Box<RouteNumbers>,
+    /// Exchanges that are not counted yet. A route's numbers are cold memory when there are many
+    /// routes; counted one right after the other, the misses of many exchanges overlap.
+    finished: Vec<Finished>,
 }
+
+/// One exchange that has ended.
+#[derive(Clone, Copy, Debug)]
+struct Finished {
+    received: u64,
+    sent: u64,
+    latency_us: u64,
+    route: u32,
+    status: u16,
+}
+
+/// How many are counted at once.
+const FINISHED_MAX: usize = 256;
 
 /// Sums over all routes, those that are gone included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,6 +92,7 @@ impl CoreNumbers {
             totals: Totals::default(),
             routes: Vec::new(),
             unrouted: Box::default(),
+            finished: Vec::with_capacity(FINISHED_MAX),
         }
     }
 
@@ -103,17 +120,36 @@ impl CoreNumbers {
     /// microseconds, `received` and `sent` are bytes. Allocates on a route's first request only.
     #[inline]
     pub fn finish(&mut self, route: u32, status: u16, latency_us: u64, received: u64, sent: u64) {
-        self.totals.add(status, received, sent);
-        let numbers = match self.routes.get_mut(route as usize) {
-            Some(Some(numbers)) => numbers,
-            _ => self.first(route),
-        };
-        numbers.totals.add(status, received, sent);
-        numbers.latencies.record(latency_us);
+        self.finished.push(Finished {
+            received,
+            sent,
+            latency_us,
+            route,
+            status,
+        });
+        if self.finished.len() == FINISHED_MAX {
+            self.settle();
+        }
+    }
+
+    /// Counts what has finished since.
+    fn settle(&mut self) {
+        let mut finished = std::mem::take(&mut self.finished);
+        for exchange in finished.drain(..) {
+            let status = exchange.status;
+            self.totals.add(status, exchange.received, exchange.sent);
+            let numbers = match self.routes.get_mut(exchange.route as usize) {
+                Some(Some(numbers)) => numbers,
+                _ => self.first(exchange.route),
+            };
+            numbers.totals.add(status, exchange.received, exchange.sent);
+            numbers.latencies.record(exchange.latency_us);
+        }
+        self.finished = finished;
     }
 
     /// A copy of everything. With many routes in use take `snapshot_part` instead.
-    pub fn snapshot(&self) -> Numbers {
+    pub fn snapshot(&mut self) -> Numbers {
         self.snapshot_part(0, u32::MAX).0
     }
 
@@ -122,7 +158,8 @@ impl CoreNumbers {
     ///
     /// Copying takes about a microsecond a route, and the core serves nobody meanwhile: a reader
     /// asks for some hundred routes at a time.
-    pub fn snapshot_part(&self, first: u32, routes_max: u32) -> (Numbers, Option<u32>) {
+    pub fn snapshot_part(&mut self, first: u32, routes_max: u32) -> (Numbers, Option<u32>) {
+        self.settle();
         let mut part = Numbers::default();
         if first == 0 {
             part.counters = self.counters;
@@ -146,6 +183,7 @@ impl CoreNumbers {
     /// Drops the numbers of routes that are gone, so that their ids can name other routes. The
     /// totals keep what they counted.
     pub fn forget(&mut self, routes: &[u32]) {
+        self.settle();
         for route in routes {
             if let Some(numbers) = self.routes.get_mut(*route as usize) {
                 *numbers = None;

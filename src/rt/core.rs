@@ -129,9 +129,10 @@ impl Core {
             ticker.drain();
             self.ticks.set(self.ticks.get() + 1);
             self.deadlines.sweep(self.now_us() / 1000);
-            for sleeper in self.sleepers.take() {
-                sleeper.wake();
-            }
+            // Waking only queues, so nobody lies down meanwhile and the list keeps its room.
+            let mut sleepers = self.sleepers.take();
+            sleepers.drain(..).for_each(Waker::wake);
+            self.sleepers.replace(sleepers);
         }
     }
 }

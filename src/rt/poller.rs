@@ -21,7 +21,9 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::task::Waker;
 
-use crate::rt::task;
+use crate::rt::{sys, task};
+
+const UNWATCHED: u32 = u32::MAX;
 
 /// Told about in one batch.
 const EVENTS: usize = 256;
@@ -41,7 +43,8 @@ struct Sources {
 
 /// What is known of one descriptor.
 pub struct Source {
-    index: u32,
+    /// Its slot in the poller; `UNWATCHED` before the first wait.
+    index: Cell<u32>,
     /// Something may be there to read, until a read finds less than it has room for.
     pub readable: Cell<bool>,
     /// There may be room to write, until a write finds too little.
@@ -91,11 +94,11 @@ impl Poller {
         HERE.set(None);
     }
 
-    /// Watches `fd` until the source is dropped from the poller and the descriptor closed.
+    /// Watches `fd` until `forget` and until the descriptor is closed.
     ///
     /// # Errors
     /// The kernel's: no memory, or too many watches.
-    pub fn watch(&self, fd: RawFd, writable: bool) -> io::Result<Rc<Source>> {
+    fn watch(&self, fd: RawFd, source: &Rc<Source>) -> io::Result<()> {
         let mut sources = self.sources.borrow_mut();
         let index = match sources.free.pop() {
             Some(index) => index,
@@ -115,23 +118,38 @@ impl Poller {
             sources.free.push(index);
             return Err(io::Error::last_os_error());
         }
-        let source = Rc::new(Source {
-            index,
-            readable: Cell::new(false),
-            writable: Cell::new(writable),
-            ended: Cell::new(false),
-            reader: Cell::new(None),
-            writer: Cell::new(None),
-        });
-        sources.slots[index as usize] = Some(Rc::clone(&source));
-        Ok(source)
+        source.index.set(index);
+        sources.slots[index as usize] = Some(Rc::clone(source));
+        Ok(())
+    }
+
+    /// Watches `fd` from its first wait on: a short connection may end without one. False when it
+    /// cannot be watched and a wait would never end.
+    #[inline]
+    pub fn is_watching(&self, fd: RawFd, source: &Rc<Source>) -> bool {
+        source.index.get() != UNWATCHED || self.begin_watching(fd, source)
+    }
+
+    fn begin_watching(&self, fd: RawFd, source: &Rc<Source>) -> bool {
+        let begun = self.watch(fd, source);
+        if let Err(error) = &begun {
+            // With the socket shut, whatever its task tries next says that it is over.
+            tracing::error!(%error, "cannot watch one more socket");
+            sys::shutdown(fd, libc::SHUT_RDWR);
+            source.ended.set(true);
+            source.writable.set(true);
+        }
+        begun.is_ok()
     }
 
     /// Forgets a source whose descriptor is about to be closed.
     pub fn forget(&self, source: &Source) {
-        let mut sources = self.sources.borrow_mut();
-        sources.slots[source.index as usize] = None;
-        sources.free.push(source.index);
+        let index = source.index.get();
+        if index != UNWATCHED {
+            let mut sources = self.sources.borrow_mut();
+            sources.slots[index as usize] = None;
+            sources.free.push(index);
+        }
     }
 
     /// Takes a descriptor out of the set that somebody else keeps open.
@@ -170,6 +188,18 @@ impl fmt::Debug for Source {
 }
 
 impl Source {
+    /// What may be true of a descriptor for all we know.
+    pub fn new(readable: bool, writable: bool) -> Rc<Self> {
+        Rc::new(Self {
+            index: Cell::new(UNWATCHED),
+            readable: Cell::new(readable),
+            writable: Cell::new(writable),
+            ended: Cell::new(false),
+            reader: Cell::new(None),
+            writer: Cell::new(None),
+        })
+    }
+
     fn happened(&self, events: i32) {
         const ENDS: i32 = libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR;
         if events & ENDS != 0 {

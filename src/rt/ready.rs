@@ -13,7 +13,8 @@ use crate::rt::sys;
 /// Owns a descriptor and waits for its readiness; both waits may be dropped at any time.
 ///
 /// Readiness is told on its edge: it holds until a call finds less than was asked for. So whatever
-/// reads or writes goes through here, or says `exhausted` when it has emptied the descriptor.
+/// reads or writes goes through here, or says `exhausted` when it has emptied the descriptor. A new
+/// one counts as readable, so the first wait ends at once and the first read tells.
 #[derive(Debug)]
 pub struct Ready {
     fd: OwnedFd,
@@ -24,24 +25,29 @@ pub struct Ready {
 impl Ready {
     /// Inside an event loop. The descriptor must be non-blocking.
     pub fn new(fd: OwnedFd) -> io::Result<Self> {
-        Self::watch(fd, true)
+        Self::over(fd, Source::new(true, true))
     }
 
     /// As `new`, for a socket whose connection is under way: writable when that is decided.
     pub fn connecting(fd: OwnedFd) -> io::Result<Self> {
-        Self::watch(fd, false)
+        Self::over(fd, Source::new(false, false))
     }
 
-    fn watch(fd: OwnedFd, writable: bool) -> io::Result<Self> {
-        let poller = Poller::here()?;
-        let source = poller.watch(fd.as_raw_fd(), writable)?;
-        Ok(Self { fd, source, poller })
+    fn over(fd: OwnedFd, source: Rc<Source>) -> io::Result<Self> {
+        Ok(Self {
+            fd,
+            source,
+            poller: Poller::here()?,
+        })
     }
 
     #[inline]
     pub async fn readable(&self) {
         poll_fn(|context| {
             if self.source.readable.get() || self.source.ended.get() {
+                return Poll::Ready(());
+            }
+            if !self.poller.is_watching(self.fd(), &self.source) {
                 return Poll::Ready(());
             }
             self.source.reader.set(Some(context.waker().clone()));
@@ -54,6 +60,9 @@ impl Ready {
     pub async fn writable(&self) {
         poll_fn(|context| {
             if self.source.writable.get() {
+                return Poll::Ready(());
+            }
+            if !self.poller.is_watching(self.fd(), &self.source) {
                 return Poll::Ready(());
             }
             self.source.writer.set(Some(context.waker().clone()));
@@ -242,6 +251,7 @@ mod tests {
         on_both_drivers(async || {
             let (ours, mut theirs) = pair();
             let ready = Ready::new(ours.into()).unwrap();
+            assert!(ready.recv(&mut [0; 8]).is_err());
             let dropped = first(ready.readable(), give_way()).await;
             assert!(matches!(dropped, Either::B(())));
             theirs.write_all(b"x").unwrap();
@@ -262,6 +272,8 @@ mod tests {
             }
             for ready in &ready {
                 ready.readable().await;
+                assert_eq!(ready.recv(&mut [0; 8]).unwrap(), 1);
+                ready.writable().await;
             }
         });
     }

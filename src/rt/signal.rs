@@ -153,10 +153,8 @@ mod tests {
                 assert_eq!(unsafe { libc::sigismember(&raw const mask, signal) }, 1);
             }
             // SAFETY: as above.
-            assert_eq!(
-                unsafe { libc::sigismember(&raw const mask, libc::SIGSEGV) },
-                0
-            );
+            let blocked = unsafe { libc::sigismember(&raw const mask, libc::SIGSEGV) };
+            assert_eq!(blocked, 0);
         })
         .join()
         .unwrap();

@@ -128,8 +128,8 @@ pub enum FieldError {
     TooManyNominated,
 }
 
-/// Why a chunked body was refused. A request earns 400, a response 502, if there is still time
-/// to answer; the connection closes in any case.
+/// Why a chunked body was refused. A request earns [`ChunkError::status`], a response 502, if
+/// there is still time to answer; the connection closes in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ChunkError {
     #[error("bad chunk size")]
@@ -152,4 +152,14 @@ pub enum ChunkError {
     TrailerForbidden,
     #[error("trailer section too large")]
     TrailersTooLarge,
+}
+
+impl ChunkError {
+    /// The status of the answer to a request: 400, or 431 for trailers, which are fields too.
+    pub fn status(self) -> u16 {
+        match self {
+            Self::TrailersTooLarge => 431,
+            _ => 400,
+        }
+    }
 }

@@ -115,8 +115,10 @@ fn the_query_is_kept_and_appended_to(driver: Driver) {
 
 fn the_default_route_takes_the_rest(driver: Driver) {
     let upstream = Upstream::telling_targets();
-    let config =
-        route("$default", &format!("http://{}/{{proxy}}", upstream.address)) + &mock("GET /x", "mock");
+    let config = route(
+        "$default",
+        &format!("http://{}/{{proxy}}", upstream.address),
+    ) + &mock("GET /x", "mock");
     let gateway = Gateway::start(driver, config);
     let mut client = gateway.connect();
     assert_eq!(client.get("/x").text(), "mock");

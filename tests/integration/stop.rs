@@ -47,9 +47,11 @@ fn sigterm_lets_requests_under_way_end(driver: Driver) {
         503,
         "but asks for no more"
     );
-    for client in &mut clients {
+    assert!(gateway.exit_status().is_none(), "it waits for all");
+    for _ in &clients {
         go.send(()).unwrap();
-        assert!(gateway.exit_status().is_none(), "it waits for all");
+    }
+    for client in &mut clients {
         let response = client.response();
         assert_eq!(response.text(), "at last");
         let connection = response.header("connection").unwrap_or_default();

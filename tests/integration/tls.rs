@@ -30,7 +30,7 @@ fn secure(driver: Driver, authority: &Authority, more: &str) -> Setup {
          {{ certificate = \"a.pem\", private_key = \"a.key\" }},\n\
          {{ certificate = \"b.pem\", private_key = \"b.key\" }},\n]\n"
     );
-    let setup = Setup::new(driver, listener + &mock("GET /x", "secret"));
+    let setup = Setup::new(driver, listener + &mock("GET /x", "treasure"));
     let folder = setup.folder();
     authority.issue(&["a.test"]).write(folder, "a");
     authority.issue(&["*.b.test"]).write(folder, "b");
@@ -52,7 +52,10 @@ fn s_client(address: SocketAddr, folder: &Path, name: &str, more: &[&str]) -> Fi
 
 fn ask(gateway: &Gateway, name: &str, more: &[&str]) -> String {
     let finished = s_client(gateway.address, gateway.folder(), name, more);
-    assert!(finished.stdout.contains("\r\n\r\nsecret"), "{finished:#?}");
+    assert!(
+        finished.stdout.contains("\r\n\r\ntreasure"),
+        "{finished:#?}"
+    );
     finished.stdout
 }
 
@@ -72,7 +75,7 @@ fn an_old_version_is_refused_when_the_config_says_so(driver: Driver) {
     let gateway = secure(driver, &Authority::new(), "minimum_version = \"1.3\"").start();
     ask(&gateway, "a.test", &["-tls1_3"]);
     let refused = s_client(gateway.address, gateway.folder(), "a.test", &["-tls1_2"]);
-    assert!(!refused.stdout.contains("secret"), "{refused:#?}");
+    assert!(!refused.stdout.contains("treasure"), "{refused:#?}");
     assert_ne!(refused.code, Some(0), "{refused:#?}");
     gateway.await_metric("daemun_tls_handshakes_total{result=\"failed\"}", 1.0);
 }
@@ -88,7 +91,7 @@ fn names_choose_their_certificates(driver: Driver) {
     }
     // The first certificate serves all others, who must then decide for themselves.
     let other = s_client(gateway.address, gateway.folder(), "other.test", &[]);
-    assert!(!other.stdout.contains("secret"), "{other:#?}");
+    assert!(!other.stdout.contains("treasure"), "{other:#?}");
     assert!(other.both().contains("a.test"), "{other:#?}");
 }
 
@@ -182,7 +185,7 @@ fn curl_trusts_the_gateway(driver: Driver) {
             .arg(gateway.folder().join("ca.pem"))
             .args(["--resolve", &format!("{name}:{port}:127.0.0.1")])
             .arg(format!("https://{name}:{port}/x"));
-        assert_eq!(run(&mut command, b"").expect_success().stdout, "secret");
+        assert_eq!(run(&mut command, b"").expect_success().stdout, "treasure");
     }
 }
 
@@ -191,7 +194,7 @@ fn a_peer_that_does_not_speak_tls_is_let_go(driver: Driver) {
     let mut client = gateway.connect();
     client.send("GET /x HTTP/1.1\r\nHost: a.test\r\n\r\n");
     let rest = client.rest();
-    assert!(!String::from_utf8_lossy(&rest).contains("secret"));
+    assert!(!String::from_utf8_lossy(&rest).contains("treasure"));
     gateway.await_metric("daemun_tls_handshakes_total{result=\"failed\"}", 1.0);
     gateway.await_metric("daemun_connections_open", 0.0);
 }
@@ -221,6 +224,6 @@ fn many_requests_fit_one_session(driver: Driver) {
             ])
             .args(["-servername", "a.test"]);
         let said = run(&mut command, (keep.clone() + REQUEST).as_bytes()).stdout;
-        assert_eq!(said.matches("\r\n\r\nsecret").count(), 21, "{said}");
+        assert_eq!(said.matches("\r\n\r\ntreasure").count(), 21, "{said}");
     }
 }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use crate::base::Method;
 use crate::gateway::http::rest_of_path;
 use crate::gateway::{Call, Reject, Stop, Worker, respond};
+use crate::net::inbound::h1::Life;
 use crate::net::outbound::deliver::{Delivered, deliver};
 use crate::net::outbound::{Connection, Failure, GroupState, Reply, dial, h1};
 use crate::net::{Exchange, Message, forwarded};
@@ -200,6 +201,8 @@ async fn give(
 ) -> Result<(), Stop> {
     call.status = reply.message.head.status;
     call.integration_status = call.status;
+    // The process may have begun to end while the upstream worked.
+    exchange.close |= worker.is_draining();
     let settings = &exchange.client.settings;
     let id_name = settings.forwarding.request_id_header.as_bytes();
     let keep = |field: &Field, bytes: &[u8]| {

@@ -237,9 +237,19 @@ fn compile(pieces: Vec<Piece<'_>>) -> Format {
     Format { operations }
 }
 
-/// Whether the line is one JSON value when every variable is a string there. A number or a dash in
-/// its place does not change that.
+/// Whether the line is one JSON value whatever the variables are: strings or, where they stand
+/// outside of one, numbers. (The name of a member can be no number.)
 fn is_json(pieces: &[Piece<'_>]) -> bool {
+    // A lone variable or string would be a JSON value too, but nobody means that.
+    let is_json = |sample: String| {
+        sample.trim_start().starts_with(['{', '['])
+            && serde_json::from_str::<serde::de::IgnoredAny>(&sample).is_ok()
+    };
+    is_json(sample(pieces, "\"-\"")) && is_json(sample(pieces, "0"))
+}
+
+/// A line with `value` for each variable outside of a string literal.
+fn sample(pieces: &[Piece<'_>], value: &str) -> String {
     let (mut sample, mut inside) = (String::new(), false);
     for piece in pieces {
         match piece {
@@ -248,12 +258,10 @@ fn is_json(pieces: &[Piece<'_>]) -> bool {
                 sample.push_str(text);
             }
             Piece::Value(_) if inside => sample.push('-'),
-            Piece::Value(_) => sample.push_str("\"-\""),
+            Piece::Value(_) => sample.push_str(value),
         }
     }
-    // A lone variable would be a JSON value too, but nobody means that.
-    sample.trim_start().starts_with(['{', '['])
-        && serde_json::from_str::<serde::de::IgnoredAny>(&sample).is_ok()
+    sample
 }
 
 /// Whether a JSON text that begins inside of a string literal, or not, ends inside of one.
@@ -405,6 +413,14 @@ mod tests {
         assert_eq!(line(format, b""), r#"{"id":"\u00JKJaXmPLvHcESHA="}"#);
         let format = "{$context.requestId} $context.identity.userAgent";
         assert_eq!(line(format, b"\""), r"{JKJaXmPLvHcESHA=} \x22");
+    }
+
+    #[test]
+    fn a_member_that_a_number_would_name_is_text() {
+        // Found while fuzzing: as JSON, `200` came without quotes, which a member's name needs.
+        let format = "{$context.requestId:1,$context.identity.userAgent:2}";
+        assert_eq!(line(format, b"200"), "{JKJaXmPLvHcESHA=:1,200:2}");
+        assert_eq!(line(format, b"\"a"), r"{JKJaXmPLvHcESHA=:1,\x22a:2}");
     }
 
     #[test]

@@ -71,7 +71,7 @@ async fn one<H: Handler + Life>(
     let upload = match Upload::new(message, &client.settings.limits) {
         Ok(upload) => upload,
         Err(error) => {
-            refuse(client, handler, 400, &error.to_string()).await?;
+            refuse(client, handler, error.status(), &error.to_string()).await?;
             return Ok(Border::Close { unread: true });
         }
     };
@@ -115,15 +115,8 @@ async fn next_head<H: Handler>(
     let mut message = match leftover {
         Some(message) => message,
         None => {
-            // Nothing is held while a connection rests: its buffer is taken when bytes are there.
             deadline.set_idle(client.due(wait_ms));
-            client.stream.readable().await;
-            let mut message = client.pools.requests.take(client.core);
-            if !fill(client, &mut message).await? {
-                client.pools.requests.give(client.core, message);
-                return None;
-            }
-            message
+            first_bytes(client).await?
         }
     };
     let mut seen = 0;
@@ -157,6 +150,24 @@ async fn next_head<H: Handler>(
                 client.stream.close_notify();
             }
             return None;
+        }
+    }
+}
+
+/// Waits for a request to begin. Nothing is held while a connection rests: its buffer is taken when
+/// bytes are there.
+async fn first_bytes(client: &Client) -> Option<Box<Message<RequestHead>>> {
+    loop {
+        client.stream.readable().await;
+        let mut message = client.pools.requests.take(client.core);
+        let read = client.stream.try_fill(&mut message.buffer);
+        if let Ok(1..) = read {
+            return Some(message);
+        }
+        client.pools.requests.give(client.core, message);
+        match read {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            _ => return None,
         }
     }
 }

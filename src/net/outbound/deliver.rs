@@ -254,7 +254,8 @@ async fn rest(
     if upload.is_done() {
         return down.await;
     }
-    beside(down, upload, client, connection).await
+    // Boxed: an answer before the end of its request is rare, and its state large.
+    Box::pin(beside(down, upload, client, connection)).await
 }
 
 /// Runs `down` to its end and the upload for as long as it can.

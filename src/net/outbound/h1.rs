@@ -6,7 +6,7 @@ use std::io::{self, IoSlice};
 use crate::net::exchange::gathered;
 use crate::net::{Client, Exchange, Message, UploadError};
 use crate::rt::Stream;
-use crate::rt::task::{Either, first};
+use crate::rt::task::{Either, Turns, first};
 use crate::wire::error::ResponseError;
 use crate::wire::h1::encode;
 use crate::wire::h1::head_may_be_complete;
@@ -132,8 +132,11 @@ async fn await_head(
 ) -> Result<(), Failure> {
     let is_head = exchange.message.head.method == crate::base::Method::Head;
     let mut seen = 0;
+    // Interim responses may come faster than they are read, for as long as an upstream likes.
+    let mut turns = Turns::default();
     loop {
         more(exchange, stream, message).await?;
+        turns.count().await;
         while head_may_be_complete(message.bytes(), seen)
             || message.bytes().len() > exchange.client.settings.limits.head_bytes_max as usize
         {
@@ -185,7 +188,8 @@ async fn more(
         if exchange.upload.is_done() {
             stream.readable().await;
         } else {
-            upload_until_readable(exchange, stream).await?;
+            // Boxed: most requests come whole, and this would double what a resting connection holds.
+            Box::pin(upload_until_readable(exchange, stream)).await?;
         }
         match stream.try_fill(&mut message.buffer) {
             Ok(0) | Err(_) if stream.deadline.expired() => return Err(Failure::Timeout),

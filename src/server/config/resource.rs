@@ -230,7 +230,7 @@ static HTTP_PROXY: Section = Section {
             "uri",
             Kind::Text(check::any),
             Required("\"http://pets/animals/{id}\""),
-            "`http://` or `https://`, an upstream's name or a host, and a path that may hold `{parameters}` of the route and `${stageVariables.name}`.",
+            "`http://` or `https://`, an upstream's name or a host, and a path that may hold `{parameters}` of the route and `${stageVariables.name}`. The path of a `$default` route is appended, unless `{proxy}` says where it goes.",
         ),
         field(
             "timeout",
