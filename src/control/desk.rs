@@ -216,6 +216,22 @@ fn read(bytes: &[u8]) -> Outcome<Record> {
     }
 }
 
+/// Changes the object of this name inside of a record, made where there is none.
+pub fn within<T>(
+    record: &mut Record,
+    name: &str,
+    change: impl FnOnce(&mut Map<String, Value>) -> T,
+) -> T {
+    let slot = record.entry(name).or_insert(Value::Null);
+    let mut object = match slot.take() {
+        Value::Object(object) => object,
+        _ => Map::new(),
+    };
+    let outcome = change(&mut object);
+    *slot = Value::Object(object);
+    outcome
+}
+
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {

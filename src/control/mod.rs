@@ -14,8 +14,10 @@ pub mod desk;
 pub mod error;
 pub mod fixed;
 pub mod kind;
+mod patch;
 pub mod protocol;
 pub mod publish;
+mod rest;
 mod tags;
 mod v2;
 
@@ -33,7 +35,7 @@ pub type Handler = fn(&mut Desk<'_>, &Input) -> Outcome<serde_json::Value>;
 fn handler(service: ServiceName, operation: &str) -> Option<Handler> {
     let tables = match service {
         ServiceName::V2 => v2::OPERATIONS,
-        ServiceName::Rest => &[],
+        ServiceName::Rest => rest::OPERATIONS,
     };
     let mut rows = tables.iter().flat_map(|table| table.iter());
     rows.find(|(name, _)| *name == operation)

@@ -1,5 +1,8 @@
 //! From records to what is served: the models of the APIs whose stages or deployments changed.
 
+mod http;
+mod rest;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -11,7 +14,7 @@ use crate::compile::{self, Ledger};
 use crate::control::desk::{Desk, Fixed, Record, Rows, Scope};
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
-use crate::model::v2::{self, ApiKind, Integration, Reach, Route, RouteKey, Stage};
+use crate::model::v2::{self, ApiKind, Reach};
 use crate::model::{Snapshot, Throttle, Upstream};
 use crate::store::{Prefix, View};
 
@@ -84,16 +87,20 @@ pub fn all(
 /// # Errors
 /// What in it cannot be served by this version.
 pub fn model(desk: &Desk<'_>, id: &str) -> Outcome<Option<ApiModel>> {
-    let (api, kind) = match desk.get(kind::API, id)? {
-        Some(api) => (api, ApiKind::Http),
-        None => return Ok(None),
+    let (api, kind) = match (desk.get(kind::API, id)?, desk.get(kind::REST_API, id)?) {
+        (Some(api), _) if text(&api, "protocolType") == "HTTP" => (api, ApiKind::Http),
+        (_, Some(api)) => (api, ApiKind::Rest),
+        _ => return Ok(None),
     };
     let below = format!("{id}/");
     let mut stages = Vec::new();
     for (_, stage) in desk.list(kind::STAGE, &below)? {
         let deployment = format!("{below}{}", text(&stage, "deploymentId"));
         if let Some(deployment) = desk.get(kind::DEPLOYMENT, &deployment)? {
-            stages.push(http_stage(&stage, &deployment)?);
+            stages.push(match kind {
+                ApiKind::Http => http::stage(&stage, &deployment)?,
+                ApiKind::Rest => rest::stage(&stage, &deployment)?,
+            });
         }
     }
     let is_disabled = api.get("disableExecuteApiEndpoint") == Some(&Value::Bool(true));
@@ -135,74 +142,6 @@ pub fn check(model: &ApiModel, surroundings: &Surroundings) -> Outcome<()> {
     Err(Error::bad_request(texts.join("\n")))
 }
 
-fn http_stage(stage: &Record, deployment: &Record) -> Outcome<Stage> {
-    let frozen = deployment.get("frozen").unwrap_or(&Value::Null);
-    let all = |key: &str| frozen[key].as_array().map_or(&[][..], Vec::as_slice);
-    let mut routes = Vec::new();
-    for route in all("routes") {
-        if let Some(route) = http_route(stage, route, all("integrations"))? {
-            routes.push(route);
-        }
-    }
-    Ok(Stage {
-        name: text(stage, "stageName").to_owned(),
-        variables: variables(stage, "stageVariables"),
-        throttle: None,
-        access_log_format: access_log(stage),
-        routes: Some(Arc::new(routes)),
-    })
-}
-
-/// A route without a target serves nothing.
-fn http_route(stage: &Record, route: &Value, integrations: &[Value]) -> Outcome<Option<Route>> {
-    let key = route["routeKey"].as_str().unwrap_or_default();
-    let id = route["target"]
-        .as_str()
-        .and_then(|target| target.strip_prefix("integrations/"));
-    let found = id.and_then(|id| {
-        integrations
-            .iter()
-            .find(|other| other["integrationId"] == *id)
-    });
-    let Some(integration) = found else {
-        return Ok(None);
-    };
-    let refuse = |what: String| {
-        Error::bad_request(format!(
-            "Route {key} cannot be served by this version: {what}"
-        ))
-    };
-    let authorization = route["authorizationType"].as_str().unwrap_or("NONE");
-    if authorization != "NONE" {
-        return Err(refuse(format!("authorization type {authorization}")));
-    }
-    let kind_of = integration["integrationType"].as_str().unwrap_or_default();
-    let link = integration["connectionType"].as_str().unwrap_or_default();
-    if kind_of != "HTTP_PROXY" || link == "VPC_LINK" {
-        return Err(refuse(format!("integration type {kind_of} over {link}")));
-    }
-    for member in ["requestParameters", "responseParameters", "tlsConfig"] {
-        let is_empty = integration[member]
-            .as_object()
-            .is_none_or(|all| all.is_empty());
-        if !is_empty {
-            return Err(refuse(format!("{member} of its integration")));
-        }
-    }
-    let parsed = RouteKey::parse(key).map_err(|error| refuse(error.to_string()))?;
-    let uri = integration["integrationUri"].as_str().unwrap_or_default();
-    Ok(Some(Route {
-        integration: Integration::HttpProxy {
-            uri: uri.to_owned(),
-            method: method_of(integration["integrationMethod"].as_str()),
-            timeout_ms: timeout(&integration["timeoutInMillis"], 30_000),
-        },
-        key: parsed,
-        throttle: route_throttle(stage, key),
-        body_bytes_max: None,
-    }))
-}
-
 /// None for the client's own.
 fn method_of(method: Option<&str>) -> Option<String> {
     method.filter(|method| *method != "ANY").map(str::to_owned)
@@ -213,18 +152,12 @@ fn timeout(value: &Value, usual: u32) -> u32 {
     ms.unwrap_or(usual)
 }
 
-/// The settings of the route itself, else those for all routes of the stage.
-fn route_throttle(stage: &Record, key: &str) -> Option<Throttle> {
-    let own = stage.get("routeSettings").map(|all| &all[key]);
-    let usual = stage.get("defaultRouteSettings");
-    let member = |name: &str| {
-        let settings = own.into_iter().chain(usual);
-        settings
-            .map(|settings| &settings[name])
-            .find(|value| value.is_number())
-    };
-    let rate = member("throttlingRateLimit").and_then(Value::as_f64);
-    let burst = member("throttlingBurstLimit").and_then(Value::as_u64);
+/// AWS's limits of an account, which stand where only one of the two is set.
+const ACCOUNT_RATE: f64 = 10_000.0;
+const ACCOUNT_BURST: u32 = 5_000;
+
+/// A throttle of which at least one number is set.
+fn throttle(rate: Option<f64>, burst: Option<u64>) -> Option<Throttle> {
     if rate.is_none() && burst.is_none() {
         return None;
     }
@@ -235,10 +168,6 @@ fn route_throttle(stage: &Record, key: &str) -> Option<Throttle> {
         }),
     })
 }
-
-/// AWS's limits of an account, which stand where only one of the two is set.
-const ACCOUNT_RATE: f64 = 10_000.0;
-const ACCOUNT_BURST: u32 = 5_000;
 
 fn variables(stage: &Record, key: &str) -> BTreeMap<String, String> {
     let all = stage.get(key).and_then(Value::as_object);
