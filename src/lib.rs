@@ -6,6 +6,7 @@
 
 pub mod base;
 
+pub mod aws;
 pub mod lang;
 pub mod observe;
 pub mod rt;

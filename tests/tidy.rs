@@ -44,6 +44,7 @@ const ROOMS: &[(&str, &str)] = &[
 const CRATES: &[(&str, &[&str])] = &[
     ("monoio", &["rt/"]),
     ("rustls", &["rt/tls/"]),
+    ("aws_lc_rs", &["base/crypto.rs", "rt/tls/"]),
     ("httparse", &["wire/h1/"]),
     ("hdrhistogram", &["observe/histogram.rs"]),
     ("arc_swap", &["plan/live.rs", "rt/tls/certificate.rs"]),

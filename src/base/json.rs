@@ -1,6 +1,7 @@
 //! JSON text of our own values; wraps serde_json.
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// On one line, without a newline at its end.
 pub fn line(value: &impl Serialize) -> String {
@@ -12,6 +13,14 @@ pub fn pretty(value: &impl Serialize) -> String {
     let mut text = written(serde_json::to_string_pretty(value));
     text.push('\n');
     text
+}
+
+/// Reads one value; members that `T` does not know are skipped.
+///
+/// # Errors
+/// What is wrong, with line and column.
+pub fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(text).map_err(|error| error.to_string())
 }
 
 /// Only a value whose maps have keys that are not texts cannot be written, and nobody makes one.

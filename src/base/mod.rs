@@ -3,6 +3,7 @@
 pub mod ascii;
 pub mod buffer;
 pub mod clock;
+pub mod crypto;
 pub mod date;
 pub mod id;
 pub mod json;

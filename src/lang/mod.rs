@@ -1,3 +1,4 @@
 //! The small languages a user's API may contain: parsed once, run many times.
 
 pub mod logline;
+pub mod policy;

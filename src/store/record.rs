@@ -59,7 +59,9 @@ impl<T: Record> Stored<T> {
         let (before, fields) = decode::<T>(&self.key, &self.original)?;
         let known = object(&self.key, &before)?;
         let mut now = object(&self.key, &self.value)?;
-        keep_unknown(&fields, &known, &mut now);
+        if let Value::Object(fields) = &fields {
+            keep_unknown(fields, &known, &mut now);
+        }
         Ok(with_format::<T>(now))
     }
 }
@@ -139,7 +141,7 @@ fn decode_all<T: Record>(entries: Vec<Entry>) -> Result<Vec<Stored<T>>, StoreErr
 }
 
 /// The value, and all fields it was read from in today's format.
-fn decode<T: Record>(key: &Key, bytes: &[u8]) -> Result<(T, Map<String, Value>), StoreError> {
+fn decode<T: Record>(key: &Key, bytes: &[u8]) -> Result<(T, Value), StoreError> {
     let malformed = |what: String| StoreError::Malformed {
         key: key.clone(),
         what,
@@ -161,8 +163,8 @@ fn decode<T: Record>(key: &Key, bytes: &[u8]) -> Result<(T, Map<String, Value>),
         T::upgrade(format, &mut fields).map_err(malformed)?;
         format += 1;
     }
-    let value = T::deserialize(&Value::Object(fields.clone()))
-        .map_err(|error| malformed(error.to_string()))?;
+    let fields = Value::Object(fields);
+    let value = T::deserialize(&fields).map_err(|error| malformed(error.to_string()))?;
     Ok((value, fields))
 }
 

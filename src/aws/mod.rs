@@ -1,0 +1,10 @@
+//! What AWS means by a name, a key, a signature and an error.
+
+pub mod arn;
+pub mod credential;
+pub mod error;
+pub mod sigv4;
+
+pub use arn::Arn;
+pub use credential::{AccessKey, AccessKeys};
+pub use error::{ErrorName, Fault};

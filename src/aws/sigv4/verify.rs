@@ -1,0 +1,116 @@
+//! Is the signature right, for us, and of now?
+
+use crate::aws::credential::{AccessKey, AccessKeys};
+use crate::aws::sigv4::canonical::{
+    self, CONTENT_HASH_HEADER, Payload, Request, UNSIGNED_PAYLOAD, is_s3,
+};
+use crate::aws::sigv4::key;
+use crate::aws::sigv4::presented::{Carrier, Presented};
+use crate::aws::sigv4::refusal::{Refusal, SKEW_SECONDS};
+
+/// What a signature has to be made for.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    pub service: &'a str,
+    /// `None` takes any.
+    pub region: Option<&'a str>,
+}
+
+/// A request whose signature is right.
+#[derive(Clone, Debug)]
+pub struct Verified<'k> {
+    pub key: &'k AccessKey,
+    pub presented: Presented,
+}
+
+/// Judges the signature of a request at the moment `epoch_ms` (milliseconds since 1970).
+///
+/// # Errors
+/// The first reason to refuse it, in AWS's order: what is missing, time, form, scope, key,
+/// signature.
+pub fn verify<'k>(
+    request: &Request<'_>,
+    payload: &Payload<'_>,
+    keys: &'k AccessKeys,
+    wanted: &Wanted<'_>,
+    epoch_ms: u64,
+) -> Result<Verified<'k>, Refusal> {
+    let presented = Presented::read(request)?;
+    check_time(&presented, epoch_ms / 1_000)?;
+    let sentences = presented.scope_faults(wanted.service, wanted.region);
+    if !sentences.is_empty() {
+        return Err(Refusal::Scope { sentences });
+    }
+    let key = keys
+        .find(&presented.access_key_id)
+        .filter(|key| is_token(key, &presented))
+        .ok_or(Refusal::UnknownKey)?;
+    check_signature(request, payload, &key.secret, &presented)?;
+    Ok(Verified { key, presented })
+}
+
+fn check_time(presented: &Presented, now: u64) -> Result<(), Refusal> {
+    let signed = presented.signed;
+    let allowed = match presented.carrier {
+        Carrier::Query {
+            expires_seconds: Some(seconds),
+        } => seconds,
+        _ => SKEW_SECONDS,
+    };
+    if signed > now + SKEW_SECONDS {
+        return Err(Refusal::NotYet { signed, now });
+    }
+    if signed.saturating_add(allowed) < now {
+        return Err(Refusal::Expired {
+            signed,
+            now,
+            allowed,
+        });
+    }
+    Ok(())
+}
+
+fn is_token(key: &AccessKey, presented: &Presented) -> bool {
+    match (&key.session_token, &presented.session_token) {
+        (None, None) => true,
+        (Some(wanted), Some(found)) => key::is_same(wanted, found),
+        _ => false,
+    }
+}
+
+fn check_signature(
+    request: &Request<'_>,
+    payload: &Payload<'_>,
+    secret: &str,
+    presented: &Presented,
+) -> Result<(), Refusal> {
+    let canonical_request = canonical::request(
+        request,
+        &presented.service,
+        &presented.signed_headers,
+        &payload_hash(request, payload, presented),
+    );
+    let scope = presented.scope();
+    let string_to_sign = key::string_to_sign(&presented.moment, &scope, &canonical_request);
+    let expected = key::signature(secret, &scope, &string_to_sign);
+    if key::is_same(&expected, &presented.signature) {
+        return Ok(());
+    }
+    Err(Refusal::Mismatch {
+        canonical_request: String::from_utf8_lossy(&canonical_request).into_owned(),
+        string_to_sign,
+    })
+}
+
+/// What stands for the body: its hash, or a word when the client says that it signed none.
+///
+/// A hash that the client names is not believed: ours goes in, and if they differ, so do the
+/// signatures.
+fn payload_hash(request: &Request<'_>, payload: &Payload<'_>, presented: &Presented) -> String {
+    let s3 = is_s3(&presented.service);
+    match request.value(CONTENT_HASH_HEADER) {
+        Some(b"UNSIGNED-PAYLOAD") => UNSIGNED_PAYLOAD.to_owned(),
+        None if s3 && presented.carrier != Carrier::Header => UNSIGNED_PAYLOAD.to_owned(),
+        _ => payload.hash(),
+    }
+}

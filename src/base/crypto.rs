@@ -1,0 +1,85 @@
+//! SHA-256, HMAC and constant-time equality; names the crypto provider, as `rt/tls` does for TLS.
+
+use aws_lc_rs::{constant_time, digest, hmac};
+
+pub const SHA256_BYTES: usize = 32;
+
+pub fn sha256(data: &[u8]) -> [u8; SHA256_BYTES] {
+    copied(digest::digest(&digest::SHA256, data).as_ref())
+}
+
+pub fn hmac_sha256(key: &[u8], data: &[u8]) -> [u8; SHA256_BYTES] {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key);
+    copied(hmac::sign(&key, data).as_ref())
+}
+
+/// Whether two secrets are equal, in a time that depends on their lengths only.
+pub fn equal(left: &[u8], right: &[u8]) -> bool {
+    constant_time::verify_slices_are_equal(left, right).is_ok()
+}
+
+/// Lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value & 0x0f)]);
+    bytes
+        .iter()
+        .flat_map(|&byte| [digit(byte >> 4), digit(byte)])
+        .collect()
+}
+
+/// Base64 with padding (RFC 4648 section 4).
+pub fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for group in bytes.chunks(3) {
+        let mut bits = 0_u32;
+        for index in 0..3 {
+            bits = bits << 8 | u32::from(group.get(index).copied().unwrap_or(0));
+        }
+        for index in 0..4 {
+            let digit = bits >> (18 - 6 * index) & 0x3f;
+            text.push(if index <= group.len() {
+                char::from(ALPHABET[digit as usize])
+            } else {
+                '='
+            });
+        }
+    }
+    text
+}
+
+fn copied(bytes: &[u8]) -> [u8; SHA256_BYTES] {
+    let mut out = [0; SHA256_BYTES];
+    out.copy_from_slice(bytes);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_answers() {
+        // FIPS 180-4 and RFC 4231 section 4.3.
+        assert_eq!(
+            hex(&sha256(b"abc")),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+        assert_eq!(
+            hex(&hmac_sha256(b"Jefe", b"what do ya want for nothing?")),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+        );
+        assert!(equal(b"same", b"same") && !equal(b"same", b"some") && !equal(b"a", b"ab"));
+        // RFC 4648 section 10.
+        for (bytes, text) in [
+            (&b""[..], ""),
+            (b"f", "Zg=="),
+            (b"fo", "Zm8="),
+            (b"foo", "Zm9v"),
+            (b"foobar", "Zm9vYmFy"),
+            (b"\xff\xfe", "//4="),
+        ] {
+            assert_eq!(base64(bytes), text);
+        }
+    }
+}
