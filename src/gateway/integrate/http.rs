@@ -208,8 +208,8 @@ async fn give(
     let call_now: &Call<'_> = call;
     let keep = |field: &Field, bytes: &[u8]| {
         let name = field.name.of(bytes);
-        !(name.len() == id_name.len() && name.eq_ignore_ascii_case(id_name))
-            && !cors::replaces(call_now, name)
+        let is_id = name.len() == id_name.len() && name.eq_ignore_ascii_case(id_name);
+        !is_id && !cors::replaces(call_now, name)
     };
     let add = |out: &mut Vec<u8>, exchange: &Exchange<'_>, message: &Message<ResponseHead>| {
         // "A recipient with a clock that receives a response message without a Date header field
