@@ -20,6 +20,8 @@ pub mod store;
 pub mod compile;
 pub mod gateway;
 
+pub mod control;
+
 pub mod server;
 
 pub mod cli;

@@ -134,6 +134,7 @@ fn config(driver: &str, address: SocketAddr, upstream: SocketAddr) -> String {
         "workers = 1\ndriver = \"{driver}\"\n\
          [listeners.main]\naddress = \"{address}\"\n\
          [admin]\naddress = \"off\"\n\
+         [management]\naddress = \"off\"\n\
          [upstreams.pool]\ntargets = [\"{upstream}\"]\n\
          [apis.main.routes.\"GET /pets/{{id}}\"]\n\
          integration = {{ type = \"http_proxy\", uri = \"http://pool/animals/{{id}}\" }}\n\

@@ -26,6 +26,9 @@ tls = { certificates = [{ certificate = "$B_CERT", private_key = "$B_KEY" }], mi
 [admin]
 address = "127.0.0.1:$((B_PORT + 2))"
 
+[management]
+address = "off"
+
 [timeouts]
 idle = "$idle"
 

@@ -29,6 +29,12 @@ pub struct DateCache {
     length: usize,
 }
 
+/// The text of one moment, for answers that are not many.
+pub fn iso8601(epoch_ms: u64) -> String {
+    let mut cache = DateCache::new(Style::Iso8601);
+    String::from_utf8_lossy(cache.at(epoch_ms)).into_owned()
+}
+
 impl DateCache {
     pub fn new(style: Style) -> Self {
         let mut cache = Self {

@@ -131,6 +131,53 @@ impl RequestIds {
 }
 
 /// 256 bits of the system's randomness, not all zero.
+/// Ids of resources as AWS writes them: small letters and digits.
+#[derive(Debug)]
+pub struct ResourceIds(RequestIds);
+
+impl ResourceIds {
+    /// # Errors
+    /// When the system gives no randomness.
+    pub fn from_system() -> io::Result<Self> {
+        RequestIds::from_system().map(Self)
+    }
+
+    /// Always the same ids for one seed. For tests.
+    pub fn seeded(seed: u64) -> Self {
+        Self(RequestIds::seeded(seed))
+    }
+
+    /// So many characters, the first one a letter. Fresh randomness each time: keys that nobody
+    /// may guess are made here too.
+    pub fn next(&mut self, length: usize) -> String {
+        self.0.reseed();
+        const SMALL: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+        let mut text = String::with_capacity(length);
+        while text.len() < length {
+            let letters = if text.is_empty() { 26 } else { 36 };
+            // Taken from the high half, where all bits of xoshiro256++ are equally good.
+            let index = ((self.0.word() >> 32) * letters) >> 32;
+            text.push(char::from(SMALL[index as usize]));
+        }
+        text
+    }
+
+    /// A random UUID (RFC 9562, version 4), as answers of the management APIs carry it.
+    pub fn uuid(&mut self) -> String {
+        let (high, low) = (self.0.word(), self.0.word());
+        let high = (high & !0xf000) | 0x4000;
+        let low = (low >> 2) | (1 << 63);
+        format!(
+            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+            high >> 32,
+            (high >> 16) & 0xffff,
+            high & 0xffff,
+            low >> 48,
+            low & 0xffff_ffff_ffff
+        )
+    }
+}
+
 fn system_seed() -> io::Result<[u64; 4]> {
     let mut seed = [0_u64; 4];
     loop {
@@ -178,6 +225,23 @@ mod tests {
                 assert!(seen.insert(core.next()));
             }
         }
+    }
+
+    #[test]
+    fn ids_of_resources_begin_with_a_letter_and_uuids_are_of_version_4() {
+        let mut ids = ResourceIds::from_system().unwrap();
+        for length in [6, 10, 40] {
+            let id = ids.next(length);
+            assert_eq!(id.len(), length);
+            assert!(id.starts_with(|c: char| c.is_ascii_lowercase()), "{id}");
+            assert!(
+                id.bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+            );
+        }
+        let uuid = ids.uuid();
+        assert_eq!((uuid.len(), uuid.as_bytes()[14]), (36, b'4'), "{uuid}");
+        assert!(b"89ab".contains(&uuid.as_bytes()[19]), "{uuid}");
     }
 
     #[test]

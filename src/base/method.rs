@@ -32,6 +32,20 @@ impl Method {
             _ => Self::Other,
         }
     }
+
+    /// The token; none for `Other`.
+    pub fn name(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
+            Self::Options => "OPTIONS",
+            Self::Patch => "PATCH",
+            Self::Other => return None,
+        })
+    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 
 use crate::cli::target::{self, Asked};
 use crate::cli::{check, serve};
+use crate::control;
 use crate::server::config;
 
 /// Runs what the command line asks for: 0 when all is well, 1 when it is not, 2 for a command line
@@ -77,6 +78,12 @@ Exit codes: 0 the file is fine, 1 it is not, 2 the command line is wrong.")]
         #[arg(long, value_name = "HOST", requires = "explain")]
         host: Option<String>,
     },
+    /// Say which operations of AWS's management APIs are served
+    Operations {
+        /// As the page of the manual
+        #[arg(long)]
+        markdown: bool,
+    },
     /// Print what can be configured
     Config {
         #[command(subcommand)]
@@ -106,6 +113,8 @@ fn run(command: Command) -> ExitCode {
             explain,
             host,
         } => check::run(&file, explain.as_ref(), host.as_deref()),
+        Command::Operations { markdown: true } => say(&control::operations_page()),
+        Command::Operations { markdown: false } => say(&control::operations_list()),
         Command::Config { page } => say(&match page {
             Page::Example => config::example(),
             Page::Manual => config::manual(),

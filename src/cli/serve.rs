@@ -97,6 +97,16 @@ fn announce(running: &Running, is_example: bool) {
             admin.local
         );
     }
+    if let Some(management) = &running.making.management {
+        let kept = match &management.data_dir {
+            Some(folder) => format!("kept in {}", folder.display()),
+            None => "kept in memory and lost at the end; set management.data_dir".to_owned(),
+        };
+        anstream::eprintln!(
+            "management APIs on http://{}: any access key is accepted; what they make is {kept}",
+            management.local
+        );
+    }
     if let (true, Some(open)) = (is_example, running.listeners.open.first()) {
         anstream::eprintln!(
             "\nAn example API is served. Try:\n{}",

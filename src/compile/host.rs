@@ -1,14 +1,16 @@
 //! Hosts and base paths of APIs to the host table.
 
+use std::sync::Arc;
+
 use crate::compile::name;
 use crate::compile::problem::{Fault, Place, Problems};
-use crate::model::v2::Api;
+use crate::model::v2::{Api, ApiKind, Reach};
 use crate::plan::HostTable;
-use crate::plan::host::HostEntry;
+use crate::plan::host::{DEFAULT_STAGE, HostEntry};
 
 /// The table for these APIs, their stages being numbered one after the other. What is wrong is
 /// said; the table is then of no use.
-pub(in crate::compile) fn table(apis: &[Api], problems: &mut Problems) -> HostTable {
+pub(in crate::compile) fn table(apis: &[Arc<Api>], problems: &mut Problems) -> HostTable {
     let all = Place::root("apis");
     let mut first_stage = 0;
     let mut stages = Vec::with_capacity(apis.len());
@@ -25,12 +27,23 @@ pub(in crate::compile) fn table(apis: &[Api], problems: &mut Problems) -> HostTa
     let mut entries = Vec::new();
     // Where each entry came from: an API and an index of its hosts.
     let mut origins = Vec::new();
-    for (api, stages) in apis.iter().zip(&stages) {
+    let doors = apis.iter().zip(&stages);
+    let doors: Vec<ExecuteApi> = doors
+        .map(|(api, stages)| ExecuteApi::of(api, stages))
+        .collect();
+    for ((api, stages), doors) in apis.iter().zip(&stages).zip(&doors) {
+        let is_rest = api.kind == ApiKind::Rest;
+        if api.reach != Reach::Hosts {
+            doors.add(is_rest, stages, &mut entries);
+            origins.resize(entries.len(), (&**api, 0));
+            continue;
+        }
         let hosts = api.hosts.iter().map(|host| Some(host.as_str()));
         let any = api.hosts.is_empty().then_some(None);
         for (index, host) in hosts.chain(any).enumerate() {
             entries.push(HostEntry {
                 host,
+                is_rest,
                 base_path: &api.base_path,
                 stages,
             });
@@ -44,6 +57,53 @@ pub(in crate::compile) fn table(apis: &[Api], problems: &mut Problems) -> HostTa
         }
         HostTable::default()
     })
+}
+
+/// The hosts and paths of an API that has no domain of its own; none if it has none of these.
+#[derive(Default)]
+struct ExecuteApi {
+    host: Option<String>,
+    /// `/_aws/execute-api/{id}`, with the stages below it: for tools without DNS.
+    path: String,
+    /// `/restapis/{id}/{stage}/_user_request_` with the one stage there, as older tools have it.
+    stage_paths: Vec<(String, [(&'static str, u32); 1])>,
+}
+
+impl ExecuteApi {
+    fn of(api: &Api, stages: &[(&str, u32)]) -> Self {
+        if api.reach != Reach::ExecuteApi {
+            return Self::default();
+        }
+        let id = &api.id;
+        let stage_paths = stages.iter().map(|(name, stage)| {
+            let path = format!("/restapis/{id}/{name}/_user_request_");
+            (path, [(DEFAULT_STAGE, *stage)])
+        });
+        Self {
+            host: Some(format!("{id}.execute-api.*")),
+            path: format!("/_aws/execute-api/{id}"),
+            stage_paths: stage_paths.collect(),
+        }
+    }
+
+    fn add<'e>(
+        &'e self,
+        is_rest: bool,
+        stages: &'e [(&'e str, u32)],
+        entries: &mut Vec<HostEntry<'e>>,
+    ) {
+        let Some(host) = &self.host else { return };
+        let entry = |host, base_path, stages| HostEntry {
+            host,
+            is_rest,
+            base_path,
+            stages,
+        };
+        entries.push(entry(Some(host.as_str()), "/", stages));
+        entries.push(entry(None, &self.path, stages));
+        let stage_paths = self.stage_paths.iter();
+        entries.extend(stage_paths.map(|(path, stages)| entry(None, path, stages)));
+    }
 }
 
 fn check(api: &Api, place: &Place<'_>, problems: &mut Problems) {

@@ -7,19 +7,20 @@ use crate::compile::group::GroupKey;
 use crate::compile::ledger::{ApiMemory, StageMemory};
 use crate::compile::problem::{Fault, Place, Problems};
 use crate::compile::snapshot::Work;
-use crate::compile::{name, target};
+use crate::compile::{cors, name, target};
 use crate::lang::logline;
-use crate::model::v2::{self, RouteKey, Segment};
-use crate::plan::router::{DEPTH_MAX, PARAMS_MAX, Rules};
+use crate::model::v2::{self, ApiKind, RouteKey, Segment};
+use crate::plan::router::{DEPTH_MAX, Order, PARAMS_MAX, Rules, TrailingSlash};
 use crate::plan::segment::LITERAL_BYTES_MAX;
+use crate::plan::stage::StageKind;
 use crate::plan::trie::{Part, Pattern, RouterError};
 use crate::plan::{Group, Limit, LimitId, Route, RouteId, Router, Stage, Target};
 
 /// All stages of an API: those that nothing touched as they were, the others anew.
-pub(in crate::compile) fn api<'a>(work: &mut Work<'a>, api: &'a v2::Api) -> ApiMemory {
+pub(in crate::compile) fn api<'a>(work: &mut Work<'a>, api: &'a Arc<v2::Api>) -> ApiMemory {
     let before = work.ledger.apis.get(api.id.as_str());
     if let Some(before) = before
-        && *before.model == *api
+        && (Arc::ptr_eq(&before.model, api) || *before.model == **api)
         && before.stages.iter().all(|stage| !work.is_touched(stage))
     {
         before.stages.iter().for_each(|stage| work.keep(stage));
@@ -35,37 +36,55 @@ pub(in crate::compile) fn api<'a>(work: &mut Work<'a>, api: &'a v2::Api) -> ApiM
     let mut before = before.map(ApiMemory::by_name).unwrap_or_default();
     let router = match same_routes.and_then(|same| same.stages.first()) {
         Some(memory) => memory.stage.router.clone(),
-        None => router(&api.routes, &place.then("routes"), &mut work.problems),
+        None => router(
+            api.kind,
+            &api.routes,
+            &place.then("routes"),
+            &mut work.problems,
+        ),
     };
-    let draft = ApiDraft {
-        api,
-        place,
-        keys: api
-            .routes
-            .iter()
-            .map(|route| route.key.to_string())
-            .collect(),
-        router,
-    };
+    let draft = ApiDraft::new(api, &api.routes, place, router);
     let mut stages = Vec::with_capacity(api.stages.len());
     for stage in &api.stages {
         stages.push(match before.remove(stage.name.as_str()) {
             Some((model, memory))
-                if same_routes.is_some() && model == stage && !work.is_touched(memory) =>
+                if (same_routes.is_some() || stage.routes.is_some())
+                    && model == stage
+                    && !work.is_touched(memory) =>
             {
                 work.keep(memory);
                 Arc::clone(memory)
             }
-            earlier => draft.stage(work, stage, earlier.map(|(_, memory)| &*memory.stage)),
+            earlier => {
+                let earlier = earlier.map(|(_, memory)| &*memory.stage);
+                match &stage.routes {
+                    None => draft.stage(work, stage, earlier),
+                    Some(routes) => own_routes(work, api, stage, routes, earlier),
+                }
+            }
         });
     }
     for (_, memory) in before.into_values() {
         work.retire(&memory.stage);
     }
     ApiMemory {
-        model: Arc::new(api.clone()),
+        model: Arc::clone(api),
         stages,
     }
+}
+
+/// A stage that serves what its deployment froze, whatever the API looks like now.
+fn own_routes<'a>(
+    work: &mut Work<'a>,
+    api: &'a v2::Api,
+    stage: &'a v2::Stage,
+    routes: &'a [v2::Route],
+    earlier: Option<&Stage>,
+) -> Arc<StageMemory> {
+    let all = Place::root("apis");
+    let place = all.then(&api.id);
+    let router = router(api.kind, routes, &place.then("routes"), &mut work.problems);
+    ApiDraft::new(api, routes, place, router).stage(work, stage, earlier)
 }
 
 fn check_stages(stages: &[v2::Stage], place: &Place<'_>, problems: &mut Problems) {
@@ -81,16 +100,28 @@ fn check_stages(stages: &[v2::Stage], place: &Place<'_>, problems: &mut Problems
     }
 }
 
-/// What all stages of an API have in common.
+/// What all stages of an API with the same routes have in common.
 struct ApiDraft<'a> {
     api: &'a v2::Api,
+    routes: &'a [v2::Route],
     place: Place<'a>,
     /// The routes' keys as written.
     keys: Vec<String>,
     router: Router,
 }
 
-impl ApiDraft<'_> {
+impl<'d> ApiDraft<'d> {
+    fn new(api: &'d v2::Api, routes: &'d [v2::Route], place: Place<'d>, router: Router) -> Self {
+        let keys = routes.iter().map(|route| route.key.to_string());
+        Self {
+            api,
+            routes,
+            place,
+            keys: keys.collect(),
+            router,
+        }
+    }
+
     fn stage<'a>(
         &self,
         work: &mut Work<'a>,
@@ -108,14 +139,21 @@ impl ApiDraft<'_> {
         );
         let limit = memory.limit(limit);
         let access_log = access_log(work, stage, &place);
+        let own = stage.cors.as_ref();
+        let cors = own.map(|own| cors::cors(own, &place.then("cors"), &mut work.problems));
         let routes = self.routes(work, stage, before, &mut memory);
         Arc::new(StageMemory {
             stage: Arc::new(Stage {
                 api_id: self.api.id.as_str().into(),
                 name: stage.name.as_str().into(),
+                kind: match self.api.kind {
+                    ApiKind::Http => StageKind::Http,
+                    ApiKind::Rest => StageKind::Rest,
+                },
                 router: self.router.clone(),
                 routes,
                 limit,
+                cors,
                 access_log,
             }),
             limits: memory.limits,
@@ -135,8 +173,8 @@ impl ApiDraft<'_> {
         let mut earlier: HashMap<&str, &Route> =
             before.iter().map(|route| (&*route.key, route)).collect();
         let all = self.place.then("routes");
-        let mut routes = Vec::with_capacity(self.api.routes.len());
-        for (route, key) in self.api.routes.iter().zip(&self.keys) {
+        let mut routes = Vec::with_capacity(self.routes.len());
+        for (route, key) in self.routes.iter().zip(&self.keys) {
             let place = all.then(key);
             let known = earlier.remove(key.as_str());
             let limit = work.limit(
@@ -220,13 +258,25 @@ fn access_log<'a>(
 }
 
 /// The router of these routes; what clashes or does not fit is said.
-fn router(routes: &[v2::Route], place: &Place<'_>, problems: &mut Problems) -> Router {
+fn router(
+    kind: ApiKind,
+    routes: &[v2::Route],
+    place: &Place<'_>,
+    problems: &mut Problems,
+) -> Router {
+    let rules = match kind {
+        ApiKind::Http => Rules::default(),
+        ApiKind::Rest => Rules {
+            slash: TrailingSlash::Ignored,
+            order: Order::Tree,
+        },
+    };
     let patterns: Vec<(Pattern<'_>, u32)> = routes
         .iter()
         .map(|route| pattern(&route.key))
         .zip(0..)
         .collect();
-    Router::build(&patterns, Rules::default()).unwrap_or_else(|errors| {
+    Router::build(&patterns, rules).unwrap_or_else(|errors| {
         for error in errors {
             let (route, fault) = fault(error, routes);
             let key = routes[route as usize].key.to_string();

@@ -42,9 +42,9 @@ fn limits_have_scopes_and_keep_their_ids() {
     assert_eq!(id(plan.stages[1].routes[0].limit), before["a/beta/GET /x"]);
     assert_eq!(plan.stages[1].limit, None);
 
-    all.apis[0].stages[0].throttle = None;
-    all.apis[0].stages[1].throttle = throttle(1.0);
-    all.apis[0].routes[0].throttle = throttle(3.0);
+    Arc::make_mut(&mut all.apis[0]).stages[0].throttle = None;
+    Arc::make_mut(&mut all.apis[0]).stages[1].throttle = throttle(1.0);
+    Arc::make_mut(&mut all.apis[0]).routes[0].throttle = throttle(3.0);
     let (plan, _) = compile(&all, &ledger).unwrap();
     let after = scopes(&plan);
     for scope in ["account", "a/$default/GET /x", "a/beta/GET /x"] {
@@ -73,9 +73,9 @@ fn route_ids_live_as_long_as_their_routes() {
     let before = names(&ledger);
     assert_eq!((before.len(), plan.route_ids, plan.version), (4, 4, 1));
 
-    all.apis[0].routes.remove(1);
-    all.apis[0].routes.insert(0, get(9));
-    all.apis[0].routes[1].integration = mock(201, &[], "");
+    Arc::make_mut(&mut all.apis[0]).routes.remove(1);
+    Arc::make_mut(&mut all.apis[0]).routes.insert(0, get(9));
+    Arc::make_mut(&mut all.apis[0]).routes[1].integration = mock(201, &[], "");
     let (plan, second) = compile(&all, &ledger).unwrap();
     let after = names(&second);
     for key in ["a $default GET /0", "a $default GET /3"] {
@@ -87,7 +87,7 @@ fn route_ids_live_as_long_as_their_routes() {
     assert_eq!((plan.route_ids, plan.version), (5, 2));
 
     // Now that everybody has heard of its end the id may stand for another route.
-    all.apis[0].stages.push(stage("beta"));
+    Arc::make_mut(&mut all.apis[0]).stages.push(stage("beta"));
     let (_, third) = compile(&all, &second).unwrap();
     assert!(
         names(&third)
@@ -114,6 +114,7 @@ fn untouched_stages_are_those_of_the_plan_before() {
         ],
     );
     for (index, api) in all.apis.iter_mut().enumerate() {
+        let api = Arc::make_mut(api);
         api.hosts = vec![format!("h{index}.example")];
         api.stages.push(stage("beta"));
     }
@@ -130,14 +131,14 @@ fn untouched_stages_are_those_of_the_plan_before() {
     check(&all, [o; 6]);
     // Hosts and base paths are in the table of hosts alone.
     let mut moved = all.clone();
-    moved.apis[0].hosts.clear();
-    moved.apis[0].base_path = "/v1".to_owned();
+    Arc::make_mut(&mut moved.apis[0]).hosts.clear();
+    Arc::make_mut(&mut moved.apis[0]).base_path = "/v1".to_owned();
     check(&moved, [o; 6]);
     let mut edited = all.clone();
-    edited.apis[1].stages[1].throttle = throttle(1.0);
+    Arc::make_mut(&mut edited.apis[1]).stages[1].throttle = throttle(1.0);
     check(&edited, [o, o, o, x, o, o]);
     let mut rerouted = all.clone();
-    rerouted.apis[2].routes[0].body_bytes_max = Some(1);
+    Arc::make_mut(&mut rerouted.apis[2]).routes[0].body_bytes_max = Some(1);
     check(&rerouted, [o, o, o, o, x, x]);
     let mut retargeted = all.clone();
     retargeted.upstreams[0].eject_after = 9;
@@ -172,7 +173,7 @@ fn ten_thousand_routes_compile_at_once() {
     let start = Instant::now();
     let (plan, ledger) = first(&all);
     let whole = start.elapsed();
-    all.apis[50].stages[0].throttle = throttle(1.0);
+    Arc::make_mut(&mut all.apis[50]).stages[0].throttle = throttle(1.0);
     let start = Instant::now();
     let (next, _) = compile(&all, &ledger).unwrap();
     let edit = start.elapsed();

@@ -12,7 +12,7 @@ use proptest::sample::select;
 
 use crate::base::Method;
 use crate::compile::{Ledger, compile};
-use crate::model::v2::{Api, Integration, Route, RouteKey, Segment, Stage};
+use crate::model::v2::{Api, ApiKind, Integration, Reach, Route, RouteKey, Segment, Stage};
 use crate::model::{Snapshot, Throttle, Upstream, UpstreamTarget};
 use crate::plan::{Limit, Plan, Target};
 
@@ -94,7 +94,7 @@ fn integration() -> impl Strategy<Value = Integration> {
     );
     let uri = prop_oneof![9 => uri, 1 => pieces.prop_map(|pieces| pieces.concat())];
     prop_oneof![
-        3 => (uri, 50..60_u32).prop_map(|(uri, timeout_ms)| Integration::HttpProxy { uri, timeout_ms }),
+        3 => (uri, 50..60_u32).prop_map(|(uri, timeout_ms)| Integration::HttpProxy { uri, method: None, timeout_ms }),
         1 => (200..220_u16, vec((word(&["x-a", "date"]), word(&["b"])), 0..2), word(&["", "x"]))
             .prop_map(|(status, headers, body)| Integration::Mock { status, headers, body }),
     ]
@@ -135,6 +135,8 @@ fn stage() -> impl Strategy<Value = Stage> {
         ),
     )
         .prop_map(|(name, variables, throttle, access_log_format)| Stage {
+            cors: None,
+            routes: None,
             name,
             variables,
             throttle,
@@ -154,6 +156,8 @@ fn api() -> impl Strategy<Value = Api> {
         vec(stage(), 0..3),
     )
         .prop_map(|(id, hosts, base_path, routes, stages)| Api {
+            kind: ApiKind::Http,
+            reach: Reach::Hosts,
             id,
             hosts,
             base_path,
@@ -167,7 +171,7 @@ fn snapshot() -> impl Strategy<Value = Snapshot> {
         |(account_throttle, upstreams, apis)| Snapshot {
             account_throttle,
             upstreams,
-            apis,
+            apis: apis.into_iter().map(Arc::new).collect(),
         },
     )
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::base::ascii;
+use crate::base::{Method, ascii};
 use crate::compile::group::{GroupKey, Groups, Resolved};
 use crate::compile::problem::{Fault, Place, Problems};
 use crate::compile::uri;
@@ -43,18 +43,22 @@ pub(in crate::compile) fn target(
             headers,
             body,
         } => mock(*status, headers, body, place, problems),
-        Integration::HttpProxy { uri, timeout_ms } => {
+        Integration::HttpProxy {
+            uri,
+            method,
+            timeout_ms,
+        } => {
             if *timeout_ms < TIMEOUT_MS_MIN {
                 let message = format!("a timeout is at least {TIMEOUT_MS_MIN} milliseconds");
                 problems.push(&place.then("timeout"), Fault::new(message));
             }
             let made = uri::read(uri, key, stage).and_then(|uri| {
                 let resolved = groups.resolve(uri.tls, &uri.authority);
-                Ok(http(
-                    uri,
-                    resolved.map_err(|fault| vec![fault])?,
-                    *timeout_ms,
-                ))
+                let mut made = http(uri, resolved.map_err(|fault| vec![fault])?, *timeout_ms);
+                if let (Target::Http(target), Some(method)) = (&mut made.target, method) {
+                    target.method = Some(method_of(method)?);
+                }
+                Ok(made)
             });
             made.map_err(|faults| {
                 let here = place.then("uri");
@@ -65,6 +69,21 @@ pub(in crate::compile) fn target(
             .ok()
         }
     }
+}
+
+/// The methods that an integration may have in the place of the client's.
+fn method_of(text: &str) -> Result<Method, Vec<Fault>> {
+    // Not HEAD: a client that asks otherwise would wait for the body.
+    let known = [
+        Method::Delete,
+        Method::Get,
+        Method::Options,
+        Method::Patch,
+        Method::Post,
+        Method::Put,
+    ];
+    let found = known.into_iter().find(|method| method.name() == Some(text));
+    found.ok_or_else(|| vec![Fault::new(format!("`{text}` is not a method to ask with"))])
 }
 
 fn http(uri: uri::Uri, resolved: Resolved, timeout_ms: u32) -> Made {
@@ -78,6 +97,7 @@ fn http(uri: uri::Uri, resolved: Resolved, timeout_ms: u32) -> Made {
             host: resolved.host,
             path: uri.path.into(),
             query: uri.query.into(),
+            method: None,
             timeout_ms,
         }),
     }

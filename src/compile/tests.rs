@@ -12,6 +12,7 @@ use crate::plan::{Plan, Target};
 
 pub(in crate::compile) fn proxy(uri: &str) -> Integration {
     Integration::HttpProxy {
+        method: None,
         uri: uri.to_owned(),
         timeout_ms: 30_000,
     }
@@ -69,7 +70,7 @@ pub(in crate::compile) fn snapshot(upstreams: Vec<Upstream>, apis: Vec<Api>) -> 
     Snapshot {
         account_throttle: None,
         upstreams,
-        apis,
+        apis: apis.into_iter().map(Arc::new).collect(),
     }
 }
 

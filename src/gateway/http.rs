@@ -1,7 +1,8 @@
 //! The HTTP API pipeline on one screen.
 
-use crate::gateway::{Call, Published, Reject, Stop, Worker, integrate, throttle};
+use crate::gateway::{Call, Published, Reject, Stop, Worker, cors, integrate, throttle};
 use crate::net::Exchange;
+use crate::plan::stage::StageKind;
 use crate::plan::{Route, Stage};
 use crate::wire::head::Body;
 
@@ -13,6 +14,11 @@ pub async fn pass<'p>(
     exchange: &mut Exchange<'_>,
 ) -> Result<(), Stop> {
     let stage = choose_stage(live, call, exchange)?;
+    if let Some(cors) = &stage.cors
+        && cors::is_preflight(exchange)
+    {
+        return Ok(cors::preflight(worker, call, exchange, cors).await?);
+    }
     let route = choose_route(stage, call, exchange)?;
     throttle::admit(worker, live, stage, route)?;
     limit_body(route, exchange)?;
@@ -30,11 +36,22 @@ fn choose_stage<'p>(
         .plan
         .hosts
         .find(head.host.of(bytes), head.path.of(bytes))
-        .ok_or(Reject::NotFound)?;
+        .ok_or_else(|| no_stage(live, exchange))?;
     let stage = &live.plan.stages[hit.stage as usize];
     call.base = hit.base;
     call.stage = Some(stage);
     Ok(stage)
+}
+
+/// REST APIs have another answer for a stage that is not there.
+#[cold]
+fn no_stage(live: &Published, exchange: &Exchange<'_>) -> Reject {
+    let (head, bytes) = (exchange.head(), exchange.bytes());
+    let (host, path) = (head.host.of(bytes), head.path.of(bytes));
+    match live.plan.hosts.lacks_rest_stage(host, path) {
+        true => Reject::Forbidden,
+        false => Reject::NotFound,
+    }
 }
 
 #[inline]
@@ -48,7 +65,10 @@ fn choose_route<'p>(
     let index = stage
         .router
         .find(head.method, path, &mut call.params)
-        .ok_or(Reject::NotFound)?;
+        .ok_or(match stage.kind {
+            StageKind::Http => Reject::NotFound,
+            StageKind::Rest => Reject::MissingAuthenticationToken,
+        })?;
     let route = &stage.routes[index as usize];
     call.route = Some(route);
     Ok(route)

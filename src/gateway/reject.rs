@@ -38,6 +38,11 @@ macro_rules! rejects {
 
 rejects! {
     BadRequest 400 "BAD_REQUEST" "Bad Request";
+    /// A REST API without such a stage.
+    Forbidden 403 "ACCESS_DENIED" "Forbidden";
+    /// A REST API without such a resource or method: AWS answers as if the caller had been
+    /// refused.
+    MissingAuthenticationToken 403 "MISSING_AUTHENTICATION_TOKEN" "Missing Authentication Token";
     /// No API, stage or route for this request.
     NotFound 404 "NOT_FOUND" "Not Found";
     /// The client did not send in time.
@@ -57,6 +62,15 @@ rejects! {
 }
 
 impl Reject {
+    /// The exception that a client of a REST API is told of, as `x-amzn-ErrorType`.
+    pub fn error_type(self) -> Option<&'static str> {
+        match self {
+            Self::Forbidden => Some("ForbiddenException"),
+            Self::MissingAuthenticationToken => Some("MissingAuthenticationTokenException"),
+            _ => None,
+        }
+    }
+
     /// What counts it; the throttles count themselves, by scope, and upstreams by their fault.
     pub fn counter(self) -> Option<Counter> {
         Counter::rejected(self.status())
@@ -109,12 +123,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_refusal_has_its_own_status_and_a_json_body() {
+    fn every_refusal_has_its_own_name_and_a_json_body() {
         let mut seen = std::collections::HashSet::new();
         for reject in Reject::ALL {
-            assert!(seen.insert(reject.status()), "{reject:?}");
+            assert!(seen.insert(reject.aws_name()), "{reject:?}");
             assert!(reject.body().starts_with("{\"message\":\""));
-            assert_eq!(Reject::of_status(reject.status()), *reject);
+            let of_status = Reject::of_status(reject.status());
+            assert_eq!(of_status.status(), reject.status());
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A `Reject` or a fixed answer to bytes.
 
 use crate::base::Method;
-use crate::gateway::{Call, Reject, Worker};
+use crate::gateway::{Call, Reject, Worker, cors};
 use crate::net::inbound::h1::Life;
 use crate::net::{Exchange, Gone};
 use crate::wire::h1::encode;
@@ -25,6 +25,7 @@ pub async fn fixed(
             encode::content_length(out, body.len() as u64);
         }
         request_id(out, call, exchange);
+        cors::write(out, call, exchange);
         out.extend_from_slice(exchange.connection_line());
         out.extend_from_slice(b"\r\n");
     };
@@ -57,7 +58,14 @@ pub async fn reject(
 ) -> Result<(), Gone> {
     call.status = reject.status();
     call.reject = Some(reject);
-    fixed(worker, call, exchange, JSON, reject.body().as_bytes()).await
+    let body = reject.body().as_bytes();
+    match reject.error_type() {
+        None => fixed(worker, call, exchange, JSON, body).await,
+        Some(name) => {
+            let headers = [JSON, b"x-amzn-ErrorType: ", name.as_bytes(), b"\r\n"].concat();
+            fixed(worker, call, exchange, &headers, body).await
+        }
+    }
 }
 
 /// The whole answer to a head that could not be understood; the connection closes behind it.

@@ -1,5 +1,7 @@
 //! `Snapshot`: everything that is to be served; the input of `compile`.
 
+use std::sync::Arc;
+
 use crate::model::{Throttle, Upstream, v2};
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -7,5 +9,6 @@ pub struct Snapshot {
     /// The limit over all APIs together.
     pub account_throttle: Option<Throttle>,
     pub upstreams: Vec<Upstream>,
-    pub apis: Vec<v2::Api>,
+    /// Shared, so that one changed API among many is found without looking at the others.
+    pub apis: Vec<Arc<v2::Api>>,
 }

@@ -12,6 +12,7 @@ use crate::base::Method;
 use crate::plan::explain::{Outcome, explain};
 use crate::plan::host::HostEntry;
 use crate::plan::router::Rules;
+use crate::plan::stage::StageKind;
 use crate::plan::target::GroupTarget;
 use crate::plan::trie::{Part, Pattern};
 use crate::plan::{
@@ -65,9 +66,11 @@ fn stage(api: &str, name: &str, routes: Vec<(&str, Target)>) -> Arc<Stage> {
     Arc::new(Stage {
         api_id: api.into(),
         name: name.into(),
+        kind: StageKind::Http,
         router,
         routes: routes.into_iter().zip(0..).map(route).collect(),
         limit: (name == "beta").then_some(LimitId(1)),
+        cors: None,
         access_log: None,
     })
 }
@@ -86,6 +89,7 @@ fn plan() -> Plan {
         ..Group::default()
     });
     let proxy = Target::Http(HttpTarget {
+        method: None,
         group: Arc::clone(&group),
         host: Box::default(),
         path: [Piece::Literal(b"/animals/"[..].into()), Piece::Param(0)].into(),
@@ -102,6 +106,7 @@ fn plan() -> Plan {
         ("POST /pets/{id}", mock()),
     ];
     let entry = |host, base_path, stages| HostEntry {
+        is_rest: false,
         host: Some(host),
         base_path,
         stages,
@@ -250,7 +255,7 @@ proptest! {
         ]),
     ) {
         let routes: Vec<_> = keys.iter().map(|key| (*key, mock())).collect();
-        let only = HostEntry { host: None, base_path: "/", stages: &[("$default", 0)] };
+        let only = HostEntry { host: None, is_rest: false, base_path: "/", stages: &[("$default", 0)] };
         let plan = Plan {
             hosts: HostTable::build(&[only]).unwrap(),
             stages: vec![stage("a", "$default", routes)],

@@ -28,6 +28,7 @@ pub struct HostTable {
     bases: Vec<Base>,
     /// The site for any host.
     any: Option<u32>,
+    has_prefixes: bool,
     /// The stage of a gateway with one API on any host at `/` and no stage but `$default`.
     only: Option<u32>,
 }
@@ -44,6 +45,7 @@ struct Site {
 struct Base {
     default: Option<u32>,
     has_named: bool,
+    is_rest: bool,
 }
 
 /// The stage that serves a request.
@@ -59,8 +61,10 @@ pub struct Hit {
 /// One API on one host pattern.
 #[derive(Clone, Debug)]
 pub struct HostEntry<'a> {
-    /// A name, `*.suffix`, or none for any host; without port and last dot.
+    /// A name, `*.suffix`, `id.execute-api.*`, or none for any host; without port and last dot.
     pub host: Option<&'a str>,
+    /// A stage that is not there is a REST API's.
+    pub is_rest: bool,
     /// `/` or `/v1/orders`.
     pub base_path: &'a str,
     /// Names and indices in `Plan::stages`.
@@ -76,6 +80,11 @@ pub struct HostClash {
 
 const EXACT: u32 = 0;
 const SUFFIX: u32 = 1;
+/// Whatever stands behind `id.execute-api.`
+const PREFIX: u32 = 2;
+
+/// The second label of the hosts that AWS gives to APIs.
+const EXECUTE_API: &[u8] = b".execute-api";
 
 /// The stage served at the base path itself.
 pub const DEFAULT_STAGE: &str = "$default";
@@ -125,6 +134,7 @@ impl HostTable {
                     .find(|(name, _)| is_default(name))
                     .map(|(_, stage)| *stage),
                 has_named: stages.len() > before,
+                is_rest: entry.is_rest,
             });
         }
         if !clashes.is_empty() {
@@ -141,11 +151,15 @@ impl HostTable {
         stages: &[(u32, &[u8], u32)],
     ) {
         let named = hosts.iter().filter(|(host, _)| !host.is_empty());
-        let named = named.map(|(host, site)| match host.strip_prefix('*') {
-            Some(suffix) => (SUFFIX, suffix.as_bytes(), *site),
-            None => (EXACT, host.as_bytes(), *site),
+        let named = named.map(|(host, site)| match host.strip_suffix(".*") {
+            Some(prefix) => (PREFIX, prefix.as_bytes(), *site),
+            None => match host.strip_prefix('*') {
+                Some(suffix) => (SUFFIX, suffix.as_bytes(), *site),
+                None => (EXACT, host.as_bytes(), *site),
+            },
         });
         let mut named: Vec<_> = named.collect();
+        self.has_prefixes = named.iter().any(|(form, _, _)| *form == PREFIX);
         // Sorted, so that equal inputs give equal tables.
         named.sort_unstable();
         self.hosts = Table::build(&named);
@@ -185,6 +199,7 @@ impl HostTable {
         let mut buffer = [0; HOST_BYTES_MAX];
         let name = canonical(host, &mut buffer).unwrap_or_default();
         let exact = self.hosts.find(EXACT, name);
+        let prefix = self.execute_api(name);
         let dots = name.iter().enumerate().filter(|(_, byte)| **byte == b'.');
         // From the left: the longest suffix first. At most 253 of them.
         let suffixes = dots.filter_map(|(dot, _)| {
@@ -193,13 +208,36 @@ impl HostTable {
         });
         exact
             .into_iter()
+            .chain(prefix)
             .chain(suffixes)
             .chain(self.any)
             .find_map(|site| Some((site, self.search_site(site, path)?)))
     }
 
-    /// None if no base path of the site fits.
-    fn search_site(&self, site: u32, path: &[u8]) -> Option<Result<Hit, u32>> {
+    /// Whether it is a REST API that lacks a stage for this request, for which `find` found none.
+    pub fn lacks_rest_stage(&self, host: &[u8], path: &[u8]) -> bool {
+        let mut buffer = [0; HOST_BYTES_MAX];
+        let name = canonical(host, &mut buffer).unwrap_or_default();
+        let site = self.execute_api(name).or(self.any);
+        let base = site.and_then(|site| self.base(site, path));
+        let base = base.and_then(|(base, _)| self.bases.get(base as usize));
+        base.is_some_and(|base| base.is_rest)
+    }
+
+    #[inline]
+    fn execute_api(&self, name: &[u8]) -> Option<u32> {
+        if !self.has_prefixes {
+            return None;
+        }
+        let dot = name.iter().position(|byte| *byte == b'.')?;
+        let rest = name[dot..].strip_prefix(EXECUTE_API)?;
+        let is_whole = rest.is_empty() || rest.first() == Some(&b'.');
+        let prefix = &name[..dot + EXECUTE_API.len()];
+        is_whole.then(|| self.hosts.find(PREFIX, prefix)).flatten()
+    }
+
+    /// The longest base path of a site that a path begins with, and its length.
+    fn base(&self, site: u32, path: &[u8]) -> Option<(u32, usize)> {
         let mut found = self.paths.find(site, b"").map(|base| (base, 0));
         let mut at = 0;
         for _ in 0..self.sites.get(site as usize)?.depth {
@@ -211,7 +249,12 @@ impl HostTable {
                 found = Some((base, at));
             }
         }
-        let (base, length) = found?;
+        found
+    }
+
+    /// None if no base path of the site fits.
+    fn search_site(&self, site: u32, path: &[u8]) -> Option<Result<Hit, u32>> {
+        let (base, length) = self.base(site, path)?;
         let rest = &path[length..];
         let found = self.bases.get(base as usize)?;
         if found.has_named && rest.first() == Some(&b'/') {
@@ -253,6 +296,7 @@ mod tests {
 
     fn entry<'a>(host: &'a str, base_path: &'a str, stages: &'a [(&'a str, u32)]) -> HostEntry<'a> {
         HostEntry {
+            is_rest: false,
             host: (!host.is_empty()).then_some(host),
             base_path,
             stages,

@@ -1,16 +1,26 @@
 //! Stage: routes, limits and settings of one API under one name.
 
 use crate::lang::logline;
-use crate::plan::{LimitId, Route, Router};
+use crate::plan::{Cors, LimitId, Route, Router};
+
+/// Whose answers a stage gives where there is nothing to serve.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StageKind {
+    #[default]
+    Http,
+    Rest,
+}
 
 #[derive(Debug)]
 pub struct Stage {
     pub api_id: Box<str>,
     pub name: Box<str>,
+    pub kind: StageKind,
     pub router: Router,
     /// What the router points into.
     pub routes: Box<[Route]>,
     pub limit: Option<LimitId>,
+    pub cors: Option<Cors>,
     /// The format of this stage's access log; none: not logged.
     pub access_log: Option<logline::Format>,
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::base::Method;
 use crate::plan::Params;
 
 #[derive(Debug)]
@@ -20,11 +21,23 @@ pub struct HttpTarget {
     pub path: Box<[Piece]>,
     /// The integration URI's own query without `?`; the client's query is appended to it.
     pub query: Box<[Piece]>,
+    /// None: the client's own. A client that asks with HEAD has HEAD passed on in any case, since
+    /// only then its answer has no body.
+    pub method: Option<Method>,
     /// Time from the first byte sent to the last byte of the response head, milliseconds.
     pub timeout_ms: u32,
 }
 
 impl HttpTarget {
+    /// The method to ask with for a client that asked with `client`.
+    #[inline]
+    pub fn method_for(&self, client: Method) -> Method {
+        match self.method {
+            Some(method) if client != Method::Head => method,
+            _ => client,
+        }
+    }
+
     /// Appends the request target for the upstream: path and query.
     ///
     /// `path` is the path of the request behind the stage's base path, which `params` point into;
@@ -184,6 +197,7 @@ mod tests {
                 host: Box::default(),
                 path: own_path.into(),
                 query: own_query.into(),
+                method: None,
                 timeout_ms: 1,
             };
             let mut out = Vec::new();

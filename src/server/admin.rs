@@ -2,10 +2,6 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::io;
-use std::net::SocketAddr;
-use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -13,15 +9,13 @@ use axum::extract::{RawQuery, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{Semaphore, watch};
-use tokio::time::{sleep, timeout};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::base::json;
 use crate::observe::{Report, prometheus, stats::Stats};
+use crate::server::reception;
 
 /// Where the process is in its life, as `/readyz` tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,101 +35,16 @@ pub trait Observed: Clone + Send + Sync + 'static {
     fn report(&self) -> impl Future<Output = Report> + Send;
 }
 
-/// Opens the listener. `beside` allows an older process to be listening there still: the one
-/// that hands its sockets over to this one. It stops its own when this one is ready.
-///
-/// # Errors
-/// The system's: most often the address is taken.
-pub fn bind(address: SocketAddr, beside: bool) -> io::Result<TcpListener> {
-    // SO_REUSEPORT would let two gateways share an address without a word. A bind without it
-    // fails as long as anybody listens.
-    if !beside {
-        socket(address)?.bind(address)?;
-    }
-    let socket = socket(address)?;
-    socket.set_reuseport(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
-}
-
-fn socket(address: SocketAddr) -> io::Result<TcpSocket> {
-    let socket = match address {
-        SocketAddr::V4(_) => TcpSocket::new_v4(),
-        SocketAddr::V6(_) => TcpSocket::new_v6(),
-    }?;
-    socket.set_reuseaddr(true)?;
-    Ok(socket)
-}
-
 /// Serves the admin endpoints on the current tokio runtime until `stop` turns true or its sender
 /// is gone, and gives answers that are under way a second to finish.
 ///
 /// A reader who waits longer than five seconds for the numbers gets 503; `/healthz` and `/readyz`
 /// do not ask for them.
-pub async fn serve(
-    listener: TcpListener,
-    observed: impl Observed,
-    mut stop: watch::Receiver<bool>,
-) {
-    let router = router(observed);
-    let seats = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let (stopped, stopping) = watch::channel(());
-    loop {
-        // A full house waits in the kernel's queue; every guest leaves after a minute.
-        let arrival = async {
-            let seat = Arc::clone(&seats).acquire_owned().await;
-            (seat, listener.accept().await)
-        };
-        let (seat, accepted) = tokio::select! {
-            _ = stop.wait_for(|stop| *stop) => break,
-            arrived = arrival => arrived,
-        };
-        match accepted {
-            Ok((stream, _)) => {
-                let talk = converse(stream, router.clone(), stopping.clone());
-                tokio::spawn(async move {
-                    talk.await;
-                    drop(seat);
-                });
-            }
-            // The connection is gone already, or the process has no descriptors left.
-            Err(_) => sleep(ACCEPT_PAUSE).await,
-        }
-    }
-    drop(stopping);
-    // Connections hold a receiver each, so `closed` is the end of the last one.
-    let _ = stopped.send(());
-    let _ = timeout(FAREWELL, stopped.closed()).await;
+pub async fn serve(listener: TcpListener, observed: impl Observed, stop: watch::Receiver<bool>) {
+    reception::serve(listener, router(observed), stop).await;
 }
 
-const CONNECTIONS_MAX: usize = 64;
-const BACKLOG: u32 = 64;
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// Between two requests too, so an idle connection goes after it.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
 const REPORT_TIMEOUT: Duration = Duration::from_secs(5);
-const FAREWELL: Duration = Duration::from_secs(1);
-
-/// One connection, from its first request to its end.
-async fn converse(stream: TcpStream, router: Router, mut stopping: watch::Receiver<()>) {
-    let service = TowerToHyperService::new(router);
-    let mut connection = pin!(
-        http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEADER_TIMEOUT)
-            .max_buf_size(16 * 1024)
-            .serve_connection(TokioIo::new(stream), service)
-    );
-    // What goes wrong here went wrong on the client's side; nobody needs to hear of it.
-    tokio::select! {
-        _ = connection.as_mut() => return,
-        _ = stopping.changed() => {}
-        () = sleep(CONNECTION_TIMEOUT) => {}
-    }
-    connection.as_mut().graceful_shutdown();
-    let _ = timeout(FAREWELL, connection).await;
-}
 
 fn router<O: Observed>(observed: O) -> Router {
     // axum answers HEAD where there is GET.
@@ -212,11 +121,14 @@ async fn gather(observed: &impl Observed) -> Result<Report, Late> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use std::io;
+    use std::net::{Ipv4Addr, SocketAddr};
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
 
     use super::*;
+    use crate::server::reception::{CONNECTIONS_MAX, bind};
 
     struct Admin {
         address: SocketAddr,

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::gateway::{Published, Shared};
+use crate::net::inbound::accept::Door;
 use crate::observe::{Drain, Lines, lines};
 use crate::rt::address::AddressBook;
 use crate::rt::dns;
@@ -22,8 +23,11 @@ use crate::server::cores::{Cores, Seat};
 use crate::server::diagnostics::Diagnostics;
 use crate::server::export::{Destination, Exporter};
 use crate::server::listeners::Listeners;
+use crate::server::management::ManagementError;
 use crate::server::observer::Observer;
-use crate::server::prepare::{self, Current, Prepared};
+use crate::server::prepare::{self, Current, Made, Prepared};
+use crate::server::publish::Making;
+use crate::server::reception;
 use crate::server::source::Source;
 use crate::server::watch::FileWatch;
 
@@ -47,6 +51,10 @@ pub enum Error {
     NoRing,
     #[error("{0}")]
     Log(String),
+    #[error("{0}")]
+    Management(#[from] ManagementError),
+    #[error("the APIs that were made cannot be served: {0}")]
+    Made(String),
     #[error("cannot start: {0}")]
     System(#[from] io::Error),
 }
@@ -62,6 +70,7 @@ impl From<Report> for Error {
 pub struct Running {
     pub source: Source,
     pub settings: Settings,
+    pub making: Making,
     pub current: Current,
     pub cores: Cores,
     pub shared: Arc<Shared>,
@@ -106,8 +115,8 @@ impl Running {
         let files = FileWatch::new(source.file().cloned());
         let Prepared {
             config,
-            next: current,
-        } = prepare::prepare(&source, None)?;
+            next: mut current,
+        } = prepare::prepare(&source, &Made::new(), None)?;
         let settings = config.settings;
         diagnostics.set_level(&settings.logging.level);
         let driver = driver(settings.driver)?;
@@ -115,6 +124,11 @@ impl Running {
         let workers = settings.workers.map_or(cpus.len(), usize::from).max(1);
         let (listeners, doors) =
             Listeners::open(&settings.listeners, sockets, workers).map_err(Error::Listeners)?;
+        let making = Making::open(&settings, config.snapshot, takes_over).await?;
+        if !making.made.is_empty() {
+            let joined = making.join(&settings, &current);
+            current = joined.map_err(Error::Made)?;
+        }
         let exporter = Exporter::start(&destination(&settings.logging.access_log))
             .map_err(|error| Error::Log(error.to_string()))?;
         let mut names = dns::Watcher::start(dns_settings(&settings.dns));
@@ -123,13 +137,7 @@ impl Running {
         let book = names.subscribe();
         let shared = Arc::new(Shared::default());
         apply_shared(&shared, &settings);
-        let logs = settings.logging.access_log != AccessLog::Off;
-        let seats = doors.into_iter().enumerate().map(|(index, doors)| Seat {
-            cpu: (workers <= cpus.len()).then(|| cpus[index]),
-            doors,
-            lines: logs.then(|| log_lines(&exporter)),
-        });
-        let seats = seats.collect();
+        let seats = seats(doors, &cpus, &settings, &exporter);
         let first = &current.published;
         let cores = Cores::start(driver, &shared, first, &names.book(), seats).await?;
         let observer = Observer::new(cores.mailboxes(), workers, exporter.written());
@@ -144,6 +152,7 @@ impl Running {
             },
             source,
             settings,
+            making,
             current,
             cores,
             shared,
@@ -181,6 +190,23 @@ impl Running {
         self.cores
             .tell(|_| crate::gateway::Command::Log(logs.then(|| log_lines(exporter))));
     }
+}
+
+/// What each core starts with. Where there are more cores than processors none is bound to one.
+fn seats(
+    doors: Vec<Vec<Door>>,
+    cpus: &[usize],
+    settings: &Settings,
+    exporter: &Exporter,
+) -> Vec<Seat> {
+    let logs = settings.logging.access_log != AccessLog::Off;
+    let bound = doors.len() <= cpus.len();
+    let seats = doors.into_iter().enumerate().map(|(index, doors)| Seat {
+        cpu: bound.then(|| cpus[index]),
+        doors,
+        lines: logs.then(|| log_lines(exporter)),
+    });
+    seats.collect()
 }
 
 fn log_lines(exporter: &Exporter) -> Lines {
@@ -248,7 +274,7 @@ fn open_admin(
         return Ok(None);
     };
     let fail = |error| Error::Admin { address, error };
-    let listener = admin::bind(address, beside).map_err(fail)?;
+    let listener = reception::bind(address, beside).map_err(fail)?;
     let local = listener.local_addr().map_err(fail)?;
     let (stop, stopped) = watch::channel(false);
     tokio::spawn(admin::serve(listener, observer.clone(), stopped));

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::control::Publication;
 use crate::gateway::Command;
 use crate::rt::handoff::{Outcome, hand_over};
 use crate::rt::signal::Signal;
@@ -17,6 +18,7 @@ enum Event {
     Signal(Signal),
     Changed(Vec<PathBuf>),
     Addresses,
+    Publish(Publication),
     Broken(usize),
 }
 
@@ -36,6 +38,7 @@ impl Running {
                 }
                 Event::Changed(files) => self.files_changed(&files).await,
                 Event::Addresses => self.new_addresses(),
+                Event::Publish(publication) => self.publish(publication).await,
                 Event::Broken(core) => {
                     tracing::error!(core, "a core has ended by itself; stopping");
                     self.drain().await;
@@ -52,6 +55,7 @@ impl Running {
             core = self.cores.broken() => Event::Broken(core),
             files = self.files.changed() => Event::Changed(files),
             Ok(()) = self.book.changed() => Event::Addresses,
+            Some(publication) = self.making.publications.recv() => Event::Publish(publication),
         }
     }
 
@@ -73,6 +77,8 @@ impl Running {
     /// True when another process serves now.
     async fn hand_over(&mut self) -> bool {
         tracing::info!("handing over to a new process");
+        // One process at a time has the store; the new one opens it when it starts.
+        self.making.close();
         match hand_over(&self.listeners.kept, HAND_OVER_LIMIT).await {
             Outcome::Ready(pid) => {
                 tracing::info!(
@@ -88,6 +94,7 @@ impl Running {
             }
             Outcome::Failed(reason) => {
                 tracing::error!(reason, "the hand-over failed; this process goes on");
+                self.reopen_management().await;
                 false
             }
         }

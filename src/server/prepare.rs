@@ -1,10 +1,11 @@
 //! From a config to what the cores are told, with the state that lives from one to the next.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::compile::{self, Ledger};
 use crate::gateway::Published;
-use crate::model::Snapshot;
+use crate::model::{Snapshot, v2};
 use crate::net;
 use crate::plan::Plan;
 use crate::server::config::{self, Config, Located, Report};
@@ -18,6 +19,9 @@ pub struct Current {
     pub ledger: Arc<Ledger>,
 }
 
+/// The APIs that were made through the management APIs, by id.
+pub type Made = BTreeMap<String, Arc<v2::Api>>;
+
 /// A config that can be served.
 #[derive(Debug)]
 pub struct Prepared {
@@ -25,15 +29,15 @@ pub struct Prepared {
     pub next: Current,
 }
 
-/// Reads and compiles `source`; what is unchanged is shared with `before`.
+/// Reads and compiles `source` with the APIs `made` beside its own; what is unchanged is shared with `before`.
 ///
 /// # Errors
 /// Everything that is wrong with the config.
-pub fn prepare(source: &Source, before: Option<&Current>) -> Result<Prepared, Report> {
+pub fn prepare(source: &Source, made: &Made, before: Option<&Current>) -> Result<Prepared, Report> {
     let none = Ledger::default();
     let ledger = before.map_or(&none, |before| &*before.ledger);
     let (config, (mut published, ledger)) =
-        source.load(|snapshot| compiled(snapshot, ledger, before))?;
+        source.load(|snapshot| joined(snapshot, made, ledger, before))?;
     published.settings = settings(&config.settings);
     Ok(Prepared {
         config,
@@ -42,6 +46,67 @@ pub fn prepare(source: &Source, before: Option<&Current>) -> Result<Prepared, Re
             ledger: Arc::new(ledger),
         },
     })
+}
+
+/// The same config with other APIs of the management APIs.
+///
+/// # Errors
+/// What hinders it; those who made the APIs have seen that each can be served.
+pub fn with_made(
+    snapshot: &Snapshot,
+    settings: &config::Settings,
+    made: &Made,
+    before: &Current,
+) -> Result<Current, String> {
+    let joined = joined(snapshot, made, &before.ledger, Some(before));
+    let (mut published, ledger) = joined.map_err(|problems| {
+        let texts: Vec<String> = problems
+            .into_iter()
+            .map(|problem| problem.message)
+            .collect();
+        texts.join("\n")
+    })?;
+    published.settings = self::settings(settings);
+    Ok(Current {
+        published: Arc::new(published),
+        ledger: Arc::new(ledger),
+    })
+}
+
+/// Compiles the config's APIs with those that were made. One of the latter that cannot be served
+/// any more, since the config has changed, is left out and said.
+fn joined(
+    snapshot: &Snapshot,
+    made: &Made,
+    ledger: &Ledger,
+    before: Option<&Current>,
+) -> Result<(Published, Ledger), Vec<Located>> {
+    let own = |id: &String| snapshot.apis.iter().any(|api| api.id == *id);
+    let mut left_out: Vec<String> = made.keys().filter(|id| own(id)).cloned().collect();
+    loop {
+        let mut whole = snapshot.clone();
+        let served = made.iter().filter(|(id, _)| !left_out.contains(id));
+        whole.apis.extend(served.map(|(_, api)| Arc::clone(api)));
+        let problems = match compiled(&whole, ledger, before) {
+            Ok(compiled) => return Ok(compiled),
+            Err(problems) => problems,
+        };
+        let known = left_out.len();
+        for problem in &problems {
+            if let [apis, id, ..] = problem.path.as_slice()
+                && apis == "apis"
+                && made.contains_key(id)
+                && !own(id)
+                && !left_out.contains(id)
+            {
+                tracing::error!(api = id, problem = problem.message, "not served any more");
+                left_out.push(id.clone());
+            }
+        }
+        if left_out.len() == known {
+            return Err(problems);
+        }
+    }
 }
 
 fn compiled(

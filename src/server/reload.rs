@@ -18,7 +18,7 @@ impl Running {
             return;
         }
         tell_supervisor(Notice::Reloading);
-        let outcome = match prepare::prepare(&self.source, Some(&self.current)) {
+        let outcome = match prepare::prepare(&self.source, &self.making.made, Some(&self.current)) {
             Ok(prepared) => self.renew(prepared).await,
             Err(report) => Err(report.to_string()),
         };
@@ -59,6 +59,7 @@ impl Running {
         boot::apply_shared(&self.shared, &settings);
         let logged = self.settings.logging.access_log.clone();
         self.settings = settings;
+        self.making.renew(config.snapshot);
         self.current = next;
         if logged != self.settings.logging.access_log {
             self.connect_log();
@@ -93,6 +94,9 @@ impl Running {
         }
         if next.driver != self.settings.driver {
             later.push("`driver` changes".to_owned());
+        }
+        if next.management != self.settings.management {
+            later.push("`management` changes".to_owned());
         }
         if next.admin != self.settings.admin {
             later.push("`admin.address` changes".to_owned());

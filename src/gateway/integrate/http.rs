@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::base::Method;
 use crate::gateway::http::rest_of_path;
-use crate::gateway::{Call, Reject, Stop, Worker, respond};
+use crate::gateway::{Call, Reject, Stop, Worker, cors, respond};
 use crate::net::inbound::h1::Life;
 use crate::net::outbound::deliver::{Delivered, deliver};
 use crate::net::outbound::{Connection, Failure, GroupState, Reply, dial, h1};
@@ -43,7 +43,8 @@ pub async fn run(
             Err(failure) => failure,
         };
         note(worker, &group, index, &failure.kind);
-        match attempt.next(&group, exchange, index, &failure) {
+        let method = target.method_for(exchange.head().method);
+        match attempt.next(&group, exchange, method, index, &failure) {
             Some(next) => {
                 worker.add(Counter::Retries, 1);
                 exchange.upload.repeat();
@@ -87,6 +88,7 @@ impl Attempt {
         &self,
         group: &GroupState,
         exchange: &Exchange<'_>,
+        method: Method,
         index: usize,
         failed: &Failed,
     ) -> Option<Self> {
@@ -94,9 +96,7 @@ impl Attempt {
             return None;
         }
         match failed.kind {
-            Failure::Closed if failed.was_reused && is_idempotent(exchange.head().method) => {
-                Some(Self::Fresh)
-            }
+            Failure::Closed if failed.was_reused && is_idempotent(method) => Some(Self::Fresh),
             _ if !failed.was_sent && group.targets.len() > 1 => Some(Self::Elsewhere(index)),
             _ => None,
         }
@@ -120,7 +120,7 @@ async fn ask(
     let kept = match attempt {
         Attempt::Fresh => None,
         _ => {
-            let surely = !is_idempotent(exchange.head().method);
+            let surely = !is_idempotent(target.method_for(exchange.head().method));
             turn.group.take_idle(turn.index, now_ms, surely)
         }
     };
@@ -165,7 +165,10 @@ async fn connect(
 /// The head of the upstream request.
 fn write_head(out: &mut Vec<u8>, call: &Call<'_>, exchange: &Exchange<'_>, target: &HttpTarget) {
     let (head, bytes) = (exchange.head(), exchange.bytes());
-    out.extend_from_slice(head.method_token.of(bytes));
+    match target.method_for(head.method).name() {
+        Some(name) => out.extend_from_slice(name.as_bytes()),
+        None => out.extend_from_slice(head.method_token.of(bytes)),
+    }
     out.push(b' ');
     let path = rest_of_path(head.path.of(bytes), call.base);
     let query = head.query.map(|query| query.of(bytes));
@@ -202,10 +205,12 @@ async fn give(
     exchange.close |= worker.is_draining();
     let settings = &exchange.client.settings;
     let id_name = settings.forwarding.request_id_header.as_bytes();
-    let keep = |field: &Field, bytes: &[u8]| {
-        field.name.len() != id_name.len() || !field.name.of(bytes).eq_ignore_ascii_case(id_name)
-    };
     let call_now: &Call<'_> = call;
+    let keep = |field: &Field, bytes: &[u8]| {
+        let name = field.name.of(bytes);
+        let is_id = name.len() == id_name.len() && name.eq_ignore_ascii_case(id_name);
+        !is_id && !cors::replaces(call_now, name)
+    };
     let add = |out: &mut Vec<u8>, exchange: &Exchange<'_>, message: &Message<ResponseHead>| {
         // "A recipient with a clock that receives a response message without a Date header field
         // MUST [...] append a corresponding Date header field" (RFC 9110 section 6.6.1).
@@ -213,6 +218,7 @@ async fn give(
             worker.write_date(out);
         }
         respond::request_id(out, call_now, exchange);
+        cors::write(out, call_now, exchange);
     };
     match deliver(exchange, reply, keep, add).await {
         Delivered::Whole(connection) => {

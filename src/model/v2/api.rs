@@ -2,10 +2,32 @@
 
 use crate::model::v2::{Route, Stage};
 
+/// Which of AWS's rules an API follows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ApiKind {
+    #[default]
+    Http,
+    Rest,
+}
+
+/// Under which hosts and paths an API is found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reach {
+    /// Its `hosts` and `base_path`.
+    #[default]
+    Hosts,
+    /// As AWS serves an API without a domain of its own: hosts that begin with
+    /// `{id}.execute-api.`, and paths with its id on any host.
+    ExecuteApi,
+    Nowhere,
+}
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Api {
     /// How logs, metrics and the management APIs name it.
     pub id: String,
+    pub kind: ApiKind,
+    pub reach: Reach,
     /// Host names it answers to, exact or `*.example.com`; none: any host.
     pub hosts: Vec<String>,
     /// Stripped from the path before routing: `/` or `/v1/orders`.

@@ -5,6 +5,8 @@ pub enum Integration {
     HttpProxy {
         /// `http://host/path?query` or `https://…` with `{param}`, `{proxy}` and `${stageVariables.x}`.
         uri: String,
+        /// The method to ask with; none: the client's own.
+        method: Option<String>,
         timeout_ms: u32,
     },
     Mock {

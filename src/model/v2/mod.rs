@@ -5,7 +5,7 @@ pub mod integration;
 pub mod route;
 pub mod stage;
 
-pub use api::Api;
+pub use api::{Api, ApiKind, Reach};
 pub use integration::Integration;
 pub use route::{Route, RouteKey, RouteKeyError, Segment};
-pub use stage::Stage;
+pub use stage::{Cors, Stage};

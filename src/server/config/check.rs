@@ -212,6 +212,15 @@ pub fn base_path(text: &str) -> Result<(), Fault> {
     Ok(())
 }
 
+/// The id of an AWS account.
+pub fn account(text: &str) -> Result<(), Fault> {
+    match text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => Ok(()),
+        false => Err(Fault::new(format!("{} is not an account id", quoted(text)))
+            .hint("write twelve digits in quotes, like \"123456789012\"")),
+    }
+}
+
 /// `stdout`, or a path.
 pub fn log_place(text: &str) -> Result<(), Fault> {
     if text == "stdout" || text.contains(['/', '.']) {

@@ -28,5 +28,5 @@ pub use place::Located;
 pub use problem::{Problem, Report};
 pub use settings::{
     AccessLog, CertificateFiles, Dns, Driver, Forwarding, Limits, Listener, ListenerTls, Logging,
-    Settings, Timeouts, TlsVersion, XForwarded,
+    Management, Settings, Timeouts, TlsVersion, XForwarded,
 };

@@ -4,14 +4,15 @@ use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::model::v2::{Api, Integration, Route, RouteKey, Stage};
+use crate::model::v2::{Api, ApiKind, Integration, Reach, Route, RouteKey, Stage};
 use crate::model::{Snapshot, Throttle, Upstream, UpstreamTarget, UpstreamTls};
 use crate::server::config::check;
 use crate::server::config::problem::{Problems, quoted};
 use crate::server::config::settings::{
     AccessLog, CertificateFiles, Dns, Driver, Forwarding, Limits, Listener, ListenerTls, Logging,
-    Settings, Timeouts, TlsVersion, XForwarded,
+    Management, Settings, Timeouts, TlsVersion, XForwarded,
 };
 use crate::server::config::value::{Item, Table, Value};
 
@@ -43,6 +44,7 @@ impl Resolver<'_> {
                 _ => Driver::Auto,
             },
             admin: self.admin(section("admin"), &listeners),
+            management: self.management(section("management"), &listeners, section("admin")),
             listeners,
             limits: limits(section("limits")),
             timeouts: timeouts(section("timeouts")),
@@ -63,7 +65,7 @@ impl Resolver<'_> {
             account_throttle: account.and_then(throttle),
             upstreams,
             apis: apis
-                .filter_map(|(name, item)| Some(api(name, item.table()?, settings)))
+                .filter_map(|(name, item)| Some(Arc::new(api(name, item.table()?, settings))))
                 .collect(),
         }
     }
@@ -141,6 +143,38 @@ impl Resolver<'_> {
             self.blame(admin, "address", message, "give each its own port");
         }
         Some(address)
+    }
+
+    fn management(
+        &mut self,
+        management: &Table,
+        listeners: &[Listener],
+        admin: &Table,
+    ) -> Option<Management> {
+        let address = management.address("address")?;
+        if !address.ip().is_loopback() {
+            let message = format!("management.address: {address} is not a loopback address");
+            let hint = format!("write \"127.0.0.1:{}\", or \"off\"", address.port());
+            self.blame(management, "address", message, &hint);
+        }
+        let mut others = listeners.iter().map(|listener| listener.address);
+        let taken =
+            others.any(|other| other == address) || admin.address("address") == Some(address);
+        if taken && address.port() != 0 {
+            let message = format!("management.address: another listener is on {address} already");
+            self.blame(management, "address", message, "give each its own port");
+        }
+        Some(Management {
+            address,
+            data_dir: management
+                .text("data_dir")
+                .map(|path| self.folder.join(path)),
+            default_account: management
+                .text("default_account")
+                .unwrap_or_default()
+                .to_owned(),
+            strict: management.text("mode") == Some("strict"),
+        })
     }
 
     fn logging(&mut self, logging: &Table) -> Logging {
@@ -313,6 +347,8 @@ fn api(name: &str, table: &Table, settings: &Settings) -> Api {
         }
     }
     Api {
+        kind: ApiKind::Http,
+        reach: Reach::Hosts,
         id: name.to_owned(),
         hosts: hosts.collect(),
         base_path: table.text("base_path").unwrap_or("/").to_owned(),
@@ -343,6 +379,7 @@ fn integration(item: &Item) -> Option<Integration> {
     };
     match *kind {
         "http_proxy" => Some(Integration::HttpProxy {
+            method: None,
             uri: table.text("uri")?.to_owned(),
             timeout_ms: table.ms("timeout"),
         }),
@@ -356,6 +393,8 @@ fn integration(item: &Item) -> Option<Integration> {
 
 fn stage(name: &str, table: &Table) -> Stage {
     Stage {
+        cors: None,
+        routes: None,
         name: name.to_owned(),
         variables: texts(table.map("variables")).collect(),
         throttle: throttle(table),

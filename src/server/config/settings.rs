@@ -13,6 +13,8 @@ pub struct Settings {
     pub listeners: Vec<Listener>,
     /// A loopback address; none: no admin listener.
     pub admin: Option<SocketAddr>,
+    /// None: no management APIs.
+    pub management: Option<Management>,
     pub limits: Limits,
     pub timeouts: Timeouts,
     pub forwarding: Forwarding,
@@ -57,6 +59,18 @@ pub struct CertificateFiles {
 pub enum TlsVersion {
     Tls12,
     Tls13,
+}
+
+/// AWS's management APIs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Management {
+    /// A loopback address.
+    pub address: SocketAddr,
+    /// None: in memory.
+    pub data_dir: Option<PathBuf>,
+    pub default_account: String,
+    /// AWS's upper limits hold.
+    pub strict: bool,
 }
 
 /// What a client may make us hold.

@@ -36,6 +36,12 @@ pub static ROOT: Section = Section {
             "Where clients are served, by name; without any, plain HTTP on 127.0.0.1:8080.",
         ),
         field("admin", Kind::Table(&ADMIN), Is(EmptyTable), ADMIN.doc),
+        field(
+            "management",
+            Kind::Table(&MANAGEMENT),
+            Is(EmptyTable),
+            MANAGEMENT.doc,
+        ),
         field("limits", Kind::Table(&LIMITS), Is(EmptyTable), LIMITS.doc),
         field(
             "timeouts",
@@ -158,6 +164,37 @@ static ADMIN: Section = Section {
         Is(Text("127.0.0.1:9901")),
         "A loopback address and port, or `off`.",
     )],
+};
+
+static MANAGEMENT: Section = Section {
+    title: "`management`",
+    doc: "AWS's management APIs `apigateway` and `apigatewayv2`, for the AWS CLI, SDKs and Terraform.",
+    fields: &[
+        field(
+            "address",
+            Kind::Or("off", &Kind::Address),
+            Is(Text("127.0.0.1:8081")),
+            "A loopback address and port, or `off`. Any access key is accepted here.",
+        ),
+        field(
+            "data_dir",
+            Kind::Text(check::any),
+            Absent("\"/var/lib/daemun\""),
+            "The folder that keeps what is made here; absent: in memory, lost when the process ends.",
+        ),
+        field(
+            "default_account",
+            Kind::Text(check::account),
+            Is(Text("000000000000")),
+            "The account id, twelve digits, that all resources belong to.",
+        ),
+        field(
+            "mode",
+            Kind::Choice(&["relaxed", "strict"]),
+            Is(Text("relaxed")),
+            "Whether AWS's upper limits of times and sizes hold; all else is as in AWS in both.",
+        ),
+    ],
 };
 
 static LIMITS: Section = Section {

@@ -89,6 +89,9 @@ impl Setup {
         if !config.contains("[admin]") {
             text += &format!("[admin]\naddress = \"{ADMIN}:0\"\n");
         }
+        if !config.contains("[management]") {
+            text += "[management]\naddress = \"off\"\n";
+        }
         text + config
     }
 

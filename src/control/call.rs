@@ -1,0 +1,273 @@
+//! `Control`: one request of the management APIs, from its bytes to the bytes of its answer.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::base::Clock;
+use crate::base::id::ResourceIds;
+use crate::control::desk::{Desk, Rows, Scope};
+use crate::control::error::{Error, Outcome};
+use crate::control::protocol::decode::{Parts, decode};
+use crate::control::protocol::route::{self, Found};
+use crate::control::protocol::{Input, docs, encode, validate};
+use crate::control::publish::{self, ApiModel, Publication, Surroundings};
+use crate::control::{Handler, caller, handler, v2};
+use crate::store::Store;
+
+/// What a request of the management APIs is made of.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    pub method: String,
+    /// Raw: percent-encoding is kept.
+    pub path: String,
+    pub query: String,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+/// What the management APIs are told by the config file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Whose resources these are while no keys are checked.
+    pub default_account: String,
+    /// AWS's upper limits hold.
+    pub strict: bool,
+}
+
+/// The management APIs over a store. Cheap to share; calls may run beside each other.
+#[derive(Debug)]
+pub struct Control {
+    store: Store,
+    settings: Settings,
+    clock: Mutex<Clock>,
+    ids: Arc<Mutex<ResourceIds>>,
+    surroundings: Mutex<Arc<Surroundings>>,
+    /// What was published last, so that a change that nobody would see is not published.
+    served: Arc<Mutex<HashMap<String, ApiModel>>>,
+    publications: mpsc::UnboundedSender<Publication>,
+}
+
+/// What a change left behind: the output, and the models of the APIs that look different now.
+struct Changed {
+    output: Value,
+    version: u64,
+    models: Vec<(String, Option<ApiModel>)>,
+}
+
+impl Control {
+    /// # Errors
+    /// When the system gives no randomness.
+    pub fn new(
+        store: Store,
+        settings: Settings,
+        surroundings: Surroundings,
+        publications: mpsc::UnboundedSender<Publication>,
+    ) -> std::io::Result<Self> {
+        Ok(Self {
+            store,
+            settings,
+            clock: Mutex::new(Clock::real()),
+            ids: Arc::new(Mutex::new(ResourceIds::from_system()?)),
+            surroundings: Mutex::new(Arc::new(surroundings)),
+            served: Arc::default(),
+            publications,
+        })
+    }
+
+    /// The config file has changed.
+    pub fn set_surroundings(&self, surroundings: Surroundings) {
+        *locked(&self.surroundings) = Arc::new(surroundings);
+    }
+
+    /// The models of all APIs that are kept, for the first plan.
+    ///
+    /// # Errors
+    /// When the store cannot be read. An API that cannot be served is left out and said.
+    pub async fn load(&self) -> Outcome<Vec<ApiModel>> {
+        let fixed = locked(&self.surroundings).clone();
+        let ids = Arc::clone(&self.ids);
+        let models = self
+            .store
+            .read(move |view| {
+                let mut ids = locked(&ids);
+                publish::all(view, &fixed, &mut ids)
+            })
+            .await?;
+        let mut served = locked(&self.served);
+        for model in &models {
+            served.insert(model.id.clone(), Arc::clone(model));
+        }
+        Ok(models)
+    }
+
+    /// Answers a request. What it changed is durable and served before the answer goes out.
+    pub async fn call(&self, request: Request) -> Answer {
+        let id = locked(&self.ids).uuid();
+        let mut answer = match self.outcome(&request).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                tracing::debug!(
+                    method = request.method,
+                    path = request.path,
+                    code = error.code,
+                    message = error.message,
+                    "refused a management request"
+                );
+                refusal(&error)
+            }
+        };
+        answer.headers.push(("x-amzn-RequestId".to_owned(), id));
+        answer
+    }
+
+    async fn outcome(&self, request: &Request) -> Outcome<Answer> {
+        let authorization = request.headers.iter().find(|(n, _)| n == "authorization");
+        let authorization = authorization.map(|(_, value)| value.as_str());
+        let scope = caller::scope(authorization, &self.settings.default_account)?;
+        let found = route::find(&request.method, &request.path, &request.query);
+        let Found {
+            service,
+            operation,
+            labels,
+        } = found.ok_or_else(Error::missing_token)?;
+        let parts = Parts {
+            labels: &labels,
+            query: &request.query,
+            headers: &request.headers,
+            body: &request.body,
+        };
+        let handler = handler(service.name, &operation.name)
+            .ok_or_else(|| Error::not_implemented(&operation.name))?;
+        let input = decode(service, operation, &parts)?;
+        validate::validate(service, operation, &input, self.settings.strict)?;
+        let output = match operation.method.as_str() {
+            "GET" => self.read(handler, scope, input).await?,
+            _ => self.change(handler, scope, input).await?,
+        };
+        let encoded = encode::encode(service, operation, &output);
+        let mut headers = encoded.headers;
+        headers.push(json_type());
+        Ok(Answer {
+            status: operation.status,
+            headers,
+            body: encoded.body,
+        })
+    }
+
+    async fn read(&self, handler: Handler, scope: Scope, input: Input) -> Outcome<Value> {
+        let surroundings = locked(&self.surroundings).clone();
+        let (ids, now_ms) = (Arc::clone(&self.ids), locked(&self.clock).epoch_ms());
+        let work = move |view: &crate::store::View<'_>| {
+            let mut ids = locked(&ids);
+            let rows = Rows::Read(view);
+            let mut desk = Desk::new(rows, &scope, &surroundings.fixed, &mut ids, now_ms);
+            handler(&mut desk, &input)
+        };
+        self.store.read(work).await
+    }
+
+    async fn change(&self, handler: Handler, scope: Scope, input: Input) -> Outcome<Value> {
+        let surroundings = locked(&self.surroundings).clone();
+        let (ids, now_ms) = (Arc::clone(&self.ids), locked(&self.clock).epoch_ms());
+        let served = Arc::clone(&self.served);
+        let work = move |change: &mut crate::store::Change<'_>| {
+            let version = change.version();
+            let mut ids = locked(&ids);
+            let rows = Rows::Write(change);
+            let mut desk = Desk::new(rows, &scope, &surroundings.fixed, &mut ids, now_ms);
+            let output = handler(&mut desk, &input)?;
+            let mut models = Vec::new();
+            for api in desk.touched().clone() {
+                v2::deploy_automatically(&mut desk, &api)?;
+                let model = publish::model(&desk, &api)?;
+                let before = locked(&served).get(&api).cloned();
+                if model == before {
+                    continue;
+                }
+                if let Some(model) = &model {
+                    publish::check(model, &surroundings)?;
+                }
+                let mut served = locked(&served);
+                match &model {
+                    Some(model) => served.insert(api.clone(), Arc::clone(model)),
+                    None => served.remove(&api),
+                };
+                models.push((api, model));
+            }
+            Ok::<Changed, Error>(Changed {
+                output,
+                version,
+                models,
+            })
+        };
+        let changed = self.store.change(work).await.inspect_err(|error| {
+            // What was not kept is not served either; all is published anew when it changes next.
+            if error.status >= 500 {
+                locked(&self.served).clear();
+            }
+        })?;
+        if !changed.models.is_empty() {
+            self.publish(changed.version, changed.models).await?;
+        }
+        Ok(changed.output)
+    }
+
+    /// Waits until all cores have been told.
+    async fn publish(&self, version: u64, models: Vec<(String, Option<ApiModel>)>) -> Outcome<()> {
+        let (done, is_done) = oneshot::channel();
+        let publication = Publication {
+            version,
+            models,
+            done,
+        };
+        let gone = || Error::unavailable("The gateway is stopping.");
+        self.publications.send(publication).map_err(|_| gone())?;
+        is_done.await.map_err(|_| gone())?.map_err(Error::internal)
+    }
+}
+
+fn refusal(error: &Error) -> Answer {
+    Answer {
+        status: error.status,
+        headers: vec![
+            json_type(),
+            ("x-amzn-ErrorType".to_owned(), error.code.to_owned()),
+        ],
+        body: error.body().into_bytes(),
+    }
+}
+
+fn json_type() -> (String, String) {
+    ("Content-Type".to_owned(), "application/json".to_owned())
+}
+
+/// The answer to a body that was too large to be read.
+pub fn too_large() -> Answer {
+    refusal(&Error::too_large("Request entity too large"))
+}
+
+/// The page on the operations that are served.
+pub fn operations_page() -> String {
+    docs::page(|service, row| handler(service, &row.name).is_some())
+}
+
+/// The operations that are served, a line each.
+pub fn operations_list() -> String {
+    docs::list(|service, row| handler(service, &row.name).is_some())
+}
+
+/// A panic elsewhere leaves whole values behind: each is replaced at once.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

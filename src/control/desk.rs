@@ -1,0 +1,244 @@
+//! Read, change, write back: one transaction for each operation.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+use crate::base::id::ResourceIds;
+use crate::control::error::{Error, Outcome};
+use crate::control::kind;
+use crate::store::{Change, Entry, Expect, Key, Page, Prefix, StoreError, View};
+
+/// A resource: members by the names that operations use, dates as milliseconds since 1970.
+pub type Record = Map<String, Value>;
+
+/// Whose resources these are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scope {
+    pub account: String,
+    pub region: String,
+}
+
+/// Resources that only their config file can change, seen in every region: by kind and id.
+pub type Fixed = BTreeMap<(&'static str, String), Record>;
+
+/// What an operation works on. All it reads is of one moment, all it writes is kept or nothing.
+pub struct Desk<'a> {
+    rows: Rows<'a>,
+    scope: &'a Scope,
+    fixed: &'a Fixed,
+    ids: &'a mut ResourceIds,
+    now_ms: u64,
+    /// APIs of which something was written.
+    touched: BTreeSet<String>,
+}
+
+/// Where the records are.
+pub enum Rows<'a> {
+    Read(&'a View<'a>),
+    Write(&'a mut dyn Draft),
+}
+
+/// A change of the store, whatever it borrows.
+pub trait Draft {
+    fn get(&self, key: &Key) -> Result<Option<Entry>, StoreError>;
+    fn list(&self, prefix: &Prefix) -> Result<Page, StoreError>;
+    fn put(&mut self, key: &Key, bytes: &[u8]) -> Result<(), StoreError>;
+    fn delete(&mut self, key: &Key) -> Result<bool, StoreError>;
+    fn delete_all(&mut self, prefix: &Prefix) -> Result<usize, StoreError>;
+}
+
+impl Draft for Change<'_> {
+    fn get(&self, key: &Key) -> Result<Option<Entry>, StoreError> {
+        Change::get(self, key)
+    }
+
+    fn list(&self, prefix: &Prefix) -> Result<Page, StoreError> {
+        Change::list(self, prefix, None, usize::MAX)
+    }
+
+    fn put(&mut self, key: &Key, bytes: &[u8]) -> Result<(), StoreError> {
+        Change::put(self, key, Expect::Any, bytes)
+    }
+
+    fn delete(&mut self, key: &Key) -> Result<bool, StoreError> {
+        Change::delete(self, key, Expect::Any)
+    }
+
+    fn delete_all(&mut self, prefix: &Prefix) -> Result<usize, StoreError> {
+        Change::delete_all(self, prefix)
+    }
+}
+
+impl<'a> Desk<'a> {
+    pub fn new(
+        rows: Rows<'a>,
+        scope: &'a Scope,
+        fixed: &'a Fixed,
+        ids: &'a mut ResourceIds,
+        now_ms: u64,
+    ) -> Self {
+        Self {
+            rows,
+            scope,
+            fixed,
+            ids,
+            now_ms,
+            touched: BTreeSet::new(),
+        }
+    }
+
+    pub fn scope(&self) -> &'a Scope {
+        self.scope
+    }
+
+    /// Milliseconds since 1970.
+    pub fn now(&self) -> Value {
+        self.now_ms.into()
+    }
+
+    /// A new id of so many small letters and digits.
+    pub fn new_id(&mut self, length: usize) -> String {
+        self.ids.next(length)
+    }
+
+    pub fn touched(&self) -> &BTreeSet<String> {
+        &self.touched
+    }
+
+    pub fn get(&self, kind: &'static str, id: &str) -> Outcome<Option<Record>> {
+        let key = self.key(kind, id);
+        let entry = match &self.rows {
+            Rows::Read(view) => view.get(&key)?,
+            Rows::Write(change) => change.get(&key)?,
+        };
+        match entry {
+            Some(entry) => read(&entry.bytes).map(Some),
+            None => Ok(self.fixed.get(&(kind, id.to_owned())).cloned()),
+        }
+    }
+
+    /// All records of a kind whose id begins with `below`, in the order of their ids.
+    pub fn list(&self, kind: &'static str, below: &str) -> Outcome<Vec<(String, Record)>> {
+        let Scope { account, region } = self.scope;
+        let prefix = Prefix::id(account, region, kind, below);
+        let page = match &self.rows {
+            Rows::Read(view) => view.list(&prefix, None, usize::MAX)?,
+            Rows::Write(change) => change.list(&prefix)?,
+        };
+        let mut found = BTreeMap::new();
+        for entry in page.entries {
+            found.insert(entry.key.id, read(&entry.bytes)?);
+        }
+        let first = (kind, below.to_owned());
+        let fixed = self.fixed.range(first..);
+        for ((_, id), record) in
+            fixed.take_while(|((other, id), _)| *other == kind && id.starts_with(below))
+        {
+            found.entry(id.clone()).or_insert_with(|| record.clone());
+        }
+        Ok(found.into_iter().collect())
+    }
+
+    /// Writes a record whole, whether there was one or not.
+    pub fn put(&mut self, kind: &'static str, id: &str, record: &Record) -> Outcome<()> {
+        let key = self.key(kind, id);
+        let mut kept = Record::from_iter([(FORMAT.to_owned(), FORMAT_NOW.into())]);
+        kept.extend(record.clone());
+        let bytes = serde_json::to_vec(&kept)
+            .map_err(|error| Error::internal(format!("a record cannot be written: {error}")))?;
+        self.change(kind, id)?.put(&key, &bytes)?;
+        Ok(())
+    }
+
+    /// Says whether there was such a record.
+    pub fn delete(&mut self, kind: &'static str, id: &str) -> Outcome<bool> {
+        let key = self.key(kind, id);
+        Ok(self.change(kind, id)?.delete(&key)?)
+    }
+
+    /// Deletes all of a kind whose ids begin with `below`.
+    pub fn delete_all(&mut self, kind: &'static str, below: &str) -> Outcome<usize> {
+        let Scope { account, region } = self.scope;
+        let prefix = Prefix::id(account, region, kind, below);
+        Ok(self.change(kind, below)?.delete_all(&prefix)?)
+    }
+
+    /// Deletes an API with all that belongs to it.
+    pub fn delete_api(&mut self, kind: &'static str, id: &str) -> Outcome<()> {
+        self.delete(kind, id)?;
+        for below in kind::BELOW_API {
+            self.delete_all(below, &format!("{id}/"))?;
+        }
+        Ok(())
+    }
+
+    fn key(&self, kind: &str, id: &str) -> Key {
+        let Scope { account, region } = self.scope;
+        Key::new(account, region, kind, id)
+    }
+
+    /// The right to write a record.
+    fn change(&mut self, kind: &'static str, id: &str) -> Outcome<&mut dyn Draft> {
+        let api = id.split('/').next().unwrap_or_default();
+        if self.fixed.contains_key(&(kind::API, api.to_owned())) {
+            return Err(Error::conflict(format!(
+                "{api} is defined in the config file of the gateway and can only be changed there"
+            )));
+        }
+        if kind == kind::API || kind == kind::REST_API || kind::BELOW_API.contains(&kind) {
+            self.touched.insert(api.to_owned());
+        }
+        match &mut self.rows {
+            Rows::Write(change) => Ok(&mut **change),
+            Rows::Read(_) => Err(Error::internal(
+                "an operation that only reads wanted to write",
+            )),
+        }
+    }
+}
+
+/// Every record says in which format it is, as `store::record` has it.
+const FORMAT: &str = "@format";
+const FORMAT_NOW: u64 = 1;
+
+fn read(bytes: &[u8]) -> Outcome<Record> {
+    let mut record: Record = serde_json::from_slice(bytes)
+        .map_err(|error| Error::internal(format!("a record cannot be read: {error}")))?;
+    match record
+        .shift_remove(FORMAT)
+        .and_then(|format| format.as_u64())
+    {
+        Some(format) if format > FORMAT_NOW => Err(Error::internal(format!(
+            "a record has format {format}; start a newer version of daemun"
+        ))),
+        _ => Ok(record),
+    }
+}
+
+/// Changes the object of this name inside of a record, made where there is none.
+pub fn within<T>(
+    record: &mut Record,
+    name: &str,
+    change: impl FnOnce(&mut Map<String, Value>) -> T,
+) -> T {
+    let slot = record.entry(name).or_insert(Value::Null);
+    let mut object = match slot.take() {
+        Value::Object(object) => object,
+        _ => Map::new(),
+    };
+    let outcome = change(&mut object);
+    *slot = Value::Object(object);
+    outcome
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict { .. } => Self::conflict(
+                "Unable to complete operation due to concurrent modification. Please try again later.",
+            ),
+            other => Self::unavailable(other.to_string()),
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The kinds of records that the management APIs keep, by their names in the store.
+
+/// HTTP and WebSocket APIs: `{api}`.
+pub const API: &str = "api";
+/// `{api}/{route}`
+pub const ROUTE: &str = "route";
+/// `{api}/{route}/{response}`
+pub const ROUTE_RESPONSE: &str = "route-response";
+/// `{api}/{integration}`
+pub const INTEGRATION: &str = "integration";
+/// `{api}/{integration}/{response}`
+pub const INTEGRATION_RESPONSE: &str = "integration-response";
+/// Of either kind of API: `{api}/{deployment}`
+pub const DEPLOYMENT: &str = "deployment";
+/// Of either kind of API: `{api}/{name}`
+pub const STAGE: &str = "stage";
+/// Of either kind of API: `{api}/{model}`
+pub const MODEL: &str = "model";
+/// Of either kind of API: `{api}/{authorizer}`
+pub const AUTHORIZER: &str = "authorizer";
+
+/// REST APIs: `{api}`.
+pub const REST_API: &str = "rest-api";
+/// `{api}/{resource}`, with its methods, their integrations and responses inside.
+pub const RESOURCE: &str = "resource";
+/// `{api}/{validator}`
+pub const VALIDATOR: &str = "validator";
+/// `{api}/{type}`
+pub const GATEWAY_RESPONSE: &str = "gateway-response";
+/// `{key}`
+pub const API_KEY: &str = "api-key";
+/// `{plan}`
+pub const USAGE_PLAN: &str = "usage-plan";
+/// `{plan}/{key}`
+pub const USAGE_PLAN_KEY: &str = "usage-plan-key";
+
+/// What lies below an API and goes with it.
+pub const BELOW_API: &[&str] = &[
+    ROUTE,
+    ROUTE_RESPONSE,
+    INTEGRATION,
+    INTEGRATION_RESPONSE,
+    DEPLOYMENT,
+    STAGE,
+    MODEL,
+    AUTHORIZER,
+    RESOURCE,
+    VALIDATOR,
+    GATEWAY_RESPONSE,
+];

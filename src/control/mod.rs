@@ -1,0 +1,43 @@
+//! The AWS management APIs: operations on the resources that a user makes.
+//!
+//! ```text
+//!  Request ─▶ protocol ─▶ a Handler on a Desk (one transaction) ─▶ protocol ─▶ Answer
+//!                              │ APIs that it touched
+//!                              ▼
+//!                          publish: records to models, compiled to see that they can be served;
+//!                          once kept, the server swaps the plan, then the answer goes out
+//! ```
+
+mod call;
+pub mod caller;
+pub mod desk;
+pub mod error;
+pub mod fixed;
+pub mod kind;
+mod patch;
+pub mod protocol;
+pub mod publish;
+mod rest;
+mod tags;
+mod v2;
+
+pub use call::{Answer, Control, Request, Settings, operations_list, operations_page, too_large};
+pub use desk::{Desk, Fixed, Record, Scope};
+pub use error::{Error, Outcome};
+pub use publish::{Publication, Surroundings};
+
+use protocol::{Input, ServiceName};
+
+/// The own work of an operation.
+pub type Handler = fn(&mut Desk<'_>, &Input) -> Outcome<serde_json::Value>;
+
+/// None for an operation that is not served.
+fn handler(service: ServiceName, operation: &str) -> Option<Handler> {
+    let tables = match service {
+        ServiceName::V2 => v2::OPERATIONS,
+        ServiceName::Rest => rest::OPERATIONS,
+    };
+    let mut rows = tables.iter().flat_map(|table| table.iter());
+    rows.find(|(name, _)| *name == operation)
+        .map(|(_, handler)| *handler)
+}

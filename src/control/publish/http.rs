@@ -1,0 +1,116 @@
+//! Stages of HTTP APIs, as their deployments froze them.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::control::desk::Record;
+use crate::control::error::{Error, Outcome};
+use crate::control::publish::{access_log, method_of, text, throttle, timeout, variables};
+use crate::model::Throttle;
+use crate::model::v2::{Cors, Integration, Route, RouteKey, Stage};
+
+pub(in crate::control::publish) fn stage(stage: &Record, deployment: &Record) -> Outcome<Stage> {
+    let frozen = deployment.get("frozen").unwrap_or(&Value::Null);
+    let all = |key: &str| frozen[key].as_array().map_or(&[][..], Vec::as_slice);
+    let mut routes = Vec::new();
+    for frozen in all("routes") {
+        if let Some(route) = route(stage, frozen, all("integrations"))? {
+            routes.push(route);
+        }
+    }
+    Ok(Stage {
+        name: text(stage, "stageName").to_owned(),
+        variables: variables(stage, "stageVariables"),
+        throttle: None,
+        access_log_format: access_log(stage),
+        cors: cors(&frozen["corsConfiguration"]),
+        routes: Some(Arc::new(routes)),
+    })
+}
+
+fn cors(frozen: &Value) -> Option<Cors> {
+    let frozen = frozen.as_object()?;
+    let texts = |key: &str| {
+        let all = frozen
+            .get(key)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
+        let all = all.filter_map(Value::as_str);
+        all.map(str::to_owned).collect()
+    };
+    Some(Cors {
+        allow_origins: texts("allowOrigins"),
+        allow_methods: texts("allowMethods"),
+        allow_headers: texts("allowHeaders"),
+        expose_headers: texts("exposeHeaders"),
+        allow_credentials: frozen.get("allowCredentials") == Some(&Value::Bool(true)),
+        max_age_s: frozen.get("maxAge").and_then(Value::as_i64),
+    })
+}
+
+/// A route without a target serves nothing.
+fn route(stage: &Record, route: &Value, integrations: &[Value]) -> Outcome<Option<Route>> {
+    let key = route["routeKey"].as_str().unwrap_or_default();
+    let id = route["target"]
+        .as_str()
+        .and_then(|target| target.strip_prefix("integrations/"));
+    let found = id.and_then(|id| {
+        integrations
+            .iter()
+            .find(|other| other["integrationId"] == *id)
+    });
+    let Some(integration) = found else {
+        return Ok(None);
+    };
+    let refuse = |what: String| {
+        Error::bad_request(format!(
+            "Route {key} cannot be served by this version: {what}"
+        ))
+    };
+    let authorization = route["authorizationType"].as_str().unwrap_or("NONE");
+    if authorization != "NONE" {
+        return Err(refuse(format!("authorization type {authorization}")));
+    }
+    let kind_of = integration["integrationType"].as_str().unwrap_or_default();
+    let link = integration["connectionType"].as_str().unwrap_or_default();
+    if kind_of != "HTTP_PROXY" || link == "VPC_LINK" {
+        return Err(refuse(format!("integration type {kind_of} over {link}")));
+    }
+    for member in ["requestParameters", "responseParameters", "tlsConfig"] {
+        let is_empty = integration[member]
+            .as_object()
+            .is_none_or(|all| all.is_empty());
+        if !is_empty {
+            return Err(refuse(format!("{member} of its integration")));
+        }
+    }
+    let parsed = RouteKey::parse(key).map_err(|error| refuse(error.to_string()))?;
+    let uri = integration["integrationUri"].as_str().unwrap_or_default();
+    Ok(Some(Route {
+        integration: Integration::HttpProxy {
+            uri: uri.to_owned(),
+            method: method_of(integration["integrationMethod"].as_str()),
+            timeout_ms: timeout(&integration["timeoutInMillis"], 30_000),
+        },
+        key: parsed,
+        throttle: route_throttle(stage, key),
+        body_bytes_max: None,
+    }))
+}
+
+/// The settings of the route itself, else those for all routes of the stage.
+fn route_throttle(stage: &Record, key: &str) -> Option<Throttle> {
+    let own = stage.get("routeSettings").map(|all| &all[key]);
+    let usual = stage.get("defaultRouteSettings");
+    let member = |name: &str| {
+        let settings = own.into_iter().chain(usual);
+        settings
+            .map(|settings| &settings[name])
+            .find(|value| value.is_number())
+    };
+    let rate = member("throttlingRateLimit").and_then(Value::as_f64);
+    let burst = member("throttlingBurstLimit").and_then(Value::as_u64);
+    throttle(rate, burst)
+}

@@ -1,0 +1,186 @@
+//! From records to what is served: the models of the APIs whose stages or deployments changed.
+
+mod http;
+mod rest;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+use crate::base::id::ResourceIds;
+use crate::compile::{self, Ledger};
+use crate::control::desk::{Desk, Fixed, Record, Rows, Scope};
+use crate::control::error::{Error, Outcome};
+use crate::control::kind;
+use crate::model::v2::{self, ApiKind, Reach};
+use crate::model::{Snapshot, Throttle, Upstream};
+use crate::store::{Prefix, View};
+
+/// An API as `compile` takes it.
+pub type ApiModel = Arc<v2::Api>;
+
+/// What the control thread is asked to serve from now on.
+#[derive(Debug)]
+pub struct Publication {
+    /// The version of the store that these models are of: what comes late must not undo what
+    /// came after it.
+    pub version: u64,
+    /// By id; none: served no more.
+    pub models: Vec<(String, Option<ApiModel>)>,
+    /// Told when all cores know.
+    pub done: oneshot::Sender<Result<(), String>>,
+}
+
+/// What the config file adds to every API.
+#[derive(Debug, Default)]
+pub struct Surroundings {
+    /// Its own APIs, which can be read and not changed.
+    pub fixed: Fixed,
+    pub upstreams: Vec<Upstream>,
+}
+
+/// The models of all APIs in the store. One that cannot be made any more is left out and said.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn all(
+    view: &View<'_>,
+    surroundings: &Surroundings,
+    ids: &mut ResourceIds,
+) -> Outcome<Vec<ApiModel>> {
+    let page = view.list(&Prefix::everything(), None, usize::MAX)?;
+    let apis = page.entries.iter().filter(|entry| {
+        let kind = entry.key.kind.as_str();
+        kind == kind::API || kind == kind::REST_API
+    });
+    let apis: BTreeSet<(&str, &str, &str)> = apis
+        .map(|entry| {
+            let key = &entry.key;
+            (&*key.account, &*key.region, &*key.id)
+        })
+        .collect();
+    let mut models = Vec::new();
+    for (account, region, id) in apis {
+        let scope = Scope {
+            account: account.to_owned(),
+            region: region.to_owned(),
+        };
+        let desk = Desk::new(Rows::Read(view), &scope, &surroundings.fixed, ids, 0);
+        let made = model(&desk, id).and_then(|made| match made {
+            Some(made) => check(&made, surroundings).map(|()| Some(made)),
+            None => Ok(None),
+        });
+        match made {
+            Ok(made) => models.extend(made),
+            Err(error) => {
+                tracing::error!(api = id, error = error.message, "an API cannot be served");
+            }
+        }
+    }
+    Ok(models)
+}
+
+/// The model of an API with its stages; none if there is nothing to serve.
+///
+/// # Errors
+/// What in it cannot be served by this version.
+pub fn model(desk: &Desk<'_>, id: &str) -> Outcome<Option<ApiModel>> {
+    let (api, kind) = match (desk.get(kind::API, id)?, desk.get(kind::REST_API, id)?) {
+        (Some(api), _) if text(&api, "protocolType") == "HTTP" => (api, ApiKind::Http),
+        (_, Some(api)) => (api, ApiKind::Rest),
+        _ => return Ok(None),
+    };
+    let below = format!("{id}/");
+    let mut stages = Vec::new();
+    for (_, stage) in desk.list(kind::STAGE, &below)? {
+        let deployment = format!("{below}{}", text(&stage, "deploymentId"));
+        if let Some(deployment) = desk.get(kind::DEPLOYMENT, &deployment)? {
+            stages.push(match kind {
+                ApiKind::Http => http::stage(&stage, &deployment)?,
+                ApiKind::Rest => rest::stage(&stage, &deployment)?,
+            });
+        }
+    }
+    let is_disabled = api.get("disableExecuteApiEndpoint") == Some(&Value::Bool(true));
+    Ok((!stages.is_empty()).then(|| {
+        Arc::new(v2::Api {
+            id: id.to_owned(),
+            kind,
+            reach: if is_disabled {
+                Reach::Nowhere
+            } else {
+                Reach::ExecuteApi
+            },
+            hosts: Vec::new(),
+            base_path: "/".to_owned(),
+            routes: Vec::new(),
+            stages,
+        })
+    }))
+}
+
+/// Whether an API can be served.
+///
+/// # Errors
+/// All that hinders it, in one message.
+pub fn check(model: &ApiModel, surroundings: &Surroundings) -> Outcome<()> {
+    let snapshot = Snapshot {
+        account_throttle: None,
+        upstreams: surroundings.upstreams.clone(),
+        apis: vec![Arc::clone(model)],
+    };
+    let Err(problems) = compile::compile(&snapshot, &Ledger::default()) else {
+        return Ok(());
+    };
+    let texts = problems.iter().map(|problem| match &problem.hint {
+        Some(hint) => format!("{problem}; {hint}"),
+        None => problem.to_string(),
+    });
+    let texts: Vec<String> = texts.collect();
+    Err(Error::bad_request(texts.join("\n")))
+}
+
+/// None for the client's own.
+fn method_of(method: Option<&str>) -> Option<String> {
+    method.filter(|method| *method != "ANY").map(str::to_owned)
+}
+
+fn timeout(value: &Value, usual: u32) -> u32 {
+    let ms = value.as_u64().and_then(|ms| u32::try_from(ms).ok());
+    ms.unwrap_or(usual)
+}
+
+/// AWS's limits of an account, which stand where only one of the two is set.
+const ACCOUNT_RATE: f64 = 10_000.0;
+const ACCOUNT_BURST: u32 = 5_000;
+
+/// A throttle of which at least one number is set.
+fn throttle(rate: Option<f64>, burst: Option<u64>) -> Option<Throttle> {
+    if rate.is_none() && burst.is_none() {
+        return None;
+    }
+    Some(Throttle {
+        rate_limit: rate.unwrap_or(ACCOUNT_RATE),
+        burst_limit: burst.map_or(ACCOUNT_BURST, |burst| {
+            u32::try_from(burst).unwrap_or(u32::MAX)
+        }),
+    })
+}
+
+fn variables(stage: &Record, key: &str) -> BTreeMap<String, String> {
+    let all = stage.get(key).and_then(Value::as_object);
+    let all = all.into_iter().flatten();
+    all.map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
+        .collect()
+}
+
+fn access_log(stage: &Record) -> Option<String> {
+    let format = stage.get("accessLogSettings")?.get("format")?.as_str()?;
+    (!format.is_empty()).then(|| format.to_owned())
+}
+
+fn text<'r>(record: &'r Record, key: &str) -> &'r str {
+    record.get(key).and_then(Value::as_str).unwrap_or_default()
+}

@@ -1,0 +1,130 @@
+//! Authorizer operations of REST APIs.
+
+use serde_json::{Value, json};
+
+use crate::control::Handler;
+use crate::control::desk::{Desk, Record};
+use crate::control::error::{Error, Outcome};
+use crate::control::kind;
+use crate::control::patch::{As, Family, LIST, Patch, REPLACE, Rules};
+use crate::control::protocol::Input;
+use crate::control::rest::noun::{self, given, text};
+
+pub const OPERATIONS: &[(&str, Handler)] = &[
+    ("CreateAuthorizer", create),
+    ("GetAuthorizer", |desk, input| {
+        find(desk, input).map(|(_, record)| Value::Object(record))
+    }),
+    ("GetAuthorizers", |desk, input| {
+        noun::list(desk, input, kind::AUTHORIZER)
+    }),
+    ("UpdateAuthorizer", update),
+    ("DeleteAuthorizer", delete),
+];
+
+const RULES: Rules = Rules {
+    family: Family::Plain,
+    rows: &[
+        ("/name", As::Text, REPLACE),
+        ("/type", As::Text, REPLACE),
+        ("/authType", As::Text, REPLACE),
+        ("/authorizerUri", As::Text, REPLACE),
+        ("/authorizerCredentials", As::Text, REPLACE),
+        ("/identitySource", As::Text, REPLACE),
+        ("/identityValidationExpression", As::Text, REPLACE),
+        ("/authorizerResultTtlInSeconds", As::Integer, REPLACE),
+        ("/providerARNs", As::List, LIST),
+    ],
+};
+
+fn find(desk: &Desk<'_>, input: &Input) -> Outcome<(String, Record)> {
+    let id = input.given("authorizerId");
+    let (key, found) = noun::below(desk, input, kind::AUTHORIZER, id)?;
+    let missing = || Error::not_found("Invalid Authorizer identifier specified");
+    Ok((key, found.ok_or_else(missing)?))
+}
+
+fn create(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
+    if noun::api(desk, input).is_err() {
+        return Err(Error::conflict(
+            "Unable to complete operation due to concurrent modification. Please try again later.",
+        ));
+    }
+    let id = desk.new_id(6);
+    let mut record = given(
+        input,
+        &[
+            "name",
+            "type",
+            "providerARNs",
+            "authType",
+            "authorizerUri",
+            "authorizerCredentials",
+            "identitySource",
+            "identityValidationExpression",
+            "authorizerResultTtlInSeconds",
+        ],
+    );
+    record.insert("id".to_owned(), id.clone().into());
+    let usual = match text(&record, "type") {
+        "COGNITO_USER_POOLS" => "cognito_user_pools",
+        _ => "custom",
+    };
+    record.entry("authType").or_insert(usual.into());
+    check(desk, input, &record)?;
+    let key = format!("{}/{id}", input.given("restApiId"));
+    desk.put(kind::AUTHORIZER, &key, &record)?;
+    Ok(Value::Object(record))
+}
+
+fn update(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
+    let (key, mut record) = find(desk, input)?;
+    RULES.apply(&mut record, &Patch::all(input))?;
+    check(desk, input, &record)?;
+    desk.put(kind::AUTHORIZER, &key, &record)?;
+    Ok(Value::Object(record))
+}
+
+fn check(desk: &Desk<'_>, input: &Input, record: &Record) -> Outcome<()> {
+    let name = text(record, "name");
+    let below = format!("{}/", input.given("restApiId"));
+    for (_, other) in desk.list(kind::AUTHORIZER, &below)? {
+        if text(&other, "name") == name && other.get("id") != record.get("id") {
+            let message = format!(
+                "Authorizer name must be unique. Authorizer {name} already exists in this RestApi."
+            );
+            return Err(Error::bad_request(message));
+        }
+    }
+    match text(record, "type") {
+        "COGNITO_USER_POOLS" => match record.get("providerARNs") {
+            Some(Value::Array(arns)) if !arns.is_empty() => Ok(()),
+            _ => Err(Error::bad_request(
+                "Invalid Authorizer: providerARNs is required",
+            )),
+        },
+        _ if text(record, "authorizerUri").is_empty() => {
+            Err(Error::bad_request("Invalid Authorizer URI: it is required"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn delete(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
+    let (key, _) = find(desk, input)?;
+    let id = json!(input.given("authorizerId"));
+    let below = format!("{}/", input.given("restApiId"));
+    for (_, resource) in desk.list(kind::RESOURCE, &below)? {
+        let methods = resource.get("resourceMethods").and_then(Value::as_object);
+        for (verb, method) in methods.into_iter().flatten() {
+            if method["authorizerId"] == id {
+                let (id, path) = (input.given("authorizerId"), text(&resource, "path"));
+                return Err(Error::conflict(format!(
+                    "Cannot delete authorizer '{id}', is referenced in method: {path}/{verb}"
+                )));
+            }
+        }
+    }
+    desk.delete(kind::AUTHORIZER, &key)?;
+    Ok(Value::Null)
+}

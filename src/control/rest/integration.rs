@@ -1,0 +1,180 @@
+//! Integration operations.
+
+use serde_json::{Value, json};
+
+use crate::control::Handler;
+use crate::control::desk::{Desk, Record};
+use crate::control::error::{Error, Outcome};
+use crate::control::patch::{ANY, As, Family, LIST, Patch, REPLACE, Rules};
+use crate::control::protocol::Input;
+use crate::control::rest::method::{self, Found};
+use crate::control::rest::noun::{given, text};
+
+pub const OPERATIONS: &[(&str, Handler)] = &[
+    ("PutIntegration", put),
+    ("GetIntegration", |desk, input| {
+        let found = find(desk, input)?;
+        Ok(json!(found.part(PART)))
+    }),
+    ("UpdateIntegration", update),
+    ("DeleteIntegration", delete),
+];
+
+const RULES: Rules = Rules {
+    family: Family::Plain,
+    rows: &[
+        ("/uri", As::Text, REPLACE),
+        ("/httpMethod", As::Text, REPLACE),
+        ("/credentials", As::Text, REPLACE),
+        ("/passthroughBehavior", As::Text, REPLACE),
+        ("/contentHandling", As::Text, REPLACE),
+        ("/timeoutInMillis", As::Integer, REPLACE),
+        ("/connectionType", As::Text, REPLACE),
+        ("/connectionId", As::Text, REPLACE),
+        ("/cacheNamespace", As::Text, REPLACE),
+        ("/cacheKeyParameters", As::List, LIST),
+        ("/cacheKeyParameters/*", As::Entry, ANY),
+        ("/requestParameters/*", As::Text, ANY),
+        ("/requestTemplates/*", As::Text, ANY),
+        ("/tlsConfig/insecureSkipVerification", As::Flag, REPLACE),
+        ("/responseTransferMode", As::Text, REPLACE),
+    ],
+};
+
+/// The member of a method that it lives in.
+pub const PART: &str = "methodIntegration";
+
+/// The method with the integration that the path names.
+pub fn find(desk: &Desk<'_>, input: &Input) -> Outcome<Found> {
+    let found = method::find(desk, input)?;
+    match found.part(PART) {
+        Some(_) => Ok(found),
+        None => Err(Error::not_found("Invalid Integration identifier specified")),
+    }
+}
+
+fn put(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
+    let mut found = method::find(desk, input)?;
+    let mut record = given(
+        input,
+        &[
+            "type",
+            "uri",
+            "connectionType",
+            "connectionId",
+            "credentials",
+            "requestParameters",
+            "requestTemplates",
+            "passthroughBehavior",
+            "cacheNamespace",
+            "cacheKeyParameters",
+            "contentHandling",
+            "timeoutInMillis",
+            "tlsConfig",
+            "responseTransferMode",
+        ],
+    );
+    if let Some(verb) = input.text("integrationHttpMethod") {
+        record.insert("httpMethod".to_owned(), verb.into());
+    }
+    let mut defaults = json!({
+        "cacheKeyParameters": [],
+        "cacheNamespace": found.resource_id(),
+        "passthroughBehavior": "WHEN_NO_MATCH",
+        "timeoutInMillis": 29_000,
+    });
+    if text(&record, "type").starts_with("HTTP") {
+        defaults["connectionType"] = "INTERNET".into();
+    }
+    if let Value::Object(defaults) = defaults {
+        for (key, value) in defaults {
+            record.entry(key).or_insert(value);
+        }
+    }
+    check(&record)?;
+    found.method.insert(PART.to_owned(), json!(record));
+    found.put(desk)?;
+    Ok(Value::Object(record))
+}
+
+fn update(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
+    let mut found = find(desk, input)?;
+    let mut record = found.part(PART).cloned().unwrap_or_default();
+    RULES.apply(&mut record, &Patch::all(input))?;
+    check(&record)?;
+    found.method.insert(PART.to_owned(), json!(record));
+    found.put(desk)?;
+    Ok(Value::Object(record))
+}
+
+fn delete(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
+    let mut found = find(desk, input)?;
+    found.method.shift_remove(PART);
+    found.put(desk)?;
+    Ok(Value::Null)
+}
+
+fn check(record: &Record) -> Outcome<()> {
+    let kind_of = text(record, "type");
+    if kind_of == "MOCK" {
+        return check_parameters(record);
+    }
+    if text(record, "httpMethod").is_empty() {
+        let message = "Enumeration value for HttpMethod must be non-empty";
+        return Err(Error::bad_request(message));
+    }
+    let uri = text(record, "uri");
+    let lower = uri.to_ascii_lowercase();
+    let is_variable = uri.starts_with("${stageVariables.");
+    match kind_of {
+        "HTTP" | "HTTP_PROXY" => {
+            let is_url = lower.starts_with("http://") || lower.starts_with("https://");
+            if !is_url && !is_variable {
+                return Err(Error::bad_request(
+                    "Invalid HTTP endpoint specified for URI",
+                ));
+            }
+        }
+        _ => check_arn(kind_of, uri)?,
+    }
+    check_parameters(record)
+}
+
+fn check_arn(kind_of: &str, uri: &str) -> Outcome<()> {
+    let parts: Vec<&str> = uri.splitn(6, ':').collect();
+    let ["arn", _, "apigateway", _, service, rest] = parts.as_slice() else {
+        return Err(Error::bad_request("Invalid ARN specified in the request"));
+    };
+    if !rest.starts_with("path/") && !rest.starts_with("action/") {
+        let message = "AWS ARN for integration must contain path or action";
+        return Err(Error::bad_request(message));
+    }
+    if kind_of == "AWS_PROXY" && !matches!(*service, "lambda" | "firehose") {
+        return Err(Error::bad_request(
+            "Integrations of type 'AWS_PROXY' currently only supports Lambda function and Firehose \
+             stream invocations.",
+        ));
+    }
+    Ok(())
+}
+
+/// `integration.request.{place}.{name}` from something of the method, a context, or a literal.
+fn check_parameters(record: &Record) -> Outcome<()> {
+    let parameters = record.get("requestParameters").and_then(Value::as_object);
+    for (target, source) in parameters.into_iter().flatten() {
+        let source = source.as_str().unwrap_or_default();
+        let literal = source.len() > 1 && source.starts_with('\'') && source.ends_with('\'');
+        let sources = ["method.request.", "context.", "stageVariables."];
+        let fine = literal || sources.iter().any(|start| source.starts_with(start));
+        let wrong = match target.starts_with("integration.request.") {
+            true if fine => continue,
+            true => source,
+            false => target,
+        };
+        return Err(Error::bad_request(format!(
+            "Invalid mapping expression specified: Validation Result: warnings : [], errors : \
+             [Invalid mapping expression specified: {wrong}]"
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,33 @@
+//! Operations on REST APIs; one file per noun.
+
+mod api;
+mod authorizer;
+mod integration;
+mod key;
+mod method;
+mod noun;
+mod plan;
+mod reply;
+mod resource;
+mod response;
+mod schema;
+mod stage;
+mod validator;
+
+use crate::control::Handler;
+
+/// The operations that are served, by AWS's names.
+pub const OPERATIONS: &[&[(&str, Handler)]] = &[
+    api::OPERATIONS,
+    authorizer::OPERATIONS,
+    integration::OPERATIONS,
+    key::OPERATIONS,
+    method::OPERATIONS,
+    plan::OPERATIONS,
+    reply::OPERATIONS,
+    resource::OPERATIONS,
+    response::OPERATIONS,
+    schema::OPERATIONS,
+    stage::OPERATIONS,
+    validator::OPERATIONS,
+];

@@ -1,0 +1,71 @@
+//! Tags of whatever has an ARN.
+
+use serde_json::{Map, Value, json};
+
+use crate::control::desk::{Desk, Record};
+use crate::control::error::{Error, Outcome};
+use crate::control::kind;
+use crate::control::protocol::Input;
+
+pub fn tag(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
+    let (kind, id, mut record) = find(desk, input)?;
+    let mut tags = tags_of(&record);
+    let more = input.members.get("tags").and_then(Value::as_object);
+    tags.extend(more.cloned().unwrap_or_default());
+    record.insert("tags".to_owned(), tags.into());
+    desk.put(kind, &id, &record)?;
+    Ok(json!({}))
+}
+
+pub fn untag(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
+    let (kind, id, mut record) = find(desk, input)?;
+    let mut tags = tags_of(&record);
+    let keys = input.members.get("tagKeys").and_then(Value::as_array);
+    for key in keys.into_iter().flatten().filter_map(Value::as_str) {
+        tags.remove(key);
+    }
+    record.insert("tags".to_owned(), tags.into());
+    desk.put(kind, &id, &record)?;
+    Ok(Value::Null)
+}
+
+pub fn get(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
+    let (_, _, record) = find(desk, input)?;
+    Ok(json!({ "tags": tags_of(&record) }))
+}
+
+fn tags_of(record: &Record) -> Map<String, Value> {
+    let tags = record.get("tags").and_then(Value::as_object);
+    tags.cloned().unwrap_or_default()
+}
+
+/// The resource behind `arn:aws:apigateway:{region}::/restapis/{id}` and its like.
+fn find(desk: &Desk<'_>, input: &Input) -> Outcome<(&'static str, String, Record)> {
+    let arn = input.given("resourceArn");
+    let malformed = || Error::bad_request(format!("Invalid ARN specified in the request: {arn}"));
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let path = match parts.as_slice() {
+        ["arn", _, "apigateway", region, _, path] => {
+            if *region != desk.scope().region {
+                return Err(malformed());
+            }
+            path.trim_start_matches('/')
+        }
+        _ => return Err(malformed()),
+    };
+    let segments: Vec<&str> = path.split('/').collect();
+    let (kind, id) = match segments.as_slice() {
+        ["apis", api] => (kind::API, (*api).to_owned()),
+        ["restapis", api] => (kind::REST_API, (*api).to_owned()),
+        ["apis" | "restapis", api, "stages", name] => (kind::STAGE, format!("{api}/{name}")),
+        ["apikeys", key] => (kind::API_KEY, (*key).to_owned()),
+        ["usageplans", plan] => (kind::USAGE_PLAN, (*plan).to_owned()),
+        _ => return Err(malformed()),
+    };
+    match desk.get(kind, &id)? {
+        Some(record) => Ok((kind, id, record)),
+        None => Err(Error::not_found(format!(
+            "Invalid resource identifier specified {arn}"
+        ))),
+    }
+}

@@ -1,0 +1,28 @@
+//! Operations on HTTP and WebSocket APIs; one file per noun.
+
+mod api;
+mod authorizer;
+mod deploy;
+mod integration;
+mod noun;
+mod quick;
+mod response;
+mod route;
+mod schema;
+mod stage;
+
+pub use deploy::deploy_automatically;
+
+use crate::control::Handler;
+
+/// The operations that are served, by AWS's names.
+pub const OPERATIONS: &[&[(&str, Handler)]] = &[
+    api::OPERATIONS,
+    authorizer::OPERATIONS,
+    deploy::OPERATIONS,
+    integration::OPERATIONS,
+    response::OPERATIONS,
+    route::OPERATIONS,
+    schema::OPERATIONS,
+    stage::OPERATIONS,
+];

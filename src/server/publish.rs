@@ -1,0 +1,152 @@
+//! What the management APIs made, into the plan and onto all cores.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::control::Publication;
+use crate::gateway::Command;
+use crate::model::Snapshot;
+use crate::server::boot::{self, Running};
+use crate::server::config::Settings;
+use crate::server::management::{Management, ManagementError};
+use crate::server::prepare::{self, Current, Made};
+
+/// The management APIs and the APIs that were made with them, beside those of the config.
+#[derive(Debug)]
+pub struct Making {
+    /// None: they are off, or another process has them.
+    pub management: Option<Management>,
+    pub publications: mpsc::UnboundedReceiver<Publication>,
+    pub made: Made,
+    /// What the config serves.
+    pub snapshot: Snapshot,
+    publisher: mpsc::UnboundedSender<Publication>,
+    /// Versions of the store that the APIs made are of.
+    versions: HashMap<String, u64>,
+}
+
+impl Making {
+    /// Opens the management APIs, if the config wants them, with what they have kept. `beside`: an
+    /// older process may be listening still.
+    ///
+    /// # Errors
+    /// What hinders it.
+    pub async fn open(
+        settings: &Settings,
+        snapshot: Snapshot,
+        beside: bool,
+    ) -> Result<Self, ManagementError> {
+        let (publisher, publications) = mpsc::unbounded_channel();
+        let mut making = Self {
+            management: None,
+            publications,
+            made: Made::new(),
+            snapshot,
+            publisher,
+            versions: HashMap::new(),
+        };
+        making.reopen(settings, beside).await?;
+        Ok(making)
+    }
+
+    async fn reopen(&mut self, settings: &Settings, beside: bool) -> Result<(), ManagementError> {
+        if let Some(wanted) = &settings.management {
+            let publisher = self.publisher.clone();
+            let opened = Management::open(wanted, &self.snapshot, beside, publisher).await?;
+            let (management, models) = opened;
+            self.management = Some(management);
+            let made = models.into_iter().map(|api| (api.id.clone(), api));
+            self.made = made.collect();
+        }
+        Ok(())
+    }
+
+    /// Gives the store up for another process.
+    pub fn close(&mut self) {
+        if let Some(management) = self.management.take() {
+            management.close();
+        }
+    }
+
+    /// The config has been read again.
+    pub fn renew(&mut self, snapshot: Snapshot) {
+        self.snapshot = snapshot;
+        if let Some(management) = &self.management {
+            management.renew(&self.snapshot);
+        }
+    }
+
+    /// Config and made APIs in one plan.
+    ///
+    /// # Errors
+    /// What hinders it.
+    pub fn join(&self, settings: &Settings, before: &Current) -> Result<Current, String> {
+        prepare::with_made(&self.snapshot, settings, &self.made, before)
+    }
+
+    /// Changes are kept one after the other, but may be told of in another order.
+    fn take(&mut self, version: u64, id: String, model: Option<crate::control::publish::ApiModel>) {
+        let at = self.versions.entry(id.clone()).or_default();
+        if *at > version {
+            return;
+        }
+        *at = version;
+        match model {
+            Some(model) => self.made.insert(id, model),
+            None => self.made.remove(&id),
+        };
+    }
+}
+
+const NAMES_LIMIT: Duration = Duration::from_millis(500);
+
+impl Running {
+    /// Serves what was made from now on, and says so to who waits for it.
+    pub async fn publish(&mut self, publication: Publication) {
+        let mut waiting = Vec::new();
+        let mut next = Some(publication);
+        // Those that came meanwhile are served with it.
+        while let Some(publication) = next {
+            for (id, model) in publication.models {
+                self.making.take(publication.version, id, model);
+            }
+            waiting.push(publication.done);
+            next = self.making.publications.try_recv().ok();
+        }
+        let outcome = self.serve_made().await;
+        for done in waiting {
+            // Who asked may have gone away.
+            let _ = done.send(outcome.clone());
+        }
+    }
+
+    async fn serve_made(&mut self) -> Result<(), String> {
+        let joined = self.making.join(&self.settings, &self.current);
+        let next = joined.inspect_err(|problems| {
+            tracing::error!(problems, "the plan before stays");
+        })?;
+        self.current = next;
+        self.names.names(boot::hosts(&self.current.published));
+        // A new host is known before a request needs it, unless its name servers are slow.
+        self.names.settled(NAMES_LIMIT).await;
+        self.new_addresses();
+        let published = &self.current.published;
+        self.cores.tell(|_| Command::Publish(Arc::clone(published)));
+        // Whoever made it may call it at once.
+        self.cores.obeyed().await;
+        let mut facts = self.observer.facts();
+        facts.ledger = Arc::clone(&self.current.ledger);
+        facts.plan_version = published.plan.version;
+        Ok(())
+    }
+
+    /// After a hand-over that failed.
+    pub async fn reopen_management(&mut self) {
+        if let Err(error) = self.making.reopen(&self.settings, true).await {
+            tracing::error!(%error, "the management APIs stay closed");
+        }
+    }
+}

@@ -1,0 +1,176 @@
+"""A gateway with its management APIs, an upstream that echoes, and AWS's own client for both."""
+
+import http.client
+import http.server
+import json
+import os
+import pathlib
+import re
+import subprocess
+import threading
+
+import boto3
+import botocore.config
+import botocore.exceptions
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BINARY = os.environ.get("DAEMUN", str(ROOT / "target" / "debug" / "daemun"))
+ACCOUNT = "111111111111"
+REGION = "eu-west-1"
+
+CONFIG = """
+workers = 1
+[listeners.main]
+address = "127.0.0.1:0"
+[admin]
+address = "off"
+[management]
+address = "127.0.0.1:0"
+default_account = "{account}"
+{more}
+[apis.fixed.routes."GET /fixed"]
+integration = {{ type = "mock", status = 200, body = "fixed" }}
+"""
+
+
+class Echo(http.server.BaseHTTPRequestHandler):
+    """Answers with what it was asked."""
+
+    protocol_version = "HTTP/1.1"
+
+    def answer(self):
+        """The request as JSON."""
+        length = int(self.headers.get("content-length") or 0)
+        body = self.rfile.read(length).decode()
+        seen = {"method": self.command, "target": self.path, "body": body, "headers": dict(self.headers)}
+        text = json.dumps(seen).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("access-control-allow-origin", "https://upstream.example")
+        self.send_header("content-length", str(len(text)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(text)
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_HEAD = answer
+
+    def log_message(self, *_):
+        """Says nothing."""
+
+
+class Gateway:
+    """The started program."""
+
+    def __init__(self, folder, more=""):
+        self.file = folder / "gateway.toml"
+        self.file.write_text(CONFIG.format(account=ACCOUNT, more=more))
+        self.start()
+
+    def start(self):
+        """Starts it and waits until it says where it listens."""
+        self.process = subprocess.Popen(
+            [BINARY, "serve", str(self.file)], stderr=subprocess.PIPE, text=True
+        )
+        said = ""
+        self.main = self.management = None
+        while not (self.main and self.management):
+            line = self.process.stderr.readline()
+            assert line, f"the gateway ended: {said}"
+            said += line
+            if found := re.search(r"listening on http://(\S+)", line):
+                self.main = found[1]
+            if found := re.search(r"management APIs on http://([^:]+:\d+)", line):
+                self.management = found[1]
+        threading.Thread(target=self.process.stderr.read, daemon=True).start()
+
+    def client(self, service, region=REGION, retries=0):
+        """AWS's client of one of the two services."""
+        return boto3.client(
+            service,
+            region_name=region,
+            endpoint_url=f"http://{self.management}",
+            aws_access_key_id="AKIDEXAMPLE",
+            aws_secret_access_key="secret",
+            config=botocore.config.Config(retries={"max_attempts": retries}),
+        )
+
+    def call(self, method, target, host=None, body=None, headers=None):
+        """A request to the data plane: status, headers, text."""
+        connection = http.client.HTTPConnection(self.main, timeout=10)
+        headers = dict(headers or {})
+        if host:
+            headers["host"] = host
+        connection.request(method, target, body=body, headers=headers)
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        connection.close()
+        return answer.status, dict(answer.getheaders()), text
+
+    def call_api(self, method, api, path, **more):
+        """A request to an API by its own host."""
+        return self.call(method, path, host=f"{api}.execute-api.{REGION}.amazonaws.com", **more)
+
+    def raw(self, method, path, body=b"", headers=None):
+        """A request to the management APIs that no client would send."""
+        connection = http.client.HTTPConnection(self.management, timeout=10)
+        credential = f"AKID/20260101/{REGION}/apigateway/aws4_request"
+        signed = {"authorization": f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0"}
+        signed.update(headers or {})
+        connection.request(method, path, body=body, headers=signed)
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        connection.close()
+        return answer.status, dict(answer.getheaders()), text
+
+    def stop(self):
+        """Ends it and waits."""
+        self.process.terminate()
+        self.process.wait(20)
+
+    def kill(self):
+        """Ends it without a word."""
+        self.process.kill()
+        self.process.wait(20)
+
+
+@pytest.fixture(scope="session")
+def gateway(tmp_path_factory):
+    """One gateway for all tests of a file that do not ask for their own."""
+    gateway = Gateway(tmp_path_factory.mktemp("gateway"))
+    yield gateway
+    gateway.stop()
+
+
+@pytest.fixture(scope="session")
+def v2(gateway):
+    """The client of `apigatewayv2`."""
+    return gateway.client("apigatewayv2")
+
+
+@pytest.fixture(scope="session")
+def v1(gateway):
+    """The client of `apigateway`."""
+    return gateway.client("apigateway")
+
+
+@pytest.fixture(scope="session")
+def upstream():
+    """The URL of a server that echoes."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+def refused(call, **arguments):
+    """Code, status and message of a call that must fail."""
+    with pytest.raises(botocore.exceptions.ClientError) as caught:
+        call(**arguments)
+    answer = caught.value.response
+    return answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Message"]
+
+
+def plain(answer):
+    """An answer without what is about its transport."""
+    return {key: value for key, value in answer.items() if key != "ResponseMetadata"}

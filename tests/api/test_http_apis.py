@@ -1,0 +1,302 @@
+"""HTTP APIs through boto3: made, changed, served, deleted."""
+
+import datetime
+import json
+
+import pytest
+from conftest import REGION, plain, refused
+
+
+@pytest.fixture
+def api(v2):
+    """The id of a fresh HTTP API."""
+    made = v2.create_api(Name="pets", ProtocolType="HTTP")
+    yield made["ApiId"]
+    v2.delete_api(ApiId=made["ApiId"])
+
+
+def test_an_api_has_awss_defaults(v2):
+    made = v2.create_api(Name="a", ProtocolType="HTTP", Tags={"a": "b"})
+    assert made["ResponseMetadata"]["HTTPStatusCode"] == 201
+    assert made["ResponseMetadata"]["HTTPHeaders"]["x-amzn-requestid"]
+    assert isinstance(made["CreatedDate"], datetime.datetime)
+    api = made["ApiId"]
+    expected = {
+        "ApiEndpoint": f"https://{api}.execute-api.{REGION}.amazonaws.com",
+        "ApiId": api,
+        "ApiKeySelectionExpression": "$request.header.x-api-key",
+        "CreatedDate": made["CreatedDate"],
+        "DisableExecuteApiEndpoint": False,
+        "IpAddressType": "ipv4",
+        "Name": "a",
+        "ProtocolType": "HTTP",
+        "RouteSelectionExpression": "$request.method $request.path",
+        "Tags": {"a": "b"},
+    }
+    assert plain(made) == expected
+    assert plain(v2.get_api(ApiId=api)) == expected
+    changed = v2.update_api(ApiId=api, Name="b", Description="d")
+    assert (changed["Name"], changed["Description"], changed["Tags"]) == ("b", "d", {"a": "b"})
+    assert v2.delete_api(ApiId=api)["ResponseMetadata"]["HTTPStatusCode"] == 204
+    missing = ("NotFoundException", 404, f"Invalid API identifier specified {api}")
+    assert refused(v2.get_api, ApiId=api) == missing
+    assert refused(v2.delete_api, ApiId=api) == missing
+    assert refused(v2.get_routes, ApiId=api) == missing
+
+
+def test_a_wrong_protocol_is_refused(v2):
+    expected = ("BadRequestException", 400, "Invalid protocol specified. Must be one of [HTTP, WEBSOCKET]")
+    assert refused(v2.create_api, Name="a", ProtocolType="FTP") == expected
+
+
+def test_lists_come_in_pages(gateway):
+    v2 = gateway.client("apigatewayv2", region="ap-south-1")
+    made = {v2.create_api(Name=f"p{index}", ProtocolType="HTTP")["ApiId"] for index in range(5)}
+    first = v2.get_apis(MaxResults="2")
+    assert len(first["Items"]) == 2
+    pages = v2.get_paginator("get_apis").paginate(PaginationConfig={"PageSize": 2})
+    seen = [item["ApiId"] for page in pages for item in page["Items"]]
+    assert len(seen) == len(set(seen))
+    assert made <= set(seen)
+
+
+def test_resources_of_one_region_are_unknown_to_another(gateway, v2, api):
+    other = gateway.client("apigatewayv2", region="us-west-2")
+    assert refused(other.get_api, ApiId=api)[0] == "NotFoundException"
+
+
+def test_quick_create_serves_at_once(gateway, v2, upstream):
+    made = v2.create_api(Name="quick", ProtocolType="HTTP", Target=upstream)
+    api = made["ApiId"]
+    stage = v2.get_stage(ApiId=api, StageName="$default")
+    assert (stage["AutoDeploy"], stage["ApiGatewayManaged"]) == (True, True)
+    (route,) = v2.get_routes(ApiId=api)["Items"]
+    assert (route["RouteKey"], route["ApiGatewayManaged"]) == ("$default", True)
+    (integration,) = v2.get_integrations(ApiId=api)["Items"]
+    assert (integration["IntegrationType"], integration["IntegrationMethod"]) == ("HTTP_PROXY", "ANY")
+    assert route["Target"] == f"integrations/{integration['IntegrationId']}"
+    status, headers, text = gateway.call_api("POST", api, "/a/b?c=d", body="hello")
+    seen = json.loads(text)
+    assert (status, seen["method"], seen["target"], seen["body"]) == (200, "POST", "/a/b?c=d", "hello")
+    assert headers["apigw-requestid"]
+    v2.delete_api(ApiId=api)
+    assert gateway.call_api("GET", api, "/a")[0] == 404
+
+
+def test_a_route_is_live_when_it_is_acknowledged(gateway, v2, upstream, api):
+    integration = v2.create_integration(
+        ApiId=api,
+        IntegrationType="HTTP_PROXY",
+        IntegrationUri=upstream + "/animals/{id}",
+        IntegrationMethod="POST",
+        PayloadFormatVersion="1.0",
+    )
+    expected = {
+        "ConnectionType": "INTERNET",
+        "IntegrationId": integration["IntegrationId"],
+        "IntegrationMethod": "POST",
+        "IntegrationType": "HTTP_PROXY",
+        "IntegrationUri": upstream + "/animals/{id}",
+        "PayloadFormatVersion": "1.0",
+        "TimeoutInMillis": 30000,
+    }
+    assert plain(integration) == expected
+    v2.create_stage(ApiId=api, StageName="prod", AutoDeploy=True)
+    target = f"integrations/{integration['IntegrationId']}"
+    route = v2.create_route(ApiId=api, RouteKey="GET /pets/{id}", Target=target)
+    expected = {
+        "ApiKeyRequired": False,
+        "AuthorizationType": "NONE",
+        "RouteId": route["RouteId"],
+        "RouteKey": "GET /pets/{id}",
+        "Target": target,
+    }
+    assert plain(route) == expected
+    status, _, text = gateway.call_api("GET", api, "/prod/pets/7")
+    assert (status, json.loads(text)["target"], json.loads(text)["method"]) == (200, "/animals/7", "POST")
+    for path in (f"/_aws/execute-api/{api}/prod/pets/7", f"/restapis/{api}/prod/_user_request_/pets/7"):
+        status, _, text = gateway.call("GET", path)
+        assert (status, json.loads(text)["target"]) == (200, "/animals/7"), path
+    assert gateway.call_api("GET", api, "/prod/nothing")[::2] == (404, '{"message":"Not Found"}')
+    assert gateway.call_api("GET", api, "/pets/7")[::2] == (404, '{"message":"Not Found"}')
+    v2.update_route(ApiId=api, RouteId=route["RouteId"], RouteKey="GET /cats/{id}")
+    assert gateway.call_api("GET", api, "/prod/pets/7")[0] == 404
+    assert gateway.call_api("GET", api, "/prod/cats/7")[0] == 200
+    in_use = refused(v2.delete_integration, ApiId=api, IntegrationId=integration["IntegrationId"])
+    assert in_use[:2] == ("ConflictException", 409)
+    v2.delete_route(ApiId=api, RouteId=route["RouteId"])
+    v2.delete_integration(ApiId=api, IntegrationId=integration["IntegrationId"])
+    v2.update_api(ApiId=api, DisableExecuteApiEndpoint=True)
+    assert gateway.call_api("GET", api, "/prod/cats/7")[0] == 404
+
+
+def test_changes_are_invisible_until_they_are_deployed(gateway, v2, upstream, api):
+    integration = v2.create_integration(
+        ApiId=api, IntegrationType="HTTP_PROXY", IntegrationUri=upstream, IntegrationMethod="ANY", PayloadFormatVersion="1.0"
+    )
+    target = f"integrations/{integration['IntegrationId']}"
+    none = refused(v2.create_deployment, ApiId=api)
+    assert none == ("BadRequestException", 400, "At least one route is required before deploying the Api.")
+    v2.create_route(ApiId=api, RouteKey="GET /one", Target=target)
+    v2.create_stage(ApiId=api, StageName="prod")
+    assert gateway.call_api("GET", api, "/prod/one")[0] == 404
+    first = v2.create_deployment(ApiId=api, StageName="prod", Description="first")
+    assert (first["AutoDeployed"], first["DeploymentStatus"]) == (False, "DEPLOYED")
+    assert v2.get_stage(ApiId=api, StageName="prod")["DeploymentId"] == first["DeploymentId"]
+    assert gateway.call_api("GET", api, "/prod/one")[0] == 200
+    v2.create_route(ApiId=api, RouteKey="GET /two", Target=target)
+    assert gateway.call_api("GET", api, "/prod/two")[0] == 404
+    second = v2.create_deployment(ApiId=api, StageName="prod")
+    assert gateway.call_api("GET", api, "/prod/two")[0] == 200
+    v2.update_stage(ApiId=api, StageName="prod", DeploymentId=first["DeploymentId"])
+    assert gateway.call_api("GET", api, "/prod/two")[0] == 404
+    assert gateway.call_api("GET", api, "/prod/one")[0] == 200
+    in_use = refused(v2.delete_deployment, ApiId=api, DeploymentId=first["DeploymentId"])
+    assert in_use == (
+        "BadRequestException",
+        400,
+        "Active stages pointing to this deployment must be moved or deleted",
+    )
+    v2.delete_deployment(ApiId=api, DeploymentId=second["DeploymentId"])
+    assert [item["DeploymentId"] for item in v2.get_deployments(ApiId=api)["Items"]] == [first["DeploymentId"]]
+    v2.delete_stage(ApiId=api, StageName="prod")
+    assert gateway.call_api("GET", api, "/prod/one")[0] == 404
+
+
+def test_stage_settings_act_at_once(gateway, v2, upstream, api):
+    integration = v2.create_integration(
+        ApiId=api,
+        IntegrationType="HTTP_PROXY",
+        IntegrationUri=upstream + "/${stageVariables.place}",
+        IntegrationMethod="GET",
+        PayloadFormatVersion="1.0",
+    )
+    v2.create_route(ApiId=api, RouteKey="GET /x", Target=f"integrations/{integration['IntegrationId']}")
+    stage = v2.create_stage(ApiId=api, StageName="s", AutoDeploy=True, StageVariables={"place": "here"})
+    assert stage["StageVariables"] == {"place": "here"}
+    assert json.loads(gateway.call_api("GET", api, "/s/x")[2])["target"] == "/here"
+    v2.update_stage(ApiId=api, StageName="s", StageVariables={"place": "there"})
+    assert json.loads(gateway.call_api("GET", api, "/s/x")[2])["target"] == "/there"
+    v2.update_stage(
+        ApiId=api, StageName="s", RouteSettings={"GET /x": {"ThrottlingBurstLimit": 0, "ThrottlingRateLimit": 0.0}}
+    )
+    assert gateway.call_api("GET", api, "/s/x")[0] == 429
+    v2.delete_route_settings(ApiId=api, StageName="s", RouteKey="GET /x")
+    assert gateway.call_api("GET", api, "/s/x")[0] == 200
+
+
+def test_what_cannot_be_served_is_refused_when_it_is_written(v2, upstream, api):
+    v2.create_stage(ApiId=api, StageName="s", AutoDeploy=True)
+    integration = v2.create_integration(
+        ApiId=api,
+        IntegrationType="HTTP_PROXY",
+        IntegrationUri=upstream + "/{unknown}",
+        IntegrationMethod="GET",
+        PayloadFormatVersion="1.0",
+    )
+    target = f"integrations/{integration['IntegrationId']}"
+    code, status, message = refused(v2.create_route, ApiId=api, RouteKey="GET /x", Target=target)
+    assert (code, status) == ("BadRequestException", 400)
+    assert "GET /x" in message and "unknown" in message
+    assert v2.get_routes(ApiId=api)["Items"] == []
+
+
+def test_wrong_input_is_refused(v2, api):
+    wrong_key = refused(v2.create_route, ApiId=api, RouteKey="GET pets")
+    assert wrong_key[:2] == ("BadRequestException", 400)
+    assert "route key" in wrong_key[2]
+    v2.create_route(ApiId=api, RouteKey="GET /pets")
+    twice = refused(v2.create_route, ApiId=api, RouteKey="GET /pets")
+    assert twice == ("ConflictException", 409, "Route with key GET /pets already exists for this API")
+    assert refused(v2.create_route, ApiId=api, RouteKey="GET /a", Target="integrations/none")[0] == "BadRequestException"
+    assert refused(v2.get_route, ApiId=api, RouteId="nothing")[0] == "NotFoundException"
+    assert refused(v2.create_stage, ApiId=api, StageName="a b")[0] == "BadRequestException"
+    v2.create_stage(ApiId=api, StageName="a")
+    assert refused(v2.create_stage, ApiId=api, StageName="a")[0] == "ConflictException"
+    assert refused(v2.create_integration, ApiId=api, IntegrationType="HTTP_PROXY")[0] == "BadRequestException"
+
+
+def test_cors_is_part_of_an_api(v2):
+    cors = {"AllowOrigins": ["https://a.example"], "AllowMethods": ["GET"], "MaxAge": 300}
+    made = v2.create_api(Name="a", ProtocolType="HTTP", CorsConfiguration=cors)
+    assert made["CorsConfiguration"] == cors
+    v2.delete_cors_configuration(ApiId=made["ApiId"])
+    assert "CorsConfiguration" not in v2.get_api(ApiId=made["ApiId"])
+    both = {"AllowOrigins": ["*"], "AllowCredentials": True}
+    assert refused(v2.create_api, Name="a", ProtocolType="HTTP", CorsConfiguration=both)[0] == "BadRequestException"
+    v2.delete_api(ApiId=made["ApiId"])
+
+
+def test_browsers_are_answered_by_the_gateway(gateway, v2, upstream):
+    cors = {
+        "AllowOrigins": ["https://a.example"],
+        "AllowMethods": ["GET", "PUT"],
+        "AllowHeaders": ["x-a"],
+        "ExposeHeaders": ["x-b"],
+        "AllowCredentials": True,
+        "MaxAge": 300,
+    }
+    api = v2.create_api(Name="a", ProtocolType="HTTP", CorsConfiguration=cors, Target=upstream)["ApiId"]
+
+    def ask(method, origin, **more):
+        headers = {"origin": origin, **more}
+        status, headers, _ = gateway.call_api(method, api, "/x", headers=headers)
+        return status, {name.lower()[15:]: value for name, value in headers.items() if name.lower().startswith("access-")}
+
+    wish = {"access-control-request-method": "PUT"}
+    allowed = {"allow-origin": "https://a.example", "allow-credentials": "true"}
+    preflight = {**allowed, "allow-methods": "GET,PUT", "allow-headers": "x-a", "max-age": "300"}
+    assert ask("OPTIONS", "https://a.example", **wish) == (204, preflight)
+    assert ask("OPTIONS", "https://b.example", **wish) == (204, {})
+    assert ask("GET", "https://a.example") == (200, {**allowed, "expose-headers": "x-b"})
+    assert ask("GET", "https://b.example") == (200, {})
+    v2.delete_cors_configuration(ApiId=api)
+    assert ask("GET", "https://b.example") == (200, {"allow-origin": "https://upstream.example"})
+    v2.delete_api(ApiId=api)
+
+
+def test_tags_go_by_arn(v2, api):
+    arn = f"arn:aws:apigateway:{REGION}::/apis/{api}"
+    v2.tag_resource(ResourceArn=arn, Tags={"a": "1", "b": "2"})
+    v2.untag_resource(ResourceArn=arn, TagKeys=["a"])
+    assert v2.get_tags(ResourceArn=arn)["Tags"] == {"b": "2"}
+    assert v2.get_api(ApiId=api)["Tags"] == {"b": "2"}
+    v2.create_stage(ApiId=api, StageName="s")
+    v2.tag_resource(ResourceArn=f"{arn}/stages/s", Tags={"c": "3"})
+    assert v2.get_stage(ApiId=api, StageName="s")["Tags"] == {"c": "3"}
+
+
+def test_authorizers_models_and_responses_are_kept(v2, api):
+    jwt = {"Audience": ["a"], "Issuer": "https://issuer.example"}
+    made = v2.create_authorizer(
+        ApiId=api, AuthorizerType="JWT", IdentitySource=["$request.header.Authorization"], Name="j", JwtConfiguration=jwt
+    )
+    assert made["JwtConfiguration"] == jwt
+    v2.update_authorizer(ApiId=api, AuthorizerId=made["AuthorizerId"], Name="k")
+    assert [item["Name"] for item in v2.get_authorizers(ApiId=api)["Items"]] == ["k"]
+    needs = refused(
+        v2.create_authorizer, ApiId=api, AuthorizerType="REQUEST", IdentitySource=[], Name="r", AuthorizerUri="arn:x"
+    )
+    assert needs[2] == "AuthorizerPayloadFormatVersion is a required parameter for REQUEST authorizer"
+    v2.delete_authorizer(ApiId=api, AuthorizerId=made["AuthorizerId"])
+    model = v2.create_model(ApiId=api, Name="Pet", Schema="{}", ContentType="application/json")
+    v2.update_model(ApiId=api, ModelId=model["ModelId"], Description="d")
+    assert v2.get_model(ApiId=api, ModelId=model["ModelId"])["Description"] == "d"
+    assert refused(v2.create_model, ApiId=api, Name="Pet", Schema="{}")[0] == "ConflictException"
+    v2.delete_model(ApiId=api, ModelId=model["ModelId"])
+
+
+def test_apis_of_the_config_file_are_shown_and_not_changed(gateway, v2):
+    assert gateway.call("GET", "/fixed")[::2] == (200, "fixed")
+    assert "fixed" in [item["ApiId"] for item in v2.get_apis()["Items"]]
+    assert v2.get_routes(ApiId="fixed")["Items"][0]["RouteKey"] == "GET /fixed"
+    for call, more in [
+        (v2.update_api, {"Name": "x"}),
+        (v2.delete_api, {}),
+        (v2.create_route, {"RouteKey": "GET /x"}),
+        (v2.delete_stage, {"StageName": "$default"}),
+    ]:
+        code, status, message = refused(call, ApiId="fixed", **more)
+        assert (code, status) == ("ConflictException", 409)
+        assert "config file" in message
+    assert gateway.call("GET", "/fixed")[0] == 200
