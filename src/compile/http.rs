@@ -7,7 +7,7 @@ use crate::compile::group::GroupKey;
 use crate::compile::ledger::{ApiMemory, StageMemory};
 use crate::compile::problem::{Fault, Place, Problems};
 use crate::compile::snapshot::Work;
-use crate::compile::{name, target};
+use crate::compile::{cors, name, target};
 use crate::lang::logline;
 use crate::model::v2::{self, ApiKind, RouteKey, Segment};
 use crate::plan::router::{DEPTH_MAX, Order, PARAMS_MAX, Rules, TrailingSlash};
@@ -139,6 +139,8 @@ impl<'d> ApiDraft<'d> {
         );
         let limit = memory.limit(limit);
         let access_log = access_log(work, stage, &place);
+        let own = stage.cors.as_ref();
+        let cors = own.map(|own| cors::cors(own, &place.then("cors"), &mut work.problems));
         let routes = self.routes(work, stage, before, &mut memory);
         Arc::new(StageMemory {
             stage: Arc::new(Stage {
@@ -151,6 +153,7 @@ impl<'d> ApiDraft<'d> {
                 router: self.router.clone(),
                 routes,
                 limit,
+                cors,
                 access_log,
             }),
             limits: memory.limits,

@@ -11,6 +11,7 @@
 //! one stage. `snapshot` joins the parts; `http` makes the stages of an API, `target` and `uri`
 //! their integrations, `group` the upstreams, `host` the table of hosts.
 
+mod cors;
 mod group;
 mod host;
 mod http;

@@ -135,6 +135,7 @@ fn stage() -> impl Strategy<Value = Stage> {
         ),
     )
         .prop_map(|(name, variables, throttle, access_log_format)| Stage {
+            cors: None,
             routes: None,
             name,
             variables,

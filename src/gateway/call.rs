@@ -18,6 +18,8 @@ pub struct Call<'p> {
     /// What the client got; 0 until it got something.
     pub status: u16,
     pub reject: Option<Reject>,
+    /// Answered by the gateway itself for a browser.
+    pub is_preflight: bool,
     /// The target that was asked last.
     pub upstream: Option<(Rc<GroupState>, usize)>,
     /// What the upstream answered; 0 when it did not.
@@ -38,6 +40,7 @@ impl Call<'_> {
             base: 0,
             status: 0,
             reject: None,
+            is_preflight: false,
             upstream: None,
             integration_status: 0,
             integration_us: 0,

@@ -1,6 +1,6 @@
 //! The HTTP API pipeline on one screen.
 
-use crate::gateway::{Call, Published, Reject, Stop, Worker, integrate, throttle};
+use crate::gateway::{Call, Published, Reject, Stop, Worker, cors, integrate, throttle};
 use crate::net::Exchange;
 use crate::plan::stage::StageKind;
 use crate::plan::{Route, Stage};
@@ -14,6 +14,11 @@ pub async fn pass<'p>(
     exchange: &mut Exchange<'_>,
 ) -> Result<(), Stop> {
     let stage = choose_stage(live, call, exchange)?;
+    if let Some(cors) = &stage.cors
+        && cors::is_preflight(exchange)
+    {
+        return Ok(cors::preflight(worker, call, exchange, cors).await?);
+    }
     let route = choose_route(stage, call, exchange)?;
     throttle::admit(worker, live, stage, route)?;
     limit_body(route, exchange)?;

@@ -2,6 +2,7 @@
 
 pub mod access_log;
 pub mod call;
+mod cors;
 pub mod http;
 pub mod integrate;
 pub mod published;

@@ -1,7 +1,7 @@
 //! A `Reject` or a fixed answer to bytes.
 
 use crate::base::Method;
-use crate::gateway::{Call, Reject, Worker};
+use crate::gateway::{Call, Reject, Worker, cors};
 use crate::net::inbound::h1::Life;
 use crate::net::{Exchange, Gone};
 use crate::wire::h1::encode;
@@ -25,6 +25,7 @@ pub async fn fixed(
             encode::content_length(out, body.len() as u64);
         }
         request_id(out, call, exchange);
+        cors::write(out, call, exchange);
         out.extend_from_slice(exchange.connection_line());
         out.extend_from_slice(b"\r\n");
     };

@@ -24,6 +24,8 @@ pub enum Command {
         routes_max: u32,
         reply: oneshot::Sender<(Numbers, Option<u32>)>,
     },
+    /// Answered when all letters before it have been obeyed.
+    Echo(oneshot::Sender<()>),
     /// No new connections and no further requests; the core ends when those under way are done.
     Drain,
     /// Ends now.
@@ -73,6 +75,10 @@ fn obey(worker: &'static Worker, command: Command) {
             let mut numbers = worker.numbers.borrow_mut();
             // Whoever asked may have given up.
             let _ = reply.send(numbers.snapshot_part(first, routes_max));
+        }
+        Command::Echo(reply) => {
+            // Whoever asked may have given up.
+            let _ = reply.send(());
         }
         Command::Drain | Command::Stop => {}
     }

@@ -70,6 +70,7 @@ fn stage(api: &str, name: &str, routes: Vec<(&str, Target)>) -> Arc<Stage> {
         router,
         routes: routes.into_iter().zip(0..).map(route).collect(),
         limit: (name == "beta").then_some(LimitId(1)),
+        cors: None,
         access_log: None,
     })
 }

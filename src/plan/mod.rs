@@ -3,6 +3,7 @@
 //! A `Plan` is made by `compile`, published through `live`, and read by the cores. Nothing in it
 //! is optional that `compile` could have decided. Untouched stages are shared between plans.
 
+mod cors;
 pub mod explain;
 #[cfg(test)]
 mod explain_tests;
@@ -23,6 +24,7 @@ pub mod trie;
 
 use std::sync::Arc;
 
+pub use cors::Cors;
 pub use host::HostTable;
 pub use limit::{Limit, LimitId};
 pub use route::{Route, RouteId};

@@ -1,7 +1,7 @@
 //! Stage: routes, limits and settings of one API under one name.
 
 use crate::lang::logline;
-use crate::plan::{LimitId, Route, Router};
+use crate::plan::{Cors, LimitId, Route, Router};
 
 /// Whose answers a stage gives where there is nothing to serve.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,6 +20,7 @@ pub struct Stage {
     /// What the router points into.
     pub routes: Box<[Route]>,
     pub limit: Option<LimitId>,
+    pub cors: Option<Cors>,
     /// The format of this stage's access log; none: not logged.
     pub access_log: Option<logline::Format>,
 }

@@ -132,6 +132,17 @@ impl Cores {
         }
     }
 
+    /// Waits until every core has obeyed what it was told before. A core that does not answer is
+    /// not waited for any longer.
+    pub async fn obeyed(&self) {
+        for mailbox in &self.mailboxes {
+            let (reply, answer) = oneshot::channel();
+            if mailbox.send(Command::Echo(reply)).is_ok() {
+                let _ = tokio::time::timeout(ANSWER_LIMIT, answer).await;
+            }
+        }
+    }
+
     /// Waits until `deadline` for all cores to end; false when some have not.
     pub async fn ended(&self, deadline: Instant) -> bool {
         while !self.threads.iter().all(JoinHandle::is_finished) {

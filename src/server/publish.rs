@@ -140,6 +140,8 @@ impl Running {
         self.new_addresses();
         let published = &self.current.published;
         self.cores.tell(|_| Command::Publish(Arc::clone(published)));
+        // Whoever made it may call it at once.
+        self.cores.obeyed().await;
         let mut facts = self.observer.facts();
         facts.routes = routes;
         facts.plan_version = published.plan.version;

@@ -47,6 +47,7 @@ class Echo(http.server.BaseHTTPRequestHandler):
         text = json.dumps(seen).encode()
         self.send_response(200)
         self.send_header("content-type", "application/json")
+        self.send_header("access-control-allow-origin", "https://upstream.example")
         self.send_header("content-length", str(len(text)))
         self.end_headers()
         if self.command != "HEAD":

@@ -227,6 +227,34 @@ def test_cors_is_part_of_an_api(v2):
     v2.delete_api(ApiId=made["ApiId"])
 
 
+def test_browsers_are_answered_by_the_gateway(gateway, v2, upstream):
+    cors = {
+        "AllowOrigins": ["https://a.example"],
+        "AllowMethods": ["GET", "PUT"],
+        "AllowHeaders": ["x-a"],
+        "ExposeHeaders": ["x-b"],
+        "AllowCredentials": True,
+        "MaxAge": 300,
+    }
+    api = v2.create_api(Name="a", ProtocolType="HTTP", CorsConfiguration=cors, Target=upstream)["ApiId"]
+
+    def ask(method, origin, **more):
+        headers = {"origin": origin, **more}
+        status, headers, _ = gateway.call_api(method, api, "/x", headers=headers)
+        return status, {name.lower()[15:]: value for name, value in headers.items() if name.lower().startswith("access-")}
+
+    wish = {"access-control-request-method": "PUT"}
+    allowed = {"allow-origin": "https://a.example", "allow-credentials": "true"}
+    preflight = {**allowed, "allow-methods": "GET,PUT", "allow-headers": "x-a", "max-age": "300"}
+    assert ask("OPTIONS", "https://a.example", **wish) == (204, preflight)
+    assert ask("OPTIONS", "https://b.example", **wish) == (204, {})
+    assert ask("GET", "https://a.example") == (200, {**allowed, "expose-headers": "x-b"})
+    assert ask("GET", "https://b.example") == (200, {})
+    v2.delete_cors_configuration(ApiId=api)
+    assert ask("GET", "https://b.example") == (200, {"allow-origin": "https://upstream.example"})
+    v2.delete_api(ApiId=api)
+
+
 def test_tags_go_by_arn(v2, api):
     arn = f"arn:aws:apigateway:{REGION}::/apis/{api}"
     v2.tag_resource(ResourceArn=arn, Tags={"a": "1", "b": "2"})

@@ -8,7 +8,7 @@ use crate::control::desk::Record;
 use crate::control::error::{Error, Outcome};
 use crate::control::publish::{access_log, method_of, text, throttle, timeout, variables};
 use crate::model::Throttle;
-use crate::model::v2::{Integration, Route, RouteKey, Stage};
+use crate::model::v2::{Cors, Integration, Route, RouteKey, Stage};
 
 pub(in crate::control::publish) fn stage(stage: &Record, deployment: &Record) -> Outcome<Stage> {
     let frozen = deployment.get("frozen").unwrap_or(&Value::Null);
@@ -24,7 +24,29 @@ pub(in crate::control::publish) fn stage(stage: &Record, deployment: &Record) ->
         variables: variables(stage, "stageVariables"),
         throttle: None,
         access_log_format: access_log(stage),
+        cors: cors(&frozen["corsConfiguration"]),
         routes: Some(Arc::new(routes)),
+    })
+}
+
+fn cors(frozen: &Value) -> Option<Cors> {
+    let frozen = frozen.as_object()?;
+    let texts = |key: &str| {
+        let all = frozen
+            .get(key)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
+        let all = all.filter_map(Value::as_str);
+        all.map(str::to_owned).collect()
+    };
+    Some(Cors {
+        allow_origins: texts("allowOrigins"),
+        allow_methods: texts("allowMethods"),
+        allow_headers: texts("allowHeaders"),
+        expose_headers: texts("exposeHeaders"),
+        allow_credentials: frozen.get("allowCredentials") == Some(&Value::Bool(true)),
+        max_age_s: frozen.get("maxAge").and_then(Value::as_i64),
     })
 }
 

@@ -27,6 +27,7 @@ pub(in crate::control::publish) fn stage(stage: &Record, deployment: &Record) ->
         variables: variables(stage, "variables"),
         throttle: None,
         access_log_format: access_log(stage),
+        cors: None,
         routes: Some(Arc::new(routes)),
     })
 }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::base::Method;
 use crate::gateway::http::rest_of_path;
-use crate::gateway::{Call, Reject, Stop, Worker, respond};
+use crate::gateway::{Call, Reject, Stop, Worker, cors, respond};
 use crate::net::inbound::h1::Life;
 use crate::net::outbound::deliver::{Delivered, deliver};
 use crate::net::outbound::{Connection, Failure, GroupState, Reply, dial, h1};
@@ -205,10 +205,12 @@ async fn give(
     exchange.close |= worker.is_draining();
     let settings = &exchange.client.settings;
     let id_name = settings.forwarding.request_id_header.as_bytes();
-    let keep = |field: &Field, bytes: &[u8]| {
-        field.name.len() != id_name.len() || !field.name.of(bytes).eq_ignore_ascii_case(id_name)
-    };
     let call_now: &Call<'_> = call;
+    let keep = |field: &Field, bytes: &[u8]| {
+        let name = field.name.of(bytes);
+        let is_id = name.len() == id_name.len() && name.eq_ignore_ascii_case(id_name);
+        !is_id && !cors::replaces(call_now, name)
+    };
     let add = |out: &mut Vec<u8>, exchange: &Exchange<'_>, message: &Message<ResponseHead>| {
         // "A recipient with a clock that receives a response message without a Date header field
         // MUST [...] append a corresponding Date header field" (RFC 9110 section 6.6.1).
@@ -216,6 +218,7 @@ async fn give(
             worker.write_date(out);
         }
         respond::request_id(out, call_now, exchange);
+        cors::write(out, call_now, exchange);
     };
     match deliver(exchange, reply, keep, add).await {
         Delivered::Whole(connection) => {

@@ -6,6 +6,18 @@ use std::sync::Arc;
 use crate::model::Throttle;
 use crate::model::v2::Route;
 
+/// Which pages of other origins may ask, and for what. Empty lists are not sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cors {
+    pub allow_origins: Vec<String>,
+    pub allow_methods: Vec<String>,
+    pub allow_headers: Vec<String>,
+    pub expose_headers: Vec<String>,
+    pub allow_credentials: bool,
+    /// Seconds that a browser may remember the answer.
+    pub max_age_s: Option<i64>,
+}
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Stage {
     /// `$default`, or letters, digits, `-` and `_`.
@@ -14,6 +26,7 @@ pub struct Stage {
     pub throttle: Option<Throttle>,
     /// An access-log format over `$context`, or the preset `json` or `clf`.
     pub access_log_format: Option<String>,
+    pub cors: Option<Cors>,
     /// What its deployment froze; none: the routes of the API.
     pub routes: Option<Arc<Vec<Route>>>,
 }

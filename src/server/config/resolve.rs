@@ -393,6 +393,7 @@ fn integration(item: &Item) -> Option<Integration> {
 
 fn stage(name: &str, table: &Table) -> Stage {
     Stage {
+        cors: None,
         routes: None,
         name: name.to_owned(),
         variables: texts(table.map("variables")).collect(),
