@@ -238,6 +238,10 @@ def test_a_deployment_is_served(gateway, v1, upstream, api):
 
 def test_what_cannot_be_served_is_refused_at_the_deployment(v1, api):
     api, root = api
+    put_mock(v1, api, root)
+    v1.update_rest_api(restApiId=api, patchOperations=[patch("replace", "/policy", "{}")])
+    assert "resource policy" in refused(v1.create_deployment, restApiId=api, stageName="s")[2]
+    v1.update_rest_api(restApiId=api, patchOperations=[patch("remove", "/policy")])
     uri = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:1:function:f/invocations"
     put(v1, api, root, "POST", type="AWS_PROXY", integrationHttpMethod="POST", uri=uri)
     assert v1.create_deployment(restApiId=api)["id"]
