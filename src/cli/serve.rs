@@ -5,13 +5,18 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::rt::inherit::inherited;
+use crate::rt::sys;
 use crate::server::diagnostics::{self, Diagnostics};
 use crate::server::{Ending, Error, Running, Source, demo};
+
+/// What reading a config of some ten thousand routes takes for a moment.
+const KEPT_BYTES: i32 = 64 << 20;
 
 /// Serves until a signal ends it. Without a file, the example API.
 pub fn run(file: Option<PathBuf>) -> anyhow::Result<ExitCode> {
     // Before there is a second thread: it takes variables out of the environment.
     let inheritance = inherited()?;
+    sys::keep_freed_memory(KEPT_BYTES);
     let diagnostics = diagnostics::start("info");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

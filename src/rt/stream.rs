@@ -182,6 +182,12 @@ impl Stream {
         }
     }
 
+    /// Whatever ends this connection from now on breaks it off: the peer must not take what it has
+    /// for the whole, or send what nobody will read.
+    pub fn break_off(&self) {
+        sys::reset_on_close(self.fd());
+    }
+
     /// Says that nothing more will be written.
     pub fn shutdown_write(&self) {
         self.close_notify();

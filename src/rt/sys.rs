@@ -105,6 +105,15 @@ pub fn shutdown(fd: RawFd, how: i32) {
     unsafe { libc::shutdown(fd, how) };
 }
 
+/// Makes the coming `close` reset the connection: the peer learns at once that it is cut off, and
+/// nothing of it stays behind in the kernel.
+pub fn reset_on_close(fd: RawFd) {
+    // SAFETY: the descriptor is open: its owner lends it for the call.
+    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+    // Only an optimisation of an end that comes anyway.
+    let _ = socket2::SockRef::from(&fd).set_linger(Some(std::time::Duration::ZERO));
+}
+
 /// Takes the next connection from a listening socket.
 pub fn accept(listener: RawFd) -> io::Result<(OwnedFd, SocketAddr)> {
     // SAFETY: sockaddr_storage is plain data; all zeroes is a valid value.
@@ -210,6 +219,19 @@ pub fn pin(cpu: usize) {
             libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set);
         }
     }
+}
+
+/// Lets the allocator keep what is freed, up to `bytes`: reading a large config again would else
+/// fault in and give back the same pages each time.
+pub fn keep_freed_memory(bytes: i32) {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: mallopt takes two numbers; it is called before there are other threads.
+    unsafe {
+        libc::mallopt(libc::M_TRIM_THRESHOLD, bytes);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, bytes);
+    }
+    #[cfg(not(target_env = "gnu"))]
+    let _ = bytes;
 }
 
 /// The processors this process may run on.

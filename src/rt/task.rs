@@ -117,3 +117,61 @@ impl<F: Future<Output = ()>, P: Fn()> Future for Guarded<F, P> {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::rt::Driver;
+
+    #[test]
+    fn a_panic_costs_its_task_and_nothing_else() {
+        for driver in [Driver::best(), Driver::Epoll] {
+            let counts = driver.run(async {
+                let (panics, others) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+                for number in 0..10 {
+                    let (counted, done) = (Rc::clone(&panics), Rc::clone(&others));
+                    spawn(
+                        async move {
+                            give_way().await;
+                            assert!(number % 2 == 0, "every other task has a bug");
+                            done.set(done.get() + 1);
+                        },
+                        move || counted.set(counted.get() + 1),
+                    );
+                }
+                for _ in 0..5 {
+                    give_way().await;
+                }
+                (panics.get(), others.get())
+            });
+            assert_eq!(counts.unwrap(), (5, 5));
+        }
+    }
+
+    #[test]
+    fn a_flag_wakes_all_who_wait_and_those_who_come_late() {
+        let woken = Driver::Epoll.run(async {
+            let (flag, woken) = (Rc::new(Flag::default()), Rc::new(Cell::new(0)));
+            for _ in 0..3 {
+                let (flag, woken) = (Rc::clone(&flag), Rc::clone(&woken));
+                spawn(
+                    async move {
+                        flag.raised().await;
+                        woken.set(woken.get() + 1);
+                    },
+                    || (),
+                );
+            }
+            give_way().await;
+            assert_eq!(woken.get(), 0);
+            flag.raise();
+            flag.raised().await;
+            give_way().await;
+            woken.get()
+        });
+        assert_eq!(woken.unwrap(), 3);
+    }
+}

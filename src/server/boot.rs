@@ -116,7 +116,6 @@ impl Running {
         let Prepared {
             config,
             next: mut current,
-            mut routes,
         } = prepare::prepare(&source, &Made::new(), None)?;
         let settings = config.settings;
         diagnostics.set_level(&settings.logging.level);
@@ -128,7 +127,7 @@ impl Running {
         let making = Making::open(&settings, config.snapshot, takes_over).await?;
         if !making.made.is_empty() {
             let joined = making.join(&settings, &current);
-            (current, routes) = joined.map_err(Error::Made)?;
+            current = joined.map_err(Error::Made)?;
         }
         let exporter = Exporter::start(&destination(&settings.logging.access_log))
             .map_err(|error| Error::Log(error.to_string()))?;
@@ -169,7 +168,7 @@ impl Running {
         };
         running.watch_files();
         let mut facts = running.observer.facts();
-        facts.routes = routes;
+        facts.ledger = Arc::clone(&running.current.ledger);
         facts.plan_version = running.current.published.plan.version;
         facts.phase = Phase::Ready;
         drop(facts);

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use crate::compile::Ledger;
 use crate::observe::{Report, RouteName};
 use crate::server::admin::{Observed, Phase};
 use crate::server::cores::Mailboxes;
@@ -27,7 +28,8 @@ struct Shared {
 /// What changes while running.
 #[derive(Debug)]
 pub struct Facts {
-    pub routes: Arc<HashMap<u32, RouteName>>,
+    /// Knows the names of the routes of the plan of now.
+    pub ledger: Arc<Ledger>,
     pub plan_version: u64,
     pub reloads_succeeded: u64,
     pub reloads_failed: u64,
@@ -44,7 +46,7 @@ impl Observer {
                 started: Instant::now(),
                 written,
                 facts: Mutex::new(Facts {
-                    routes: Arc::default(),
+                    ledger: Arc::default(),
                     plan_version: 0,
                     reloads_succeeded: 0,
                     reloads_failed: 0,
@@ -73,7 +75,7 @@ impl Observed for Observer {
         let facts = self.facts();
         Report {
             numbers,
-            routes: HashMap::clone(&facts.routes),
+            routes: names(&facts.ledger),
             plan_version: facts.plan_version,
             reloads_succeeded: facts.reloads_succeeded,
             reloads_failed: facts.reloads_failed,
@@ -85,4 +87,16 @@ impl Observed for Observer {
             ready: facts.phase == Phase::Ready,
         }
     }
+}
+
+fn names(ledger: &Ledger) -> HashMap<u32, RouteName> {
+    let names = ledger.routes().map(|of| {
+        let name = RouteName {
+            api: of.api.to_owned(),
+            stage: of.stage.to_owned(),
+            route: of.key.to_owned(),
+        };
+        (of.id.0, name)
+    });
+    names.collect()
 }

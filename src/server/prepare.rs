@@ -1,13 +1,12 @@
 //! From a config to what the cores are told, with the state that lives from one to the next.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::compile::{self, Ledger};
 use crate::gateway::Published;
 use crate::model::{Snapshot, v2};
 use crate::net;
-use crate::observe::RouteName;
 use crate::plan::Plan;
 use crate::server::config::{self, Config, Located, Report};
 use crate::server::source::Source;
@@ -17,7 +16,7 @@ use crate::wire;
 #[derive(Debug, Default)]
 pub struct Current {
     pub published: Arc<Published>,
-    pub ledger: Ledger,
+    pub ledger: Arc<Ledger>,
 }
 
 /// The APIs that were made through the management APIs, by id.
@@ -28,7 +27,6 @@ pub type Made = BTreeMap<String, Arc<v2::Api>>;
 pub struct Prepared {
     pub config: Config,
     pub next: Current,
-    pub routes: Arc<HashMap<u32, RouteName>>,
 }
 
 /// Reads and compiles `source` with the APIs `made` beside its own; what is unchanged is shared with `before`.
@@ -37,18 +35,16 @@ pub struct Prepared {
 /// Everything that is wrong with the config.
 pub fn prepare(source: &Source, made: &Made, before: Option<&Current>) -> Result<Prepared, Report> {
     let none = Ledger::default();
-    let ledger = before.map_or(&none, |before| &before.ledger);
+    let ledger = before.map_or(&none, |before| &*before.ledger);
     let (config, (mut published, ledger)) =
         source.load(|snapshot| joined(snapshot, made, ledger, before))?;
     published.settings = settings(&config.settings);
-    let routes = Arc::new(route_names(&ledger));
     Ok(Prepared {
         config,
         next: Current {
             published: Arc::new(published),
-            ledger,
+            ledger: Arc::new(ledger),
         },
-        routes,
     })
 }
 
@@ -61,7 +57,7 @@ pub fn with_made(
     settings: &config::Settings,
     made: &Made,
     before: &Current,
-) -> Result<(Current, Arc<HashMap<u32, RouteName>>), String> {
+) -> Result<Current, String> {
     let joined = joined(snapshot, made, &before.ledger, Some(before));
     let (mut published, ledger) = joined.map_err(|problems| {
         let texts: Vec<String> = problems
@@ -71,12 +67,10 @@ pub fn with_made(
         texts.join("\n")
     })?;
     published.settings = self::settings(settings);
-    let routes = Arc::new(route_names(&ledger));
-    let next = Current {
+    Ok(Current {
         published: Arc::new(published),
-        ledger,
-    };
-    Ok((next, routes))
+        ledger: Arc::new(ledger),
+    })
 }
 
 /// Compiles the config's APIs with those that were made. One of the latter that cannot be served
@@ -113,18 +107,6 @@ fn joined(
             return Err(problems);
         }
     }
-}
-
-fn route_names(ledger: &Ledger) -> HashMap<u32, RouteName> {
-    let routes = ledger.routes().map(|of| {
-        let name = RouteName {
-            api: of.api.to_owned(),
-            stage: of.stage.to_owned(),
-            route: of.key.to_owned(),
-        };
-        (of.id.0, name)
-    });
-    routes.collect()
 }
 
 fn compiled(

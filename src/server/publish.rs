@@ -9,7 +9,6 @@ use tokio::sync::mpsc;
 use crate::control::Publication;
 use crate::gateway::Command;
 use crate::model::Snapshot;
-use crate::observe::RouteName;
 use crate::server::boot::{self, Running};
 use crate::server::config::Settings;
 use crate::server::management::{Management, ManagementError};
@@ -84,11 +83,7 @@ impl Making {
     ///
     /// # Errors
     /// What hinders it.
-    pub fn join(
-        &self,
-        settings: &Settings,
-        before: &Current,
-    ) -> Result<(Current, Arc<HashMap<u32, RouteName>>), String> {
+    pub fn join(&self, settings: &Settings, before: &Current) -> Result<Current, String> {
         prepare::with_made(&self.snapshot, settings, &self.made, before)
     }
 
@@ -130,7 +125,7 @@ impl Running {
 
     async fn serve_made(&mut self) -> Result<(), String> {
         let joined = self.making.join(&self.settings, &self.current);
-        let (next, routes) = joined.inspect_err(|problems| {
+        let next = joined.inspect_err(|problems| {
             tracing::error!(problems, "the plan before stays");
         })?;
         self.current = next;
@@ -143,7 +138,7 @@ impl Running {
         // Whoever made it may call it at once.
         self.cores.obeyed().await;
         let mut facts = self.observer.facts();
-        facts.routes = routes;
+        facts.ledger = Arc::clone(&self.current.ledger);
         facts.plan_version = published.plan.version;
         Ok(())
     }

@@ -40,11 +40,7 @@ impl Running {
     }
 
     async fn renew(&mut self, prepared: Prepared) -> Result<(), String> {
-        let Prepared {
-            config,
-            next,
-            routes,
-        } = prepared;
+        let Prepared { config, next } = prepared;
         let settings = config.settings;
         // What can fail comes first.
         let later = self.listeners.renew(&settings.listeners);
@@ -72,7 +68,7 @@ impl Running {
         self.cores.tell(|_| Command::Publish(Arc::clone(published)));
         {
             let mut facts = self.observer.facts();
-            facts.routes = routes;
+            facts.ledger = Arc::clone(&self.current.ledger);
             facts.plan_version = published.plan.version;
         }
         self.watch_files();

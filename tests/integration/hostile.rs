@@ -1,5 +1,6 @@
 //! Upstreams that break the rules: 502 or a closed connection, and nobody else is hurt.
 
+use std::io::{Read, Write};
 use std::sync::{Arc, Mutex};
 
 use crate::kit::{Driver, Gateway, Upstream, Visit, proxy};
@@ -8,6 +9,7 @@ on_both_drivers! {
     malformed_heads_are_a_bad_gateway_and_the_next_request_is_fine,
     endless_headers_are_a_bad_gateway,
     a_body_cut_off_is_never_a_clean_end,
+    a_body_cut_off_resets_a_client_that_reads_to_the_end,
     bytes_behind_a_response_are_thrown_away_with_the_connection,
     a_response_nobody_asked_for_is_never_given_to_the_next,
     bodies_where_none_may_be_do_not_shift_the_next_response,
@@ -199,6 +201,21 @@ fn a_body_cut_off_is_never_a_clean_end(driver: Driver) {
         assert!(!rest.ends_with(b"0\r\n\r\n"), "{name} looks whole");
         assert_eq!(gateway.get("/good").text(), "good", "behind {name}");
     }
+}
+
+/// A client of HTTP/1.0 takes the end of the connection for the end of the body, so only a reset
+/// can tell it that something is missing.
+fn a_body_cut_off_resets_a_client_that_reads_to_the_end(driver: Driver) {
+    let puppet = Puppet::new();
+    let gateway = Gateway::start(driver, proxy(puppet.upstream.address));
+    puppet.tell("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\nten bytes.\r\n");
+    let client = gateway.connect();
+    let mut stream = client.stream();
+    let request = b"GET /bad HTTP/1.0\r\nHost: a\r\nX-Then: close\r\n\r\n";
+    stream.write_all(request).expect("room for the request");
+    let outcome = stream.read_to_end(&mut Vec::new());
+    let error = outcome.expect_err("a clean end behind half a body");
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
 }
 
 fn bytes_behind_a_response_are_thrown_away_with_the_connection(driver: Driver) {

@@ -72,8 +72,22 @@ pub async fn deliver(
             let clean = keep_alive && !download.excess && exchange.upload.is_whole();
             Delivered::Whole(clean.then_some(connection))
         }
-        Err(Broken::Client) => Delivered::ClientGone,
-        Err(Broken::Upstream(why)) => Delivered::UpstreamBroke(why),
+        Err(broken) => {
+            connection.stream.break_off();
+            match broken {
+                Broken::Client => Delivered::ClientGone,
+                Broken::Upstream(why) => {
+                    // Where the end of the connection is the end of the body, a clean one would lie.
+                    if matches!(
+                        download.coding,
+                        Coding::Raw(Body::UntilClose) | Coding::Unchunk(_)
+                    ) {
+                        exchange.client.stream.break_off();
+                    }
+                    Delivered::UpstreamBroke(why)
+                }
+            }
+        }
     }
 }
 

@@ -90,6 +90,7 @@ pub async fn call(
             message,
         }),
         Err(failure) => {
+            connection.stream.break_off();
             exchange
                 .client
                 .pools
