@@ -375,6 +375,17 @@ def test_keys_and_plans_are_kept(v1, api):
     v1.delete_api_key(apiKey=key["id"])
 
 
+def test_an_account_has_its_role(gateway):
+    v1 = gateway.client("apigateway", region="eu-north-1")
+    account = v1.get_account()
+    assert account["throttleSettings"] == {"burstLimit": 5000, "rateLimit": 10000.0}
+    role = "arn:aws:iam::111111111111:role/logs"
+    v1.update_account(patchOperations=[patch("replace", "/cloudwatchRoleArn", role)])
+    assert v1.get_account()["cloudwatchRoleArn"] == role
+    wrong = refused(v1.update_account, patchOperations=[patch("replace", "/x", "y")])
+    assert wrong[2] == "Invalid patch path /x"
+
+
 def test_authorizers_are_kept(v1, api):
     api, _ = api
     made = v1.create_authorizer(
