@@ -34,6 +34,9 @@ pub const USAGE_PLAN: &str = "usage-plan";
 /// `{plan}/{key}`
 pub const USAGE_PLAN_KEY: &str = "usage-plan-key";
 
+/// One a region.
+pub const ACCOUNT: &str = "account";
+
 /// What lies below an API and goes with it.
 pub const BELOW_API: &[&str] = &[
     ROUTE,

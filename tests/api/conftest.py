@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import re
+import socket
 import subprocess
 import threading
 
@@ -26,7 +27,7 @@ address = "127.0.0.1:0"
 [admin]
 address = "off"
 [management]
-address = "127.0.0.1:0"
+address = "127.0.0.1:{port}"
 default_account = "{account}"
 {more}
 [apis.fixed.routes."GET /fixed"]
@@ -62,9 +63,9 @@ class Echo(http.server.BaseHTTPRequestHandler):
 class Gateway:
     """The started program."""
 
-    def __init__(self, folder, more=""):
+    def __init__(self, folder, more="", port=0):
         self.file = folder / "gateway.toml"
-        self.file.write_text(CONFIG.format(account=ACCOUNT, more=more))
+        self.file.write_text(CONFIG.format(account=ACCOUNT, more=more, port=port))
         self.start()
 
     def start(self):
@@ -82,7 +83,8 @@ class Gateway:
                 self.main = found[1]
             if found := re.search(r"management APIs on http://([^:]+:\d+)", line):
                 self.management = found[1]
-        threading.Thread(target=self.process.stderr.read, daemon=True).start()
+        self.said = []
+        threading.Thread(target=self.said.extend, args=[self.process.stderr], daemon=True).start()
 
     def client(self, service, region=REGION, retries=0):
         """AWS's client of one of the two services."""
@@ -161,6 +163,13 @@ def upstream():
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
+
+
+def free_port():
+    """A port that nobody has at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def refused(call, **arguments):

@@ -300,3 +300,49 @@ def test_apis_of_the_config_file_are_shown_and_not_changed(gateway, v2):
         assert (code, status) == ("ConflictException", 409)
         assert "config file" in message
     assert gateway.call("GET", "/fixed")[0] == 200
+
+
+def test_responses_of_websocket_apis_are_kept(v2):
+    api = v2.create_api(Name="w", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action")
+    assert api["ApiEndpoint"].startswith("wss://")
+    api = api["ApiId"]
+    integration = v2.create_integration(ApiId=api, IntegrationType="MOCK")
+    assert integration["IntegrationResponseSelectionExpression"] == "${integration.response.statuscode}"
+    where = {"ApiId": api, "IntegrationId": integration["IntegrationId"]}
+    made = v2.create_integration_response(**where, IntegrationResponseKey="$default")
+    own = {**where, "IntegrationResponseId": made["IntegrationResponseId"]}
+    v2.update_integration_response(**own, TemplateSelectionExpression="x")
+    assert v2.get_integration_response(**own)["TemplateSelectionExpression"] == "x"
+    assert len(v2.get_integration_responses(**where)["Items"]) == 1
+    v2.delete_integration_response(**own)
+    route = v2.create_route(ApiId=api, RouteKey="join", RequestParameters={"route.request.querystring.a": {"Required": True}})
+    where = {"ApiId": api, "RouteId": route["RouteId"]}
+    v2.delete_route_request_parameter(**where, RequestParameterKey="route.request.querystring.a")
+    assert v2.get_route(**where)["RequestParameters"] == {}
+    made = v2.create_route_response(**where, RouteResponseKey="$default")
+    own = {**where, "RouteResponseId": made["RouteResponseId"]}
+    v2.update_route_response(**own, ModelSelectionExpression="m")
+    assert v2.get_route_response(**own)["ModelSelectionExpression"] == "m"
+    assert len(v2.get_route_responses(**where)["Items"]) == 1
+    v2.delete_route_response(**own)
+    assert v2.get_models(ApiId=api)["Items"] == []
+    v2.delete_api(ApiId=api)
+
+
+def test_integrations_deployments_and_stages_are_updated(v2, upstream, api):
+    made = v2.create_integration(
+        ApiId=api, IntegrationType="HTTP_PROXY", IntegrationUri=upstream, IntegrationMethod="GET", PayloadFormatVersion="1.0"
+    )
+    where = {"ApiId": api, "IntegrationId": made["IntegrationId"]}
+    v2.update_integration(**where, RequestParameters={"append:header.a": "1", "append:header.b": "2"})
+    changed = v2.update_integration(**where, RequestParameters={"append:header.a": "", "append:header.c": "3"})
+    assert changed["RequestParameters"] == {"append:header.b": "2", "append:header.c": "3"}
+    v2.update_integration(**where, RequestParameters={"append:header.b": "", "append:header.c": ""})
+    v2.create_route(ApiId=api, RouteKey="GET /", Target=f"integrations/{made['IntegrationId']}")
+    deployment = {"ApiId": api, "DeploymentId": v2.create_deployment(ApiId=api)["DeploymentId"]}
+    assert v2.update_deployment(**deployment, Description="d")["Description"] == "d"
+    log = {"DestinationArn": "arn:aws:logs:eu-west-1:111111111111:log-group:l", "Format": "$context.requestId"}
+    v2.create_stage(ApiId=api, StageName="s", AccessLogSettings=log)
+    assert v2.get_stages(ApiId=api)["Items"][0]["AccessLogSettings"] == log
+    v2.delete_access_log_settings(ApiId=api, StageName="s")
+    assert "AccessLogSettings" not in v2.get_stage(ApiId=api, StageName="s")

@@ -1,11 +1,14 @@
 """What holds for every operation: tables, errors, signatures, the store."""
 
 import json
+import os
 import pathlib
+import re
+import signal
 import subprocess
 import sys
 
-from conftest import BINARY, REGION, Gateway, refused
+from conftest import BINARY, REGION, Gateway, free_port, refused
 
 HERE = pathlib.Path(__file__).parent
 
@@ -67,11 +70,28 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path, upstream):
         gateway.stop()
 
 
+def test_a_hand_over_gives_the_store_to_the_new_process(tmp_path, upstream):
+    gateway = Gateway(tmp_path, f'data_dir = "{tmp_path}/data"', port=free_port())
+    api = gateway.client("apigatewayv2").create_api(Name="a", ProtocolType="HTTP", Target=upstream)["ApiId"]
+    gateway.process.send_signal(signal.SIGUSR2)
+    gateway.process.wait(20)
+    said = "".join(gateway.said)
+    # The line has colours between the name and the number.
+    (pid,) = re.findall(r"new process serves.*?pid\D*?(?:\x1b\[\d+m|=)*(\d+)", said)
+    try:
+        v2 = gateway.client("apigatewayv2", retries=3)
+        assert v2.get_api(ApiId=api)["Name"] == "a"
+        v2.update_api(ApiId=api, Name="b")
+        assert gateway.call_api("GET", api, "/x")[0] == 200
+    finally:
+        os.kill(int(pid), signal.SIGTERM)
+
+
 def test_the_command_line_of_aws_works(gateway, upstream, tmp_path):
     def aws(*words):
         command = ["aws", "--endpoint-url", f"http://{gateway.management}", "--region", REGION, *words]
         environment = {
-            "PATH": __import__("os").environ["PATH"],
+            "PATH": os.environ["PATH"],
             "HOME": str(tmp_path),
             "AWS_ACCESS_KEY_ID": "a",
             "AWS_SECRET_ACCESS_KEY": "b",

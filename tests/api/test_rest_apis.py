@@ -238,6 +238,10 @@ def test_a_deployment_is_served(gateway, v1, upstream, api):
 
 def test_what_cannot_be_served_is_refused_at_the_deployment(v1, api):
     api, root = api
+    put_mock(v1, api, root)
+    v1.update_rest_api(restApiId=api, patchOperations=[patch("replace", "/policy", "{}")])
+    assert "resource policy" in refused(v1.create_deployment, restApiId=api, stageName="s")[2]
+    v1.update_rest_api(restApiId=api, patchOperations=[patch("remove", "/policy")])
     uri = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:1:function:f/invocations"
     put(v1, api, root, "POST", type="AWS_PROXY", integrationHttpMethod="POST", uri=uri)
     assert v1.create_deployment(restApiId=api)["id"]
@@ -371,6 +375,17 @@ def test_keys_and_plans_are_kept(v1, api):
     v1.delete_api_key(apiKey=key["id"])
 
 
+def test_an_account_has_its_role(gateway):
+    v1 = gateway.client("apigateway", region="eu-north-1")
+    account = v1.get_account()
+    assert account["throttleSettings"] == {"burstLimit": 5000, "rateLimit": 10000.0}
+    role = "arn:aws:iam::111111111111:role/logs"
+    v1.update_account(patchOperations=[patch("replace", "/cloudwatchRoleArn", role)])
+    assert v1.get_account()["cloudwatchRoleArn"] == role
+    wrong = refused(v1.update_account, patchOperations=[patch("replace", "/x", "y")])
+    assert wrong[2] == "Invalid patch path /x"
+
+
 def test_authorizers_are_kept(v1, api):
     api, _ = api
     made = v1.create_authorizer(
@@ -391,3 +406,48 @@ def test_lists_come_in_pages(v1, api):
     pages = v1.get_paginator("get_resources").paginate(restApiId=api, PaginationConfig={"PageSize": 2})
     seen = [item["id"] for page in pages for item in page["items"]]
     assert len(seen) == 5 and set(seen) == made | {root}
+
+
+def test_responses_models_and_deployments_are_patched(v1, api):
+    api, root = api
+    where = {**put_mock(v1, api, root), "statusCode": "200"}
+    template = [patch("add", "/responseTemplates/text~1plain", "t"), patch("replace", "/selectionPattern", "2..")]
+    v1.update_integration_response(**where, patchOperations=template)
+    assert v1.get_integration_response(**where)["responseTemplates"]["text/plain"] == "t"
+    parameter = "/responseParameters/method.response.header.a"
+    changed = v1.update_method_response(**where, patchOperations=[patch("add", parameter, "true")])
+    assert changed["responseParameters"] == {"method.response.header.a": True}
+    v1.update_method_response(**where, patchOperations=[patch("remove", parameter)])
+    gone = refused(v1.update_method_response, **where, patchOperations=[patch("remove", parameter)])
+    assert gone[1:] == (404, "Invalid parameter name specified")
+    v1.update_model(restApiId=api, modelName="Empty", patchOperations=[patch("replace", "/description", "d")])
+    assert v1.get_model(restApiId=api, modelName="Empty")["description"] == "d"
+    listed = refused(v1.update_model, restApiId=api, modelName="Empty", patchOperations=[patch("replace", "/x", "d")])
+    assert listed[2] == (
+        "Invalid patch path  '/x' specified for op 'replace'. Must be one of: [/description, /schema]"
+    )
+    deployment = {"restApiId": api, "deploymentId": v1.create_deployment(restApiId=api)["id"]}
+    v1.update_deployment(**deployment, patchOperations=[patch("replace", "/description", "d")])
+    assert v1.get_deployment(**deployment)["description"] == "d"
+    assert [item["id"] for item in v1.get_deployments(restApiId=api)["items"]] == [deployment["deploymentId"]]
+    answer = {"restApiId": api, "responseType": "THROTTLED"}
+    changed = v1.update_gateway_response(**answer, patchOperations=[patch("replace", "/statusCode", "420")])
+    assert (changed["statusCode"], changed["defaultResponse"]) == ("420", False)
+    wrong = refused(v1.update_gateway_response, **answer, patchOperations=[patch("add", "/statusCode", "420")])
+    assert wrong[2] == "Invalid patch path /statusCode"
+
+
+def test_all_lists_and_tags_are_there(v1, api):
+    api, _ = api
+    assert api in [item["id"] for item in v1.get_rest_apis(limit=500)["items"]]
+    assert v1.get_authorizers(restApiId=api)["items"] == []
+    assert v1.get_request_validators(restApiId=api)["items"] == []
+    key = v1.create_api_key(name="listed-key")["id"]
+    assert [item["id"] for item in v1.get_api_keys(nameQuery="listed")["items"]] == [key]
+    assert v1.get_api_keys(nameQuery="key")["items"] == []
+    assert len(v1.get_api_keys(nameQuery="listed", includeValues=True)["items"][0]["value"]) == 40
+    v1.delete_api_key(apiKey=key)
+    arn = f"arn:aws:apigateway:eu-west-1::/restapis/{api}"
+    assert v1.tag_resource(resourceArn=arn, tags={"a": "1", "b": "2"})["ResponseMetadata"]["HTTPStatusCode"] == 204
+    v1.untag_resource(resourceArn=arn, tagKeys=["a"])
+    assert v1.get_tags(resourceArn=arn)["tags"] == {"b": "2"}

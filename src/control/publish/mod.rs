@@ -93,10 +93,16 @@ pub fn model(desk: &Desk<'_>, id: &str) -> Outcome<Option<ApiModel>> {
         _ => return Ok(None),
     };
     let below = format!("{id}/");
+    let has_policy = !text(&api, "policy").is_empty();
     let mut stages = Vec::new();
     for (_, stage) in desk.list(kind::STAGE, &below)? {
         let deployment = format!("{below}{}", text(&stage, "deploymentId"));
         if let Some(deployment) = desk.get(kind::DEPLOYMENT, &deployment)? {
+            // Serving it to everybody would be worse than not serving it.
+            if has_policy {
+                let message = "An API with a resource policy cannot be served by this version";
+                return Err(Error::bad_request(message));
+            }
             stages.push(match kind {
                 ApiKind::Http => http::stage(&stage, &deployment)?,
                 ApiKind::Rest => rest::stage(&stage, &deployment)?,

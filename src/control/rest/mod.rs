@@ -1,5 +1,6 @@
 //! Operations on REST APIs; one file per noun.
 
+mod account;
 mod api;
 mod authorizer;
 mod integration;
@@ -18,6 +19,7 @@ use crate::control::Handler;
 
 /// The operations that are served, by AWS's names.
 pub const OPERATIONS: &[&[(&str, Handler)]] = &[
+    account::OPERATIONS,
     api::OPERATIONS,
     authorizer::OPERATIONS,
     integration::OPERATIONS,
