@@ -27,7 +27,7 @@ def free_port():
 
 
 def write_config(path, port, admin, body):
-    text = f'workers = 1\n[listeners.main]\naddress = "127.0.0.1:{port}"\n[admin]\naddress = "{admin}"\n'
+    text = f'workers = 1\n[listeners.main]\naddress = "127.0.0.1:{port}"\n[admin]\naddress = "{admin}"\n[management]\naddress = "off"\n'
     # Replaced in one step, as an editor or a deployment tool does.
     fresh = path.with_suffix(".new")
     fresh.write_text(text + body)

@@ -59,7 +59,6 @@ impl Running {
         boot::apply_shared(&self.shared, &settings);
         let logged = self.settings.logging.access_log.clone();
         self.settings = settings;
-        self.making.renew(config.snapshot);
         self.current = next;
         if logged != self.settings.logging.access_log {
             self.connect_log();
@@ -71,6 +70,8 @@ impl Running {
             facts.ledger = Arc::clone(&self.current.ledger);
             facts.plan_version = published.plan.version;
         }
+        // Requests go by the new plan already; what the management APIs show of it may follow.
+        self.making.renew(config.snapshot);
         self.watch_files();
         Ok(())
     }
