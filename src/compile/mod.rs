@@ -32,5 +32,5 @@ mod uri;
 mod uri_tests;
 
 pub use ledger::{Ledger, RouteOf};
-pub use problem::Problem;
+pub use problem::{Fault, Problem};
 pub use snapshot::compile;

@@ -96,9 +96,10 @@ impl<'a> Place<'a> {
 
 /// What is wrong with one value, said by somebody who does not know where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::compile) struct Fault {
+pub struct Fault {
     pub message: String,
     pub hint: Option<String>,
+    /// Bytes of the value's text.
     pub within: Option<Range<usize>>,
 }
 

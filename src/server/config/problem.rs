@@ -5,6 +5,9 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
+/// What a check says about one value; the same words serve the compiler's.
+pub use crate::compile::Fault;
+
 /// Everything that is wrong with one file, in the order of its lines. `Display` is plain text.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -26,37 +29,6 @@ pub struct Problem {
     pub message: String,
     /// What to write instead.
     pub hint: Option<String>,
-}
-
-/// What a check says about one value, before its place in the file is known.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    pub message: String,
-    pub hint: Option<String>,
-    /// Bytes of the value's text.
-    pub within: Option<Range<usize>>,
-}
-
-impl Fault {
-    pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            hint: None,
-            within: None,
-        }
-    }
-
-    /// The same, with words on what to write instead.
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
-    }
-
-    /// The same, pointing at a part of the value.
-    pub fn within(mut self, range: Range<usize>) -> Self {
-        self.within = Some(range);
-        self
-    }
 }
 
 /// A bounded heap of problems: a file of garbage must not fill the memory.
