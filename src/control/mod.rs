@@ -14,6 +14,7 @@ pub mod desk;
 pub mod error;
 pub mod fixed;
 pub mod kind;
+pub mod live;
 mod patch;
 pub mod protocol;
 pub mod publish;
