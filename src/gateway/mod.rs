@@ -3,7 +3,9 @@
 pub mod access_log;
 pub mod call;
 mod cors;
+pub mod headers;
 pub mod http;
+mod identify;
 pub mod integrate;
 pub mod published;
 pub mod reject;

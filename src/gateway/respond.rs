@@ -1,7 +1,7 @@
 //! A `Reject` or a fixed answer to bytes.
 
 use crate::base::Method;
-use crate::gateway::{Call, Reject, Worker, cors};
+use crate::gateway::{Call, Reject, Worker, cors, headers};
 use crate::net::inbound::h1::Life;
 use crate::net::{Exchange, Gone};
 use crate::wire::h1::encode;
@@ -11,7 +11,7 @@ pub async fn fixed(
     worker: &'static Worker,
     call: &mut Call<'_>,
     exchange: &mut Exchange<'_>,
-    headers: &[u8],
+    lines: &[u8],
     body: &[u8],
 ) -> Result<(), Gone> {
     // Nobody reads the request body here; what has not come yet would be taken for a request.
@@ -20,11 +20,11 @@ pub async fn fixed(
     let write = |out: &mut Vec<u8>, exchange: &Exchange<'_>| {
         encode::status_line(out, call.status, encode::reason(call.status).as_bytes());
         worker.write_date(out);
-        out.extend_from_slice(headers);
+        out.extend_from_slice(lines);
         if has_length {
             encode::content_length(out, body.len() as u64);
         }
-        request_id(out, call, exchange);
+        headers::append_ids(out, call, exchange);
         cors::write(out, call, exchange);
         out.extend_from_slice(exchange.connection_line());
         out.extend_from_slice(b"\r\n");
@@ -33,18 +33,6 @@ pub async fn fixed(
     exchange
         .answer(write, if sends_body { body } else { b"" })
         .await
-}
-
-/// The line with the request id, under the name that the configuration gives it.
-#[inline]
-pub fn request_id(out: &mut Vec<u8>, call: &Call<'_>, exchange: &Exchange<'_>) {
-    let name = &exchange.client.settings.forwarding.request_id_header;
-    if !name.is_empty() {
-        out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(b": ");
-        out.extend_from_slice(call.request_id.as_bytes());
-        out.extend_from_slice(b"\r\n");
-    }
 }
 
 const JSON: &[u8] = b"Content-Type: application/json\r\n";

@@ -104,7 +104,7 @@ pub fn model(desk: &Desk<'_>, id: &str) -> Outcome<Option<ApiModel>> {
                 return Err(Error::bad_request(message));
             }
             stages.push(match kind {
-                ApiKind::Http => http::stage(&stage, &deployment)?,
+                ApiKind::File | ApiKind::Http => http::stage(&stage, &deployment)?,
                 ApiKind::Rest => rest::stage(&stage, &deployment)?,
             });
         }
