@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use crate::gateway::http::rest_of_path;
 use crate::gateway::headers::{Given, Rules};
+use crate::gateway::http::rest_of_path;
 use crate::gateway::integrate::attempt::{self, Attempt, Failed, Turn, note};
 use crate::gateway::{Call, Reject, Stop, Worker, cors, headers};
 use crate::net::inbound::h1::Life;
