@@ -8,11 +8,13 @@ pub mod headers;
 pub mod http;
 mod identify;
 pub mod integrate;
+mod mapping;
 pub mod published;
 pub mod reject;
 pub mod respond;
 pub mod serve;
 pub mod throttle;
+mod variable;
 pub mod worker;
 
 pub use answer::{Answer, Headers};
