@@ -18,6 +18,10 @@ pub struct Call<'p> {
     /// What the client got; 0 until it got something.
     pub status: u16,
     pub reject: Option<Reject>,
+    /// What a refusal says in the place of its usual message.
+    pub said: Option<Box<str>>,
+    /// What is wrong with the body, in the words of its validation.
+    pub validation_error: Option<Box<str>>,
     /// Answered by the gateway itself for a browser.
     pub is_preflight: bool,
     /// The target that was asked last.
@@ -40,11 +44,20 @@ impl Call<'_> {
             base: 0,
             status: 0,
             reject: None,
+            said: None,
+            validation_error: None,
             is_preflight: false,
             upstream: None,
             integration_status: 0,
             integration_us: 0,
             integration_error: None,
         }
+    }
+}
+
+impl Call<'_> {
+    /// What a REST API says to this refusal.
+    pub fn message(&self, reject: Reject) -> &str {
+        self.said.as_deref().unwrap_or(reject.rest().1)
     }
 }

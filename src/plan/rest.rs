@@ -2,6 +2,7 @@
 //! integration, and answers into answers.
 
 use crate::lang::params::Source;
+use crate::lang::pattern::Pattern;
 use crate::plan::refusal::GatewayResponses;
 
 /// What all methods of a stage share.
@@ -70,7 +71,35 @@ pub struct RequestMap {
     pub query: Box<[UriPart]>,
     pub headers: Box<[(Box<str>, Source)]>,
     pub queries: Box<[(Box<str>, Source)]>,
+    pub templates: Templates,
     pub passthrough: Passthrough,
+}
+
+impl RequestMap {
+    /// Every place that a value of the request is taken from.
+    pub fn sources(&self) -> impl Iterator<Item = &Source> {
+        let parts = self.path.iter().chain(&self.query);
+        let in_uri = parts.filter_map(|part| match part {
+            UriPart::Literal(_) => None,
+            UriPart::Value(source) => Some(source),
+        });
+        let moved = self.headers.iter().chain(&self.queries);
+        in_uri.chain(moved.map(|(_, source)| source))
+    }
+
+    /// Nothing is moved: the target says it all.
+    pub fn is_empty(&self) -> bool {
+        self.path.is_empty() && self.headers.is_empty() && self.queries.is_empty()
+    }
+}
+
+/// Templates by the media type that they are for, in the order in which they were written.
+pub type Templates = Box<[(Box<str>, Template)]>;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Template {
+    /// Nothing in it has to be evaluated.
+    Static(Box<str>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +124,5 @@ pub struct Reply {
     pub pattern: Option<Pattern>,
     pub status: u16,
     pub headers: Box<[(Box<str>, Source)]>,
+    pub templates: Templates,
 }
-
-pub use crate::lang::pattern::Pattern;

@@ -9,6 +9,8 @@ use crate::plan::Params;
 pub enum Target {
     Http(HttpTarget),
     Mock(MockTarget),
+    /// Nobody: a REST method makes its answer of what it was asked.
+    Nobody,
 }
 
 /// An upstream request: the client's method and end-to-end headers, its body streamed.

@@ -5,6 +5,8 @@ pub struct Integration {
     pub kind: Kind,
     /// `integration.request.header.X-A` and where its value comes from.
     pub request_parameters: Vec<(String, String)>,
+    /// By media type.
+    pub request_templates: Vec<(String, String)>,
     pub passthrough: Passthrough,
     /// 50 milliseconds at least.
     pub timeout_ms: u32,
@@ -42,4 +44,6 @@ pub struct Response {
     pub selection_pattern: Option<String>,
     /// `method.response.header.X-A` and where its value comes from.
     pub parameters: Vec<(String, String)>,
+    /// By media type.
+    pub templates: Vec<(String, String)>,
 }
