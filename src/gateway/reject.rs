@@ -53,8 +53,8 @@ rejects! {
     /// A policy does not let the caller in.
     AccessDenied 403 "ACCESS_DENIED" "Forbidden", AccessDenied "User is not authorized to access this resource";
     ExpiredToken 403 "EXPIRED_TOKEN" "Forbidden", ExpiredToken "The security token included in the request is expired";
-    /// A REST API without such a stage.
-    Forbidden 403 "FORBIDDEN" "Forbidden", Default4xx "Forbidden";
+    /// A REST API without such a stage; there is no deployment that could say it otherwise.
+    Forbidden 403 "FORBIDDEN" "Forbidden", InvalidApiKey "Forbidden";
     /// No API key, an unknown or a disabled one, or one without a plan for this stage.
     InvalidApiKey 403 "INVALID_API_KEY" "Forbidden", InvalidApiKey "Forbidden";
     InvalidSignature 403 "INVALID_SIGNATURE" "Forbidden", InvalidSignature "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.";

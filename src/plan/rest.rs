@@ -28,6 +28,8 @@ pub struct RestRoute {
     pub request: RequestMap,
     /// In the order of their status codes; the first whose pattern matches is taken.
     pub replies: Box<[Reply]>,
+    /// Nothing is asked of a request and nothing moved: it streams to the target.
+    pub is_plain: bool,
     /// The body must be in memory before the integration is asked.
     pub needs_body: bool,
     /// Why every request ends as API_CONFIGURATION_ERROR, for the log; AWS finds out at the call.

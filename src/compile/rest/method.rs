@@ -107,6 +107,7 @@ fn draft(method: &Method, key: &RouteKey, stage: &Stage) -> Result<RestRoute, Fa
         api_key_required: method.api_key_required,
         required: required.into(),
         kind,
+        is_plain: false,
         needs_body: kind == Kind::Http
             || !request.templates.is_empty()
             || request.sources().any(Source::needs_request_body),
@@ -194,5 +195,9 @@ fn asked(
         }
     }
     route.needs_body |= route.request.sources().any(Source::needs_request_body);
+    route.is_plain = route.kind == Kind::HttpProxy
+        && route.request.is_empty()
+        && route.required.is_empty()
+        && !route.api_key_required;
     Ok((target, needs))
 }

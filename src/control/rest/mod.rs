@@ -3,6 +3,7 @@
 mod account;
 mod api;
 mod authorizer;
+mod freeze;
 mod integration;
 mod key;
 mod method;

@@ -47,3 +47,10 @@ pub struct Response {
     /// By media type.
     pub templates: Vec<(String, String)>,
 }
+
+impl Kind {
+    /// A proxy passes on what came.
+    pub fn has_request_templates(&self) -> bool {
+        !matches!(self, Self::HttpProxy { .. })
+    }
+}
