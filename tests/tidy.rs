@@ -49,6 +49,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("hdrhistogram", &["observe/histogram.rs"]),
     ("arc_swap", &["plan/live.rs", "rt/tls/certificate.rs"]),
     ("rusqlite", &["store/sqlite/"]),
+    ("fancy_regex", &["lang/pattern/"]),
     ("governor", &["gateway/throttle.rs"]),
     (
         "serde_json",

@@ -5,9 +5,10 @@ use std::net::IpAddr;
 
 use crate::base::ascii;
 use crate::gateway::Call;
+use crate::gateway::headers::HIDDEN;
 use crate::gateway::http::rest_of_path;
 use crate::net::Exchange;
-use crate::wire::head::{Name, RequestHead, Version};
+use crate::wire::head::{Field, Name, RequestHead, Version};
 
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
@@ -18,19 +19,16 @@ pub struct Asked<'a> {
     pub body: &'a [u8],
     /// None: a test, whose address AWS calls `test-invoke-source-ip`.
     pub peer: Option<IpAddr>,
-    /// When it came, milliseconds since 1970.
-    pub epoch_ms: u64,
 }
 
 impl<'a> Asked<'a> {
     /// The request of an exchange, with its body if that has been gathered.
-    pub fn of(exchange: &'a Exchange<'_>, body: &'a [u8], epoch_ms: u64) -> Self {
+    pub fn of(exchange: &'a Exchange<'_>, body: &'a [u8]) -> Self {
         Self {
             head: exchange.head(),
             bytes: exchange.bytes(),
             body,
             peer: Some(exchange.client.peer.ip()),
-            epoch_ms,
         }
     }
 
@@ -40,9 +38,8 @@ impl<'a> Asked<'a> {
         'a: 'n,
     {
         let (head, bytes) = (self.head, self.bytes);
-        let is_it = move |field: &&crate::wire::head::Field| {
-            !is_hidden(field.id) && field.name.of(bytes) == name.as_bytes()
-        };
+        let is_it =
+            move |field: &&Field| !is_hidden(field.id) && field.name.of(bytes) == name.as_bytes();
         let found = head.fields.iter().filter(is_it);
         found.map(move |field| String::from_utf8_lossy(field.value.of(bytes)))
     }
@@ -120,5 +117,5 @@ pub fn media_type(said: Option<&[u8]>) -> Option<String> {
 
 /// Whether AWS hides a header from mappings and templates.
 fn is_hidden(name: Name) -> bool {
-    crate::gateway::headers::HIDDEN.has(name)
+    HIDDEN.has(name)
 }

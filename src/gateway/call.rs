@@ -2,14 +2,28 @@
 
 use std::rc::Rc;
 
+use crate::base::Uuid;
 use crate::base::id::RequestId;
 use crate::gateway::Reject;
 use crate::net::outbound::GroupState;
+use crate::observe::Trace;
+use crate::plan::stage::StageKind;
 use crate::plan::{Params, Route, Stage};
 
 #[derive(Debug)]
 pub struct Call<'p> {
+    /// What HTTP APIs call the request id and REST APIs the extended one.
     pub request_id: RequestId,
+    /// Whose rules count; known before the stage is, if only the API could be found.
+    pub kind: StageKind,
+    /// The request id of a REST API; the client may choose it.
+    pub uuid: Option<Uuid>,
+    /// The client chose a request id that is none.
+    pub is_id_replaced: bool,
+    /// None for APIs of the config file.
+    pub trace: Option<Trace>,
+    /// When it came, milliseconds since 1970; 0 for APIs of the config file.
+    pub epoch_ms: u64,
     pub stage: Option<&'p Stage>,
     pub route: Option<&'p Route>,
     pub params: Params,
@@ -38,6 +52,11 @@ impl Call<'_> {
     pub fn new(request_id: RequestId) -> Self {
         Self {
             request_id,
+            kind: StageKind::File,
+            uuid: None,
+            is_id_replaced: false,
+            trace: None,
+            epoch_ms: 0,
             stage: None,
             route: None,
             params: Params::default(),
@@ -55,7 +74,19 @@ impl Call<'_> {
     }
 }
 
+/// What `$context.requestId` shows where a client of a REST API sent an id that is no UUID.
+const REPLACED_ID: &[u8] = b"UUID_REPLACED_INVALID_REQUEST_ID";
+
 impl Call<'_> {
+    /// `$context.requestId`.
+    pub fn shown_request_id(&self) -> &[u8] {
+        match &self.uuid {
+            Some(_) if self.is_id_replaced => REPLACED_ID,
+            Some(uuid) => uuid.as_bytes(),
+            None => self.request_id.as_bytes(),
+        }
+    }
+
     /// What a REST API says to this refusal.
     pub fn message(&self, reject: Reject) -> &str {
         self.said.as_deref().unwrap_or(reject.rest().1)

@@ -2,8 +2,8 @@
 //! (AWS: "Variables for data transformations for API Gateway", `$context`.)
 
 use crate::base::date::{self, Style};
-use crate::gateway::asked::Asked;
 use crate::gateway::Call;
+use crate::gateway::asked::Asked;
 use crate::lang::params::{Part, Source};
 use crate::plan::rest::RestStage;
 
@@ -20,8 +20,6 @@ pub const NAMES: &[&str] = &[
     "error.validationErrorString",
     "extendedRequestId",
     "httpMethod",
-    "identity.apiKey",
-    "identity.apiKeyId",
     "identity.sourceIp",
     "identity.userAgent",
     "path",
@@ -58,8 +56,6 @@ impl Scene<'_> {
             "domainPrefix" => asked.host().split('.').next()?.to_owned(),
             "extendedRequestId" => call.request_id.as_str().to_owned(),
             "httpMethod" => text(asked.head.method_token.of(asked.bytes)),
-            "identity.apiKey" => call.api_key.as_ref()?.value.to_string(),
-            "identity.apiKeyId" => call.api_key.as_ref()?.id.to_string(),
             "identity.sourceIp" => match asked.peer {
                 Some(ip) => ip.to_canonical().to_string(),
                 None => "test-invoke-source-ip".to_owned(),
@@ -68,8 +64,8 @@ impl Scene<'_> {
             "path" => text(asked.head.path.of(asked.bytes)),
             "protocol" => asked.protocol().to_owned(),
             "requestId" => text(call.shown_request_id()),
-            "requestTime" => date::text(Style::Clf, asked.epoch_ms),
-            "requestTimeEpoch" => asked.epoch_ms.to_string(),
+            "requestTime" => date::text(Style::Clf, call.epoch_ms),
+            "requestTimeEpoch" => call.epoch_ms.to_string(),
             "resourceId" => of_route()?.resource_id.to_string(),
             "resourcePath" => of_route()?.resource_path.to_string(),
             "stage" => call.stage?.name.to_string(),
@@ -119,13 +115,19 @@ impl Scene<'_> {
         match part {
             Part::Path(name) => {
                 let value = asked.path_parameter(self.call, name);
-                value.map(std::borrow::Cow::into_owned).into_iter().collect()
+                value
+                    .map(std::borrow::Cow::into_owned)
+                    .into_iter()
+                    .collect()
             }
             Part::Query(name) => last(queries(name)),
             Part::QueryAll(name) => queries(name),
             Part::Header(name) => {
                 let value = asked.headers(name).next_back();
-                value.map(std::borrow::Cow::into_owned).into_iter().collect()
+                value
+                    .map(std::borrow::Cow::into_owned)
+                    .into_iter()
+                    .collect()
             }
             Part::HeaderAll(name) => {
                 let values = asked.headers(name);

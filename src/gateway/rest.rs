@@ -3,8 +3,8 @@
 use crate::gateway::asked::Asked;
 use crate::gateway::context::Scene;
 use crate::gateway::integrate::{self, mock, whole};
-use crate::gateway::{Answer, Call, Published, Reject, Stop, Worker, respond, throttle, validate};
 use crate::gateway::transform::{request, response};
+use crate::gateway::{Answer, Call, Published, Reject, Stop, Worker, respond, throttle, validate};
 use crate::net::Exchange;
 use crate::net::outbound::whole::Request;
 use crate::net::outbound::{Asking, Failure};
@@ -23,16 +23,15 @@ pub async fn pass<'p>(
     if rest.needs_body {
         gather(exchange, route).await?;
     }
-    let epoch_ms = worker.epoch_ms();
     let body = exchange.upload.gathered().unwrap_or_default();
-    validate::request(call, &Asked::of(exchange, body, epoch_ms), rest)?;
+    validate::request(call, &Asked::of(exchange, body), rest)?;
     request::check(call, rest)?;
     if rest.kind == Kind::HttpProxy {
         return integrate::run(worker, call, exchange, route).await;
     }
     let body = exchange.upload.take_gathered();
     let asking = asking(worker, exchange, rest);
-    let asked = Asked::of(exchange, &body, epoch_ms);
+    let asked = Asked::of(exchange, &body);
     let answer = work(worker, call, &asked, &asking, (route, rest)).await?;
     Ok(respond::answer(worker, call, exchange, &answer).await?)
 }
@@ -45,21 +44,21 @@ async fn work(
     asking: &Asking<'_>,
     (route, rest): (&Route, &RestRoute),
 ) -> Result<Answer, Stop> {
-    let body = request::body(&rest.request, &Scene { call, asked })?;
+    let body = request::body(&rest.request, asked)?;
     let answer = match &route.target {
         Target::Http(target) => {
-            let head = request::head(rest, target, &Scene { call, asked }, body);
+            let head = request::head(rest, target, &Scene { call, asked }, &body);
             let method = target.method_for(asked.head.method);
             let request = Request {
                 head: &head,
-                body,
+                body: &body,
                 is_head: method == crate::base::Method::Head,
             };
             let group = target.group.id;
             let outcome = whole::run(worker, call, group, asking, method, request).await;
             outcome.map_err(|failure| refusal(&failure))?
         }
-        _ => mock::answer(call, body)?,
+        _ => mock::answer(call, &body)?,
     };
     let reply = response::choose(call, rest, answer.status)?;
     Ok(response::answer(reply, &Scene { call, asked }, answer))
@@ -84,11 +83,7 @@ async fn gather(exchange: &mut Exchange<'_>, route: &Route) -> Result<(), Stop> 
     gathered.map_err(|error| Stop::from(&error))
 }
 
-fn asking<'e>(
-    worker: &'static Worker,
-    exchange: &'e Exchange<'_>,
-    rest: &RestRoute,
-) -> Asking<'e> {
+fn asking<'e>(worker: &'static Worker, exchange: &'e Exchange<'_>, rest: &RestRoute) -> Asking<'e> {
     Asking {
         core: worker.core,
         settings: &exchange.client.settings,

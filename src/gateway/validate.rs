@@ -1,8 +1,8 @@
 //! Request validators: parameters that must be there and not blank.
 
+use crate::gateway::asked::Asked;
 use crate::gateway::context::Scene;
 use crate::gateway::{Call, Reject};
-use crate::gateway::asked::Asked;
 use crate::plan::rest::{Parameter, RestRoute};
 
 /// Parameters first: where one is missing, the body is not looked at.

@@ -2,4 +2,5 @@
 
 pub mod logline;
 pub mod params;
+pub mod pattern;
 pub mod policy;

@@ -71,8 +71,8 @@ pub struct RequestMap {
     pub path: Box<[UriPart]>,
     /// The URI's own query without `?`.
     pub query: Box<[UriPart]>,
-    pub headers: Box<[(Box<str>, Source)]>,
-    pub queries: Box<[(Box<str>, Source)]>,
+    pub headers: Moves,
+    pub queries: Moves,
     pub templates: Templates,
     pub passthrough: Passthrough,
 }
@@ -94,6 +94,9 @@ impl RequestMap {
         self.path.is_empty() && self.headers.is_empty() && self.queries.is_empty()
     }
 }
+
+/// Names and where their values come from, in the order in which they were written.
+pub type Moves = Box<[(Box<str>, Source)]>;
 
 /// Templates by the media type that they are for, in the order in which they were written.
 pub type Templates = Box<[(Box<str>, Template)]>;
@@ -125,6 +128,6 @@ pub struct Reply {
     /// None: where no other matches.
     pub pattern: Option<Pattern>,
     pub status: u16,
-    pub headers: Box<[(Box<str>, Source)]>,
+    pub headers: Moves,
     pub templates: Templates,
 }

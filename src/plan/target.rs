@@ -40,6 +40,15 @@ impl HttpTarget {
         }
     }
 
+    /// The host to name to the upstream of a client that named `client`.
+    #[inline]
+    pub fn host_for<'h>(&'h self, client: &'h [u8]) -> &'h [u8] {
+        match self.host.is_empty() {
+            true => client,
+            false => &self.host,
+        }
+    }
+
     /// Appends the request target for the upstream: path and query.
     ///
     /// `path` is the path of the request behind the stage's base path, which `params` point into;

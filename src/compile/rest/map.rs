@@ -3,7 +3,7 @@
 use crate::compile::problem::Fault;
 use crate::lang::params::Source;
 use crate::model::v2;
-use crate::plan::rest::{Template, Templates};
+use crate::plan::rest::{Moves, Template, Templates};
 
 /// Where a value comes from; none if it is a stage variable that this stage does not have, which
 /// is simply not sent.
@@ -23,7 +23,7 @@ pub fn headers(
     parameters: &[(String, String)],
     prefix: &str,
     stage: &v2::Stage,
-) -> Result<Box<[(Box<str>, Source)]>, Fault> {
+) -> Result<Moves, Fault> {
     let mut moved = Vec::new();
     for (target, text) in parameters {
         if let Some(name) = target.strip_prefix(prefix)

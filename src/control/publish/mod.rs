@@ -108,7 +108,7 @@ pub fn model(desk: &Desk<'_>, id: &str) -> Outcome<Option<ApiModel>> {
         let deployment = format!("{below}{}", text(&stage, "deploymentId"));
         if let Some(deployment) = desk.get(kind::DEPLOYMENT, &deployment)? {
             let mut made = match kind {
-                ApiKind::Http => http::stage(&stage, &deployment)?,
+                ApiKind::File | ApiKind::Http => http::stage(&stage, &deployment)?,
                 ApiKind::Rest => rest::stage(desk, &stage, &deployment)?,
             };
             if has_policy {

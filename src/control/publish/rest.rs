@@ -65,7 +65,10 @@ fn texts(value: &Value) -> Vec<(String, String)> {
 
 fn gateway_response(response: &Value) -> GatewayResponse {
     GatewayResponse {
-        kind: response["responseType"].as_str().unwrap_or_default().to_owned(),
+        kind: response["responseType"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
         status: status(&response["statusCode"]),
         parameters: texts(&response["responseParameters"]),
         templates: texts(&response["responseTemplates"]),
@@ -178,7 +181,10 @@ fn served(made: &Integration) -> Result<(), String> {
         return Err("A request template with variables".to_owned());
     }
     let answers = made.responses.iter();
-    if answers.clone().any(|answer| answer.templates.iter().any(is_dynamic)) {
+    if answers
+        .clone()
+        .any(|answer| answer.templates.iter().any(is_dynamic))
+    {
         return Err("A response template with variables".to_owned());
     }
     let moved = answers.flat_map(|answer| &answer.parameters);

@@ -28,7 +28,8 @@ pub fn answer(call: &mut Call<'_>, body: &[u8]) -> Result<Answer, Reject> {
             ..Answer::default()
         }),
         None => {
-            call.integration_error = Some("Unable to parse statusCode. It should be an integer".into());
+            call.integration_error =
+                Some("Unable to parse statusCode. It should be an integer".into());
             Err(Reject::ApiConfigurationError)
         }
     }
@@ -87,7 +88,8 @@ mod tests {
 
     #[test]
     fn the_status_is_found_in_sloppy_json() {
-        let check = |text: &str, expected: Option<u16>| assert_eq!(status(text), expected, "{text}");
+        let check =
+            |text: &str, expected: Option<u16>| assert_eq!(status(text), expected, "{text}");
         check(r#"{"statusCode": 200}"#, Some(200));
         check("{statusCode: 200}", Some(200));
         check("{ 'statusCode' : \"404\", a: {statusCode: 1} }", Some(404));

@@ -1,12 +1,15 @@
 //! The request to an integration: its URI, its headers, its body.
 
+use std::borrow::Cow;
+
 use crate::base::{Method, ascii};
+use crate::gateway::asked::Asked;
 use crate::gateway::context::Scene;
 use crate::gateway::headers;
 use crate::gateway::{Call, Reject};
 use crate::lang::params::{Part, Source};
-use crate::plan::rest::{Passthrough, RequestMap, RestRoute, Template, UriPart};
 use crate::plan::HttpTarget;
+use crate::plan::rest::{Passthrough, RequestMap, RestRoute, Template, UriPart};
 use crate::wire::h1::encode;
 use crate::wire::head::Name;
 
@@ -31,12 +34,7 @@ pub fn check(call: &mut Call<'_>, route: &RestRoute) -> Result<(), Reject> {
 
 /// Appends path and query: those of the URI, what is mapped to the query, and `own`, the client's
 /// query as it came, where that goes on.
-pub fn write_target(
-    out: &mut Vec<u8>,
-    map: &RequestMap,
-    scene: &Scene<'_>,
-    own: Option<&[u8]>,
-) {
+pub fn write_target(out: &mut Vec<u8>, map: &RequestMap, scene: &Scene<'_>, own: Option<&[u8]>) {
     for part in &map.path {
         write_part(out, part, scene, b"/!$&'()*+,;=:@");
     }
@@ -128,11 +126,11 @@ pub fn template<'r>(map: &'r RequestMap, media_type: &str) -> Result<Option<&'r 
 ///
 /// # Errors
 /// Bodies of this type do not pass.
-pub fn body<'b>(map: &'b RequestMap, scene: &Scene<'b>) -> Result<&'b [u8], Reject> {
-    Ok(match template(map, &scene.asked.content_type())? {
-        Some(Template::Static(text)) => text.as_bytes(),
-        None if has_no_body(scene.asked.head.method) => b"",
-        None => scene.asked.body,
+pub fn body<'b>(map: &'b RequestMap, asked: &Asked<'b>) -> Result<Cow<'b, [u8]>, Reject> {
+    Ok(match template(map, &asked.content_type())? {
+        Some(Template::Static(text)) => Cow::Borrowed(text.as_bytes()),
+        None if has_no_body(asked.head.method) => Cow::Borrowed(b""),
+        None => Cow::Borrowed(asked.body),
     })
 }
 
@@ -153,10 +151,7 @@ pub fn head(route: &RestRoute, target: &HttpTarget, scene: &Scene<'_>, body: &[u
             encode::field(&mut out, name.as_bytes(), value);
         }
     };
-    match target.host.is_empty() {
-        true => usual("Host", asked.head.host.of(asked.bytes)),
-        false => usual("Host", &target.host),
-    }
+    usual("Host", target.host_for(asked.head.host.of(asked.bytes)));
     let api = scene.call.stage.map_or("", |stage| &stage.api_id);
     usual("Accept", b"application/json");
     usual("User-Agent", format!("AmazonAPIGateway_{api}").as_bytes());

@@ -30,7 +30,8 @@ pub fn choose<'r>(
     let usual = || route.replies.iter().find(|reply| reply.pattern.is_none());
     found.or_else(usual).ok_or_else(|| {
         let why = "No match for output mapping and no default endpoint response mapping configured";
-        call.integration_error = Some(format!("{why}. Endpoint Response Status Code: {text}").into());
+        call.integration_error =
+            Some(format!("{why}. Endpoint Response Status Code: {text}").into());
         Reject::ApiConfigurationError
     })
 }

@@ -115,10 +115,7 @@ mod tests {
         check("context.", None);
         check("stageVariables.x", Some(Source::StageVariable("x".into())));
         let request = |part| Some(Source::Request(part));
-        check(
-            "method.request.path.id",
-            request(Part::Path("id".into())),
-        );
+        check("method.request.path.id", request(Part::Path("id".into())));
         check(
             "method.request.querystring.a.b",
             request(Part::Query("a.b".into())),

@@ -108,10 +108,7 @@ mod tests {
         check("$context", "$context");
         check("$context.", "$context.");
         check("$$context.path$stageVariables.a", "$<path><var a>");
-        check(
-            "$method.request.header.X-A",
-            r#"<Request(Header("X-A"))>"#,
-        );
+        check("$method.request.header.X-A", r#"<Request(Header("X-A"))>"#);
         check("$method.request.body.a", "$method.request.body.a");
         check("$input.body", "$input.body");
     }

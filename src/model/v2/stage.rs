@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::{Throttle, rest};
 use crate::model::v2::Route;
+use crate::model::{Throttle, rest};
 
 /// Which pages of other origins may ask, and for what. Empty lists are not sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
