@@ -2,7 +2,9 @@
 
 pub mod access_log;
 pub mod answer;
+pub mod asked;
 pub mod call;
+pub mod context;
 mod cors;
 pub mod headers;
 pub mod http;
@@ -10,10 +12,14 @@ mod identify;
 pub mod integrate;
 mod mapping;
 pub mod published;
+pub mod refuse;
 pub mod reject;
 pub mod respond;
+pub mod rest;
 pub mod serve;
 pub mod throttle;
+pub mod transform;
+pub mod validate;
 mod variable;
 pub mod worker;
 

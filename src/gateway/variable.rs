@@ -66,7 +66,7 @@ impl Facts<'_> {
             Variable::Stage => text(out, call.stage.map(|stage| &*stage.name)),
             Variable::RouteKey => text(out, call.route.map(|route| &*route.key)),
             Variable::ErrorMessage | Variable::ErrorMessageString => {
-                text(out, call.reject.map(|reject| reject.message()));
+                text(out, call.reject.map(|reject| call.message(reject)));
             }
             Variable::ErrorResponseType => text(out, call.reject.map(|reject| reject.aws_name())),
             Variable::IntegrationError => text(out, call.integration_error.as_deref()),

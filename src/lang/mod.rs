@@ -2,5 +2,6 @@
 
 pub mod logline;
 pub mod mapping;
+pub mod params;
 pub mod pattern;
 pub mod policy;

@@ -11,6 +11,8 @@ pub enum Target {
     /// Parameter mapping of an HTTP API.
     Mapped(Box<MappedTarget>),
     Mock(MockTarget),
+    /// Nobody: a REST method makes its answer of what it was asked.
+    Nobody,
 }
 
 impl Target {
@@ -19,7 +21,7 @@ impl Target {
         match self {
             Self::Http(target) => Some(target),
             Self::Mapped(mapped) => Some(&mapped.http),
-            Self::Mock(_) => None,
+            Self::Mock(_) | Self::Nobody => None,
         }
     }
 }
@@ -48,6 +50,15 @@ impl HttpTarget {
         match self.method {
             Some(method) if client != Method::Head => method,
             _ => client,
+        }
+    }
+
+    /// The host to name to the upstream of a client that named `client`.
+    #[inline]
+    pub fn host_for<'h>(&'h self, client: &'h [u8]) -> &'h [u8] {
+        match self.host.is_empty() {
+            true => client,
+            false => &self.host,
         }
     }
 

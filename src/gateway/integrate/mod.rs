@@ -6,7 +6,7 @@ pub mod mapped;
 pub mod mock;
 pub mod whole;
 
-use crate::gateway::{Call, Stop, Worker};
+use crate::gateway::{Call, Reject, Stop, Worker};
 use crate::net::Exchange;
 use crate::plan::{Route, Target};
 
@@ -22,5 +22,7 @@ pub async fn run(
         // Boxed: what mappings hold should not make the task of every connection larger.
         Target::Mapped(target) => Box::pin(mapped::run(worker, call, exchange, target)).await,
         Target::Mock(target) => mock::run(worker, call, exchange, target).await,
+        // Only a method of a REST API has no target, and its pipeline does not come here.
+        Target::Nobody => Err(Reject::ApiConfigurationError.into()),
     }
 }
