@@ -11,9 +11,11 @@
 mod call;
 pub mod caller;
 pub mod desk;
+mod domain;
 pub mod error;
 pub mod fixed;
 pub mod kind;
+pub mod live;
 mod patch;
 pub mod protocol;
 pub mod publish;
