@@ -60,7 +60,8 @@ pub fn run(bytes: &[u8]) {
 fn hold(mapping: &Mapping, side: Side, body: &[u8]) {
     match (&mapping.target.place, side) {
         (Place::Header(name), _) => {
-            let is_name = |byte: u8| byte.is_ascii_graphic() && !b"\"(),/:;<=>?@[\\]{}".contains(&byte);
+            let is_name =
+                |byte: u8| byte.is_ascii_graphic() && !b"\"(),/:;<=>?@[\\]{}".contains(&byte);
             assert!(!name.is_empty() && name.bytes().all(is_name), "{name:?}");
             let lower = name.to_ascii_lowercase();
             assert!(!lower.starts_with("x-amzn-") && lower != "content-length");

@@ -112,7 +112,11 @@ impl Proxy<'_> {
             let resolved = groups.resolve(uri.tls, &uri.authority);
             let (mut target, needs) =
                 http(uri, resolved.map_err(|fault| vec![fault])?, self.timeout_ms);
-            target.method = self.method.map(method_of).transpose().map_err(|fault| vec![fault])?;
+            target.method = self
+                .method
+                .map(method_of)
+                .transpose()
+                .map_err(|fault| vec![fault])?;
             Ok((target, needs))
         });
         made.map_err(|faults| {
