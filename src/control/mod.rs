@@ -17,6 +17,7 @@ pub mod fixed;
 pub mod kind;
 pub mod live;
 mod patch;
+mod permission;
 pub mod protocol;
 pub mod publish;
 mod rest;
