@@ -25,11 +25,11 @@ pub(in crate::control::publish) fn unchecked(status: u16, what: &str) -> Integra
 
 /// Refuses all calls of a stage.
 pub(in crate::control::publish) fn close(stage: &mut Stage, what: &str) {
-    let Some(routes) = stage.routes.as_mut().map(Arc::make_mut) else {
-        return;
-    };
-    for route in routes {
-        route.integration = unchecked(403, what);
+    let canary = stage.canary.as_mut().map(|canary| &mut canary.routes);
+    for routes in stage.routes.as_mut().into_iter().chain(canary) {
+        for route in Arc::make_mut(routes) {
+            route.integration = unchecked(403, what);
+        }
     }
 }
 

@@ -7,12 +7,47 @@ use serde_json::{Map, Value};
 use crate::control::desk::Record;
 use crate::control::error::{Error, Outcome};
 use crate::control::publish::{
-    access_log, method_of, text, throttle, timeout, unchecked, unserved, variables,
+    AUTHORIZER_EPOCH, CACHE_EPOCH, access_log, epoch, method_of, text, throttle, timeout,
+    unchecked, unserved, variables,
 };
 use crate::model::Throttle;
-use crate::model::v2::{Integration, Route, RouteKey, Stage};
+use crate::model::v2::{Canary, Integration, Route, RouteKey, Stage};
 
-pub(in crate::control::publish) fn stage(stage: &Record, deployment: &Record) -> Outcome<Stage> {
+/// `canary`: the deployment of the stage's canary, if it has one.
+pub(in crate::control::publish) fn stage(
+    stage: &Record,
+    deployment: &Record,
+    canary: Option<&Record>,
+) -> Outcome<Stage> {
+    let canary = canary.map(|deployment| of_canary(stage, deployment));
+    Ok(Stage {
+        name: text(stage, "stageName").to_owned(),
+        variables: variables(stage, "variables"),
+        access_log_format: access_log(stage),
+        routes: Some(routes(stage, deployment)?),
+        canary: canary.transpose()?,
+        cache_epoch: epoch(stage, CACHE_EPOCH),
+        authorizer_epoch: epoch(stage, AUTHORIZER_EPOCH),
+        ..Stage::default()
+    })
+}
+
+fn of_canary(stage: &Record, deployment: &Record) -> Outcome<Canary> {
+    let settings = &stage.get("canarySettings").and_then(Value::as_object);
+    let settings = settings.cloned().unwrap_or_default();
+    let mut own = variables(stage, "variables");
+    own.extend(variables(&settings, "stageVariableOverrides"));
+    let percent = settings.get("percentTraffic").and_then(Value::as_f64);
+    Ok(Canary {
+        percent: percent.unwrap_or_default(),
+        variables: own,
+        use_stage_cache: settings.get("useStageCache") == Some(&Value::Bool(true)),
+        routes: routes(stage, deployment)?,
+    })
+}
+
+/// What a deployment froze.
+fn routes(stage: &Record, deployment: &Record) -> Outcome<Arc<Vec<Route>>> {
     let frozen = deployment.get("frozen").unwrap_or(&Value::Null);
     let mut routes = Vec::new();
     for resource in frozen["resources"].as_array().into_iter().flatten() {
@@ -21,14 +56,7 @@ pub(in crate::control::publish) fn stage(stage: &Record, deployment: &Record) ->
             routes.push(route(stage, path, verb, method)?);
         }
     }
-    Ok(Stage {
-        name: text(stage, "stageName").to_owned(),
-        variables: variables(stage, "variables"),
-        throttle: None,
-        access_log_format: access_log(stage),
-        cors: None,
-        routes: Some(Arc::new(routes)),
-    })
+    Ok(Arc::new(routes))
 }
 
 fn entries(value: &Value) -> impl Iterator<Item = (&String, &Value)> {

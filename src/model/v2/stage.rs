@@ -18,6 +18,18 @@ pub struct Cors {
     pub max_age_s: Option<i64>,
 }
 
+/// A second deployment of a REST API's stage, which some of the requests get.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Canary {
+    /// Of the requests, chosen by chance: from 0 to 100.
+    pub percent: f64,
+    /// The variables of the stage, those that the canary overrides among them.
+    pub variables: BTreeMap<String, String>,
+    /// It shares the cache of the stage.
+    pub use_stage_cache: bool,
+    pub routes: Arc<Vec<Route>>,
+}
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Stage {
     /// `$default`, or letters, digits, `-` and `_`.
@@ -29,4 +41,9 @@ pub struct Stage {
     pub cors: Option<Cors>,
     /// What its deployment froze; none: the routes of the API.
     pub routes: Option<Arc<Vec<Route>>>,
+    pub canary: Option<Canary>,
+    /// Grows when the answers, or the decisions of authorizers, that caches have kept shall be
+    /// forgotten: these are of one epoch.
+    pub cache_epoch: u64,
+    pub authorizer_epoch: u64,
 }
