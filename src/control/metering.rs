@@ -77,7 +77,10 @@ mod tests {
             .build()
             .unwrap();
         runtime.block_on(async {
-            let settings = Settings { strict: false };
+            let settings = Settings {
+                strict: false,
+                data_dir: None,
+            };
             let (publications, _kept) = mpsc::unbounded_channel();
             let store = Store::memory();
             let surroundings = Surroundings::default();

@@ -112,7 +112,7 @@ pub fn model(desk: &Desk<'_>, id: &str) -> Outcome<Option<ApiModel>> {
                 ApiKind::File | ApiKind::Http => http::stage(&stage, &deployment)?,
                 ApiKind::Rest => {
                     let canary = canary(desk, &below, &stage)?;
-                    rest::stage(&stage, &deployment, canary.as_ref())?
+                    rest::stage(desk, &stage, &deployment, canary.as_ref())?
                 }
             };
             if has_policy {

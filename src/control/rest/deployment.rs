@@ -9,7 +9,7 @@ use crate::control::kind;
 use crate::control::patch::{As, Family, Patch, REPLACE, Rules};
 use crate::control::protocol::Input;
 use crate::control::rest::noun::{self, given, text};
-use crate::control::rest::{canary, stage};
+use crate::control::rest::{canary, freeze, stage};
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
     ("CreateDeployment", create),
@@ -97,7 +97,7 @@ fn move_stage(desk: &Desk<'_>, input: &Input, stage: &mut Record, id: &str) -> O
     stage::complete(desk, stage)
 }
 
-/// All resources with their methods; there must be something to serve.
+/// All that calls depend on; there must be something to serve.
 fn freeze(desk: &Desk<'_>, input: &Input) -> Outcome<Value> {
     let resources = desk.list(kind::RESOURCE, &format!("{}/", input.given("restApiId")))?;
     let methods = resources.iter().filter_map(|(_, resource)| {
@@ -116,8 +116,7 @@ fn freeze(desk: &Desk<'_>, input: &Input) -> Outcome<Value> {
     {
         return Err(Error::bad_request("No integration defined for method"));
     }
-    let resources = resources.into_iter().map(|(_, resource)| resource);
-    Ok(json!({ "resources": resources.collect::<Vec<_>>() }))
+    freeze::freeze(desk, input.given("restApiId"))
 }
 
 fn get(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {

@@ -9,6 +9,7 @@ mod csv;
 mod deployment;
 mod documentation;
 mod domain;
+mod freeze;
 mod integration;
 mod key;
 mod key_import;

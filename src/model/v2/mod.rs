@@ -8,4 +8,4 @@ pub mod stage;
 pub use api::{Api, ApiKind, Reach};
 pub use integration::Integration;
 pub use route::{Route, RouteKey, RouteKeyError, Segment};
-pub use stage::{Canary, Cors, Stage};
+pub use stage::{Cors, Stage};

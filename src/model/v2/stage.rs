@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::Throttle;
 use crate::model::v2::Route;
+use crate::model::{Throttle, rest};
 
 /// Which pages of other origins may ask, and for what. Empty lists are not sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,18 +18,6 @@ pub struct Cors {
     pub max_age_s: Option<i64>,
 }
 
-/// A second deployment of a REST API's stage, which some of the requests get.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Canary {
-    /// Of the requests, chosen by chance: from 0 to 100.
-    pub percent: f64,
-    /// The variables of the stage, those that the canary overrides among them.
-    pub variables: BTreeMap<String, String>,
-    /// It shares the cache of the stage.
-    pub use_stage_cache: bool,
-    pub routes: Arc<Vec<Route>>,
-}
-
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Stage {
     /// `$default`, or letters, digits, `-` and `_`.
@@ -41,9 +29,9 @@ pub struct Stage {
     pub cors: Option<Cors>,
     /// What its deployment froze; none: the routes of the API.
     pub routes: Option<Arc<Vec<Route>>>,
-    pub canary: Option<Canary>,
-    /// Grows when the answers, or the decisions of authorizers, that caches have kept shall be
-    /// forgotten: these are of one epoch.
-    pub cache_epoch: u64,
+    /// Grows when the decisions of authorizers that caches have kept shall be forgotten: these are
+    /// of one epoch.
     pub authorizer_epoch: u64,
+    /// Only of REST APIs.
+    pub rest: Option<Box<rest::Settings>>,
 }
