@@ -164,13 +164,7 @@ impl<'t> Lexer<'t> {
                 self.comment(State::FormalComment);
             }
             Rule::BlockOpen => self.comment(State::BlockComment),
-            Rule::Hash if !self.in_comment => {
-                if matches!(self.state, State::Reference | State::Modifier) {
-                    self.pop_always();
-                }
-                self.push();
-                self.state = State::Hash;
-            }
+            Rule::Hash if !self.in_comment => self.begin_directive(),
             Rule::LineComment if !self.in_comment => {
                 if self.state == State::Reference {
                     self.pop_always();
@@ -213,6 +207,14 @@ impl<'t> Lexer<'t> {
             self.pop_always();
         }
         self.at
+    }
+
+    fn begin_directive(&mut self) {
+        if matches!(self.state, State::Reference | State::Modifier) {
+            self.pop_always();
+        }
+        self.push();
+        self.state = State::Hash;
     }
 
     fn comment(&mut self, state: State) {
