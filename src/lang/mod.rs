@@ -2,6 +2,7 @@
 
 pub mod jsonpath;
 pub mod logline;
+pub mod mapping;
 pub mod params;
 pub mod pattern;
 pub mod policy;
