@@ -29,9 +29,11 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod uri;
+mod usage;
 #[cfg(test)]
 mod uri_tests;
 
 pub use ledger::{Ledger, RouteOf};
 pub use problem::{Fault, Problem};
 pub use snapshot::compile;
+pub use usage::usage;

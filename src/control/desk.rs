@@ -31,6 +31,8 @@ pub struct Desk<'a> {
     now_ms: u64,
     /// APIs of which something was written.
     touched: BTreeSet<String>,
+    /// Something of usage plans or keys was written.
+    touches_usage: bool,
 }
 
 /// Where the records are.
@@ -85,6 +87,7 @@ impl<'a> Desk<'a> {
             ids,
             now_ms,
             touched: BTreeSet::new(),
+            touches_usage: false,
         }
     }
 
@@ -100,6 +103,11 @@ impl<'a> Desk<'a> {
     /// A new id of so many small letters and digits.
     pub fn new_id(&mut self, length: usize) -> String {
         self.ids.next(length)
+    }
+
+    /// Whether something was written that API keys and their plans depend on.
+    pub fn touches_usage(&self) -> bool {
+        self.touches_usage
     }
 
     pub fn touched(&self) -> &BTreeSet<String> {
@@ -186,6 +194,7 @@ impl<'a> Desk<'a> {
                 "{api} is defined in the config file of the gateway and can only be changed there"
             )));
         }
+        self.touches_usage |= kind::OF_USAGE.contains(&kind);
         if kind == kind::API || kind == kind::REST_API || kind::BELOW_API.contains(&kind) {
             self.touched.insert(api.to_owned());
         }

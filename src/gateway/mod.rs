@@ -2,6 +2,7 @@
 
 pub mod access_log;
 pub mod answer;
+mod api_key;
 pub mod asked;
 pub mod call;
 pub mod context;
@@ -18,6 +19,7 @@ pub mod rest;
 pub mod serve;
 pub mod throttle;
 pub mod transform;
+pub mod usage;
 pub mod validate;
 pub mod worker;
 
@@ -25,5 +27,6 @@ pub use answer::{Answer, Headers};
 pub use call::Call;
 pub use published::Published;
 pub use reject::{Reject, Stop};
+pub use usage::{Meter, Usage};
 pub use serve::{Command, serve};
 pub use worker::{Shared, Worker};

@@ -4,8 +4,10 @@ pub mod rest;
 pub mod snapshot;
 pub mod throttle;
 pub mod upstream;
+pub mod usage;
 pub mod v2;
 
 pub use snapshot::Snapshot;
 pub use throttle::Throttle;
+pub use usage::Usage;
 pub use upstream::{Upstream, UpstreamTarget, UpstreamTls};
