@@ -29,9 +29,9 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod uri;
-mod usage;
 #[cfg(test)]
 mod uri_tests;
+mod usage;
 
 pub use ledger::{Ledger, RouteOf};
 pub use problem::{Fault, Problem};

@@ -18,6 +18,7 @@ use crate::control::protocol::route::{self, Found};
 use crate::control::protocol::{Input, docs, encode, validate};
 use crate::control::publish::{self, ApiModel, Publication, Surroundings};
 use crate::control::{Caller, Handler, handler, live, v2};
+use crate::model::Usage;
 use crate::store::Store;
 
 /// What a request of the management APIs is made of.

@@ -28,7 +28,9 @@ pub fn check<'p>(
     let key = key.ok_or(Reject::InvalidApiKey)?;
     call.api_key = Some(key);
     let (member, method) = (key.member, &route.throttle_key);
-    let admitted = live.usage.admit(member, &stage.scope, method, call.epoch_ms);
+    let admitted = live
+        .usage
+        .admit(member, &stage.scope, method, call.epoch_ms);
     admitted.inspect_err(|reject| {
         if *reject == Reject::Throttled {
             worker.add(Counter::ThrottledRoute, 1);

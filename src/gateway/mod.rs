@@ -27,6 +27,6 @@ pub use answer::{Answer, Headers};
 pub use call::Call;
 pub use published::Published;
 pub use reject::{Reject, Stop};
-pub use usage::{Meter, Usage};
 pub use serve::{Command, serve};
+pub use usage::{Meter, Usage};
 pub use worker::{Shared, Worker};

@@ -63,7 +63,9 @@ impl Published {
             plan,
             groups,
             settings,
-            usage: before.map(|before| Arc::clone(&before.usage)).unwrap_or_default(),
+            usage: before
+                .map(|before| Arc::clone(&before.usage))
+                .unwrap_or_default(),
             retired_routes,
         })
     }

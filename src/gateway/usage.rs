@@ -116,7 +116,11 @@ impl Usage {
             };
             Account {
                 throttle: member.throttle.as_ref().map(bucket),
-                methods: member.methods.iter().map(|(_, _, limit)| bucket(limit)).collect(),
+                methods: member
+                    .methods
+                    .iter()
+                    .map(|(_, _, limit)| bucket(limit))
+                    .collect(),
                 counts: match earlier {
                     Some(earlier) => Arc::clone(&earlier.counts),
                     None => Arc::new(Counts::new(member.quota.as_ref())),
@@ -150,7 +154,11 @@ impl Usage {
                 return Err(Reject::Throttled);
             }
         }
-        if account.throttle.as_ref().is_some_and(|bucket| !bucket.admit()) {
+        if account
+            .throttle
+            .as_ref()
+            .is_some_and(|bucket| !bucket.admit())
+        {
             return Err(Reject::Throttled);
         }
         let day = day_of(epoch_ms);
@@ -265,8 +273,14 @@ mod tests {
         assert_eq!([ask(&before), ask(&before)], [Ok(()), Ok(())]);
         assert_eq!(ask(&before), Err(Reject::QuotaExceeded));
         let after = Usage::next(table(4, 10), &before);
-        assert_eq!([ask(&after), ask(&after)], [Ok(()), Err(Reject::QuotaExceeded)]);
+        assert_eq!(
+            [ask(&after), ask(&after)],
+            [Ok(()), Err(Reject::QuotaExceeded)]
+        );
         let throttled = Usage::next(table(100, 1), &after);
-        assert_eq!([ask(&throttled), ask(&throttled)], [Ok(()), Err(Reject::Throttled)]);
+        assert_eq!(
+            [ask(&throttled), ask(&throttled)],
+            [Ok(()), Err(Reject::Throttled)]
+        );
     }
 }

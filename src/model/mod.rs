@@ -10,5 +10,5 @@ pub mod v2;
 
 pub use snapshot::Snapshot;
 pub use throttle::Throttle;
-pub use usage::Usage;
 pub use upstream::{Upstream, UpstreamTarget, UpstreamTls};
+pub use usage::Usage;

@@ -166,7 +166,10 @@ async fn keep(control: &Control, meter: &Meter) {
         return;
     }
     if let Err(error) = control.count_usage(used).await {
-        tracing::error!(error = error.message, "what API keys used could not be kept");
+        tracing::error!(
+            error = error.message,
+            "what API keys used could not be kept"
+        );
     }
 }
 

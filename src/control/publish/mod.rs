@@ -110,8 +110,7 @@ pub fn all_usage(
     let page = view.list(&Prefix::everything(), None, usize::MAX)?;
     let plans = page.entries.iter().map(|entry| &entry.key);
     let plans = plans.filter(|key| key.kind.as_str() == kind::USAGE_PLAN);
-    let scopes: BTreeSet<(&str, &str)> =
-        plans.map(|key| (&*key.account, &*key.region)).collect();
+    let scopes: BTreeSet<(&str, &str)> = plans.map(|key| (&*key.account, &*key.region)).collect();
     let mut all = Vec::new();
     for (account, region) in scopes {
         let scope = Scope {

@@ -144,11 +144,7 @@ fn route(
 }
 
 /// Whom nobody checks is not let in.
-fn unguarded(
-    method: &Value,
-    validator: Option<&Value>,
-    source: &Value,
-) -> Option<v2::Integration> {
+fn unguarded(method: &Value, validator: Option<&Value>, source: &Value) -> Option<v2::Integration> {
     let authorization = method["authorizationType"].as_str().unwrap_or("NONE");
     if authorization != "NONE" {
         let what = format!("Authorization type {authorization}");

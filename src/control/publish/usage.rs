@@ -34,7 +34,10 @@ pub fn usage(desk: &Desk<'_>) -> Outcome<Usage> {
 }
 
 fn limits(written: &Value) -> Option<crate::model::Throttle> {
-    throttle(written["rateLimit"].as_f64(), written["burstLimit"].as_u64())
+    throttle(
+        written["rateLimit"].as_f64(),
+        written["burstLimit"].as_u64(),
+    )
 }
 
 fn quota(plan: &Record) -> Option<Quota> {
@@ -70,19 +73,17 @@ fn keys(desk: &Desk<'_>, plan: &str, record: &Record) -> Outcome<Vec<PlanKey>> {
             continue;
         };
         let quota = usage::Quota::of(record, &member);
-        let left = usage::allowance(desk, &name, quota, today)?;
-        // What is left is all that matters: used and granted come to the same.
-        let used = match (quota, left) {
-            (Some(quota), Some(left)) => quota.limit - left,
-            _ => 0,
+        let counts = match quota {
+            Some(quota) => usage::in_period(desk, &name, quota, today)?,
+            None => usage::Counts::default(),
         };
         keys.push(PlanKey {
             id: id.to_owned(),
             value: text(&key, "value").to_owned(),
             is_enabled: key.get("enabled") == Some(&Value::Bool(true)),
             day: today.number(),
-            used: used.max(0),
-            granted: (-used).max(0),
+            used: counts.used,
+            granted: counts.granted,
         });
     }
     Ok(keys)
