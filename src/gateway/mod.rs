@@ -11,6 +11,7 @@ pub mod headers;
 pub mod http;
 mod identify;
 pub mod integrate;
+mod mapping;
 pub mod published;
 pub mod refuse;
 pub mod reject;
@@ -21,6 +22,7 @@ pub mod throttle;
 pub mod transform;
 pub mod usage;
 pub mod validate;
+mod variable;
 pub mod worker;
 
 pub use answer::{Answer, Headers};
