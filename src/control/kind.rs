@@ -58,6 +58,9 @@ pub const PRODUCT_PAGE: &str = "product-page";
 /// Pages of REST endpoints: `{product}/{page}`
 pub const ENDPOINT_PAGE: &str = "product-endpoint-page";
 
+/// What API keys and their plans are made of.
+pub const OF_USAGE: &[&str] = &[API_KEY, USAGE_PLAN, USAGE_PLAN_KEY, USAGE];
+
 /// One a region.
 pub const ACCOUNT: &str = "account";
 
