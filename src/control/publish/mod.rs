@@ -111,6 +111,7 @@ pub fn model(desk: &Desk<'_>, id: &str) -> Outcome<Option<ApiModel>> {
                 ApiKind::File | ApiKind::Http => http::stage(&stage, &deployment)?,
                 ApiKind::Rest => rest::stage(desk, &stage, &deployment)?,
             };
+            made.account_id.clone_from(&desk.scope().account);
             if has_policy {
                 refusal::close(&mut made, "A resource policy");
             }

@@ -32,6 +32,7 @@ pub(in crate::control::publish) fn stage(
     }
     let responses = items(&frozen["gatewayResponses"]);
     Ok(Stage {
+        account_id: String::new(),
         name: text(stage, "stageName").to_owned(),
         variables: variables(stage, "variables"),
         throttle: None,

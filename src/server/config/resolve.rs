@@ -363,6 +363,7 @@ fn stage(name: &str, table: &Table) -> Stage {
     Stage {
         cors: None,
         routes: None,
+        account_id: String::new(),
         name: name.to_owned(),
         variables: texts(table.map("variables")).collect(),
         throttle: throttle(table),
