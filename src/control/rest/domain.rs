@@ -10,6 +10,7 @@ use crate::control::kind;
 use crate::control::patch::{ANY, As, Family, Patch, REPLACE, Rules};
 use crate::control::protocol::Input;
 use crate::control::rest::noun::{self, given, text};
+use crate::model::quota;
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
     ("CreateDomainName", create),
@@ -205,6 +206,9 @@ fn associate(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
             "The domain name access association already exists.",
         ));
     }
+    desk.admit(&quota::ACCESS_ASSOCIATIONS, || {
+        desk.count(kind::DOMAIN_ASSOCIATION, "")
+    })?;
     let mut record = given(
         input,
         &[
