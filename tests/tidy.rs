@@ -31,7 +31,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("spec", "base lang model"),
     (
         "control",
-        "base observe lang aws model plan compile store spec gateway",
+        "base observe lang aws rt model plan compile store spec gateway",
     ),
     ("stack", "base aws model spec lambda control"),
     ("neighbor", "base observe aws store lambda control stack"),

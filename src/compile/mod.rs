@@ -12,6 +12,7 @@
 //! their integrations, `group` the upstreams, `host` the table of hosts.
 
 mod cors;
+mod domain;
 mod group;
 mod host;
 mod http;

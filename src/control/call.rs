@@ -15,7 +15,7 @@ use crate::control::error::{Error, Outcome};
 use crate::control::protocol::decode::{Parts, decode};
 use crate::control::protocol::route::{self, Found};
 use crate::control::protocol::{Input, docs, encode, validate};
-use crate::control::publish::{self, ApiModel, Publication, Surroundings};
+use crate::control::publish::{self, ApiModel, Changes, DomainModel, Publication, Surroundings};
 use crate::control::{Caller, Handler, handler, v2};
 use crate::store::Store;
 
@@ -56,15 +56,29 @@ pub struct Control {
     ids: Arc<Mutex<ResourceIds>>,
     surroundings: Mutex<Arc<Surroundings>>,
     /// What was published last, so that a change that nobody would see is not published.
-    served: Arc<Mutex<HashMap<String, ApiModel>>>,
+    served: Arc<Mutex<Served>>,
     publications: mpsc::UnboundedSender<Publication>,
 }
 
-/// What a change left behind: the output, and the models of the APIs that look different now.
+/// What is served, by keys.
+#[derive(Debug, Default)]
+struct Served {
+    apis: HashMap<String, ApiModel>,
+    domains: HashMap<String, DomainModel>,
+}
+
+/// What a change left behind: the output, and the models of what looks different now.
 struct Changed {
     output: Value,
     version: u64,
-    models: Vec<(String, Option<ApiModel>)>,
+    models: Changes,
+}
+
+/// What is kept, for the first plan.
+#[derive(Debug, Default)]
+pub struct Kept {
+    pub apis: Vec<ApiModel>,
+    pub domains: Vec<(String, DomainModel)>,
 }
 
 impl Control {
@@ -92,25 +106,29 @@ impl Control {
         *locked(&self.surroundings) = Arc::new(surroundings);
     }
 
-    /// The models of all APIs that are kept, for the first plan.
+    /// The models of all that is kept, for the first plan.
     ///
     /// # Errors
-    /// When the store cannot be read. An API that cannot be served is left out and said.
-    pub async fn load(&self) -> Outcome<Vec<ApiModel>> {
+    /// When the store cannot be read. What cannot be served is left out and said.
+    pub async fn load(&self) -> Outcome<Kept> {
         let fixed = locked(&self.surroundings).clone();
         let ids = Arc::clone(&self.ids);
-        let models = self
+        let kept = self
             .store
             .read(move |view| {
                 let mut ids = locked(&ids);
-                publish::all(view, &fixed, &mut ids)
+                Ok::<Kept, Error>(Kept {
+                    apis: publish::all(view, &fixed, &mut ids)?,
+                    domains: publish::domain::all(view, &fixed, &mut ids)?,
+                })
             })
             .await?;
         let mut served = locked(&self.served);
-        for model in &models {
-            served.insert(model.id.clone(), Arc::clone(model));
+        for model in &kept.apis {
+            served.apis.insert(model.id.clone(), Arc::clone(model));
         }
-        Ok(models)
+        served.domains.extend(kept.domains.iter().cloned());
+        Ok(kept)
     }
 
     /// Answers a request. What it changed is durable and served before the answer goes out.
@@ -188,25 +206,9 @@ impl Control {
             let rows = Rows::Write(change);
             let mut desk = Desk::new(rows, &scope, &surroundings.fixed, &mut ids, now_ms);
             let output = handler(&mut desk, &input)?;
-            let mut models = Vec::new();
-            for api in desk.touched().clone() {
-                v2::deploy_automatically(&mut desk, &api)?;
-                let model = publish::model(&desk, &api)?;
-                let before = locked(&served).get(&api).cloned();
-                if model == before {
-                    continue;
-                }
-                if let Some(model) = &model {
-                    publish::check(model, &surroundings)?;
-                    publish::report(model, before.as_ref());
-                }
-                let mut served = locked(&served);
-                match &model {
-                    Some(model) => served.insert(api.clone(), Arc::clone(model)),
-                    None => served.remove(&api),
-                };
-                models.push((api, model));
-            }
+            let mut models = Changes::default();
+            changed_apis(&mut desk, &served, &surroundings, &mut models)?;
+            changed_domains(&desk, &served, &surroundings, &mut models)?;
             Ok::<Changed, Error>(Changed {
                 output,
                 version,
@@ -216,7 +218,7 @@ impl Control {
         let changed = self.store.change(work).await.inspect_err(|error| {
             // What was not kept is not served either; all is published anew when it changes next.
             if error.status >= 500 {
-                locked(&self.served).clear();
+                *locked(&self.served) = Served::default();
             }
         })?;
         if !changed.models.is_empty() {
@@ -226,7 +228,7 @@ impl Control {
     }
 
     /// Waits until all cores have been told.
-    async fn publish(&self, version: u64, models: Vec<(String, Option<ApiModel>)>) -> Outcome<()> {
+    async fn publish(&self, version: u64, models: Changes) -> Outcome<()> {
         let (done, is_done) = oneshot::channel();
         let publication = Publication {
             version,
@@ -237,6 +239,67 @@ impl Control {
         self.publications.send(publication).map_err(|_| gone())?;
         is_done.await.map_err(|_| gone())?.map_err(Error::internal)
     }
+}
+
+/// The APIs that a change touched and that look different now.
+fn changed_apis(
+    desk: &mut Desk<'_>,
+    served: &Mutex<Served>,
+    surroundings: &Surroundings,
+    changes: &mut Changes,
+) -> Outcome<()> {
+    for api in desk.touched().clone() {
+        v2::deploy_automatically(desk, &api)?;
+        let model = publish::model(desk, &api)?;
+        let before = locked(served).apis.get(&api).cloned();
+        if model == before {
+            continue;
+        }
+        if let Some(model) = &model {
+            publish::check(model, surroundings)?;
+            publish::report(model, before.as_ref());
+        }
+        let apis = &mut locked(served).apis;
+        match &model {
+            Some(model) => apis.insert(api.clone(), Arc::clone(model)),
+            None => apis.remove(&api),
+        };
+        changes.apis.push((api, model));
+    }
+    Ok(())
+}
+
+/// The domains that a change touched and that look different now. A host has one owner, whoever's
+/// it is.
+fn changed_domains(
+    desk: &Desk<'_>,
+    served: &Mutex<Served>,
+    surroundings: &Surroundings,
+    changes: &mut Changes,
+) -> Outcome<()> {
+    for id in desk.touched_domains() {
+        let key = publish::domain::key(desk.scope(), id);
+        let model = publish::domain::model(desk, id)?;
+        let mut served = locked(served);
+        if served.domains.get(&key) == model.as_ref() {
+            continue;
+        }
+        if let Some(model) = &model {
+            publish::domain::check(model, surroundings)?;
+            let mut others = served.domains.iter();
+            let name = &model.domain.name;
+            if others.any(|(other, own)| *other != key && own.domain.name == *name) {
+                let message = "The domain name you provided already exists.";
+                return Err(Error::conflict(message));
+            }
+        }
+        match &model {
+            Some(model) => served.domains.insert(key.clone(), model.clone()),
+            None => served.domains.remove(&key),
+        };
+        changes.domains.push((key, model));
+    }
+    Ok(())
 }
 
 /// The answer to a request that went wrong.

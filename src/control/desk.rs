@@ -31,6 +31,8 @@ pub struct Desk<'a> {
     now_ms: u64,
     /// APIs of which something was written.
     touched: BTreeSet<String>,
+    /// The same of domain names.
+    touched_domains: BTreeSet<String>,
 }
 
 /// Where the records are.
@@ -85,6 +87,7 @@ impl<'a> Desk<'a> {
             ids,
             now_ms,
             touched: BTreeSet::new(),
+            touched_domains: BTreeSet::new(),
         }
     }
 
@@ -104,6 +107,10 @@ impl<'a> Desk<'a> {
 
     pub fn touched(&self) -> &BTreeSet<String> {
         &self.touched
+    }
+
+    pub fn touched_domains(&self) -> &BTreeSet<String> {
+        &self.touched_domains
     }
 
     pub fn get(&self, kind: &'static str, id: &str) -> Outcome<Option<Record>> {
@@ -188,6 +195,9 @@ impl<'a> Desk<'a> {
         }
         if kind == kind::API || kind == kind::REST_API || kind::BELOW_API.contains(&kind) {
             self.touched.insert(api.to_owned());
+        }
+        if kind == kind::DOMAIN_NAME || kind::BELOW_DOMAIN.contains(&kind) {
+            self.touched_domains.insert(api.to_owned());
         }
         match &mut self.rows {
             Rows::Write(change) => Ok(&mut **change),

@@ -1,10 +1,12 @@
 //! The resources a user makes, as values that cannot be wrong.
 
+pub mod domain;
 pub mod snapshot;
 pub mod throttle;
 pub mod upstream;
 pub mod v2;
 
+pub use domain::Domain;
 pub use snapshot::Snapshot;
 pub use throttle::Throttle;
 pub use upstream::{Upstream, UpstreamTarget, UpstreamTls};

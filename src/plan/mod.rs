@@ -8,6 +8,8 @@ pub mod explain;
 #[cfg(test)]
 mod explain_tests;
 pub mod host;
+#[cfg(test)]
+mod host_tests;
 pub mod limit;
 pub mod live;
 #[cfg(test)]
@@ -16,6 +18,7 @@ pub mod route;
 pub mod router;
 #[cfg(test)]
 mod router_tests;
+pub mod rule;
 pub mod segment;
 pub mod stage;
 mod table;

@@ -9,8 +9,8 @@ use axum::Router;
 use tokio::sync::{mpsc, watch};
 
 use crate::base::Clock;
-use crate::control::publish::{ApiModel, Publication, Surroundings};
-use crate::control::{self, Access, Control, fixed};
+use crate::control::publish::{Publication, Surroundings};
+use crate::control::{self, Access, Control, Kept, fixed};
 use crate::model::Snapshot;
 use crate::server::dispatch::{self, Services};
 use crate::server::{config, keys, reception};
@@ -57,7 +57,7 @@ impl Management {
         snapshot: &Snapshot,
         beside: bool,
         publications: mpsc::UnboundedSender<Publication>,
-    ) -> Result<(Self, Vec<ApiModel>), ManagementError> {
+    ) -> Result<(Self, Kept), ManagementError> {
         let access = keys::access(settings).map_err(ManagementError::Keys)?;
         let address = settings.address;
         let fail = |error| ManagementError::Listener { address, error };
@@ -72,7 +72,7 @@ impl Management {
         };
         let control = Control::new(store.clone(), own, surroundings(snapshot), publications)?;
         let records = |error: control::Error| ManagementError::Records(error.message);
-        let models = control.load().await.map_err(records)?;
+        let kept = control.load().await.map_err(records)?;
         let services = Arc::new(Services::new(access, control)?);
         let (stop, stopped) = watch::channel(false);
         let router = Router::new()
@@ -86,7 +86,7 @@ impl Management {
             store,
             stop,
         };
-        Ok((management, models))
+        Ok((management, kept))
     }
 
     /// The config file has changed. `access` is what its keys say now.
@@ -123,5 +123,10 @@ fn surroundings(snapshot: &Snapshot) -> Surroundings {
     Surroundings {
         fixed: fixed::of(snapshot, Clock::real().epoch_ms()),
         upstreams: snapshot.upstreams.clone(),
+        hosts: snapshot
+            .apis
+            .iter()
+            .flat_map(|api| api.hosts.iter().cloned())
+            .collect(),
     }
 }
