@@ -23,6 +23,12 @@ pub fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, String> {
     serde_json::from_slice(text).map_err(|error| error.to_string())
 }
 
+/// The text of a member of an object that is JSON; none if it is not, or has no such member.
+pub fn member(object: &str, name: &str) -> Option<String> {
+    let members: serde_json::Map<String, serde_json::Value> = serde_json::from_str(object).ok()?;
+    Some(members.get(name)?.to_string())
+}
+
 /// Only a value whose maps have keys that are not texts cannot be written, and nobody makes one.
 fn written(text: serde_json::Result<String>) -> String {
     debug_assert!(text.is_ok(), "{text:?}");

@@ -14,7 +14,8 @@ pub fn request(worker: &Worker, call: &mut Call<'_>, exchange: &Exchange<'_>, ki
     let mut ids = worker.ids.borrow_mut();
     call.kind = kind;
     let header = head.field(bytes, Name::XAmznTraceId);
-    let epoch_s = worker.epoch_ms() / 1000;
+    call.epoch_ms = worker.epoch_ms();
+    let epoch_s = call.epoch_ms / 1000;
     call.trace = Some(Trace::continued(header, epoch_s, ids.words()));
     if kind == StageKind::Rest {
         let chosen = head.field(bytes, Name::XAmznRequestId);

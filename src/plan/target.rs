@@ -9,6 +9,8 @@ use crate::plan::Params;
 pub enum Target {
     Http(HttpTarget),
     Mock(MockTarget),
+    /// Nobody: a REST method makes its answer of what it was asked.
+    Nobody,
 }
 
 /// An upstream request: the client's method and end-to-end headers, its body streamed.
@@ -35,6 +37,15 @@ impl HttpTarget {
         match self.method {
             Some(method) if client != Method::Head => method,
             _ => client,
+        }
+    }
+
+    /// The host to name to the upstream of a client that named `client`.
+    #[inline]
+    pub fn host_for<'h>(&'h self, client: &'h [u8]) -> &'h [u8] {
+        match self.host.is_empty() {
+            true => client,
+            false => &self.host,
         }
     }
 

@@ -28,6 +28,7 @@ pub(in crate::control::publish) fn stage(stage: &Record, deployment: &Record) ->
         access_log_format: access_log(stage),
         cors: cors(&frozen["corsConfiguration"]),
         routes: Some(Arc::new(routes)),
+        rest: None,
     })
 }
 

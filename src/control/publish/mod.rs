@@ -125,7 +125,7 @@ pub fn model(desk: &Desk<'_>, id: &str) -> Outcome<Option<ApiModel>> {
         if let Some(deployment) = desk.get(kind::DEPLOYMENT, &deployment)? {
             let mut made = match kind {
                 ApiKind::File | ApiKind::Http => http::stage(&stage, &deployment)?,
-                ApiKind::Rest => rest::stage(&stage, &deployment)?,
+                ApiKind::Rest => rest::stage(desk, &stage, &deployment)?,
             };
             if has_policy {
                 refusal::close(&mut made, "A resource policy");

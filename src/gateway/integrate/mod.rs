@@ -5,7 +5,7 @@ pub mod http;
 pub mod mock;
 pub mod whole;
 
-use crate::gateway::{Call, Stop, Worker};
+use crate::gateway::{Call, Reject, Stop, Worker};
 use crate::net::Exchange;
 use crate::plan::{Route, Target};
 
@@ -19,5 +19,7 @@ pub async fn run(
     match &route.target {
         Target::Http(target) => http::run(worker, call, exchange, target).await,
         Target::Mock(target) => mock::run(worker, call, exchange, target).await,
+        // Only a method of a REST API has no target, and its pipeline does not come here.
+        Target::Nobody => Err(Reject::ApiConfigurationError.into()),
     }
 }

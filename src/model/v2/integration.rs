@@ -1,5 +1,7 @@
 //! What a route does with a request.
 
+use crate::model::rest;
+
 #[derive(Clone, Debug, PartialEq)]
 pub enum Integration {
     HttpProxy {
@@ -14,6 +16,8 @@ pub enum Integration {
         headers: Vec<(String, String)>,
         body: String,
     },
+    /// A method of a REST API, with all that it does around its integration.
+    Rest(Box<rest::Method>),
     /// What this version cannot do: every call is refused, none is let through.
     Unserved {
         /// 501 for work that is not done; 403 or 500 where a caller would have to be let in.

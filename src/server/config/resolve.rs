@@ -374,6 +374,7 @@ fn stage(name: &str, table: &Table) -> Stage {
         variables: texts(table.map("variables")).collect(),
         throttle: throttle(table),
         access_log_format: table.text("access_log_format").map(str::to_owned),
+        rest: None,
     }
 }
 
