@@ -1,6 +1,6 @@
 //! `Control`: one request of the management APIs, from its bytes to the bytes of its answer.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,8 +17,8 @@ use crate::control::protocol::decode::{Parts, decode};
 use crate::control::protocol::route::{self, Found};
 use crate::control::protocol::{Input, docs, encode, validate};
 use crate::control::publish::{self, ApiModel, Changes, DomainModel, Publication, Surroundings};
-use crate::control::{Caller, Handler, handler, live, v2};
-use crate::store::Store;
+use crate::control::{Caller, Handler, handler, kind, live, v2};
+use crate::store::{Prefix, Store};
 
 /// What a request of the management APIs is made of.
 #[derive(Clone, Debug, Default)]
@@ -75,6 +75,8 @@ struct Changed {
     output: Value,
     version: u64,
     models: Changes,
+    /// All APIs must be looked at.
+    concerns_all: bool,
 }
 
 /// What is kept, for the first plan.
@@ -104,9 +106,17 @@ impl Control {
         })
     }
 
-    /// The config file has changed.
-    pub fn set_surroundings(&self, surroundings: Surroundings) {
-        *locked(&self.surroundings) = Arc::new(surroundings);
+    /// The config file has changed. True if `look_at_all` has something to do.
+    pub fn set_surroundings(&self, surroundings: Surroundings) -> bool {
+        let mut current = locked(&self.surroundings);
+        let before = std::mem::replace(&mut *current, Arc::new(surroundings));
+        let links = |own: &Surroundings| -> Vec<_> {
+            let all = own.fixed.iter();
+            let own = all.filter(|((kind, _), _)| *kind == kind::UPSTREAM);
+            own.map(|(key, record)| (key.clone(), record.clone()))
+                .collect()
+        };
+        links(&before) != links(&current)
     }
 
     /// The models of all that is kept, for the first plan.
@@ -235,12 +245,15 @@ impl Control {
             let mut desk = Desk::new(rows, &scope, &surroundings.fixed, &mut ids, now_ms);
             let output = handler(&mut desk, &input)?;
             let mut models = Changes::default();
-            changed_apis(&mut desk, &served, &surroundings, &mut models)?;
+            let apis = desk.touched().clone();
+            changed_apis(&mut desk, apis, &served, &surroundings, &mut models)?;
             changed_domains(&desk, &served, &surroundings, &mut models)?;
+            let concerns_all = desk.touched_links();
             Ok::<Changed, Error>(Changed {
                 output,
                 version,
                 models,
+                concerns_all,
             })
         };
         let changed = self.store.change(work).await.inspect_err(|error| {
@@ -252,7 +265,45 @@ impl Control {
         if !changed.models.is_empty() {
             self.publish(changed.version, changed.models).await?;
         }
+        if changed.concerns_all {
+            self.look_at_all().await?;
+        }
         Ok(changed.output)
+    }
+
+    /// Publishes the APIs that look different since something changed that they only point to: VPC
+    /// links, or the upstreams of the config file that stand for them.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or the gateway is stopping.
+    pub async fn look_at_all(&self) -> Outcome<()> {
+        let surroundings = locked(&self.surroundings).clone();
+        let (ids, served) = (Arc::clone(&self.ids), Arc::clone(&self.served));
+        // A change, though it writes nothing: no other one comes in between.
+        let work = move |change: &mut crate::store::Change<'_>| {
+            let everything = change.list(&Prefix::everything(), None, usize::MAX)?;
+            let is_api = |kind: &str| kind == kind::API || kind == kind::REST_API;
+            let mut changes = Changes::default();
+            for entry in everything.entries {
+                if !is_api(&entry.key.kind) {
+                    continue;
+                }
+                let scope = Scope {
+                    account: entry.key.account,
+                    region: entry.key.region,
+                };
+                let (rows, mut ids) = (Rows::Write(change), locked(&ids));
+                let mut desk = Desk::new(rows, &scope, &surroundings.fixed, &mut ids, 0);
+                let apis = BTreeSet::from([entry.key.id]);
+                changed_apis(&mut desk, apis, &served, &surroundings, &mut changes)?;
+            }
+            Ok::<_, Error>((change.version() - 1, changes))
+        };
+        let (version, changes) = self.store.change(work).await?;
+        match changes.is_empty() {
+            true => Ok(()),
+            false => self.publish(version, changes).await,
+        }
     }
 
     /// Waits until all cores have been told.
@@ -269,14 +320,15 @@ impl Control {
     }
 }
 
-/// The APIs that a change touched and that look different now.
+/// Those of these APIs that look different now.
 fn changed_apis(
     desk: &mut Desk<'_>,
+    apis: BTreeSet<String>,
     served: &Mutex<Served>,
     surroundings: &Surroundings,
     changes: &mut Changes,
 ) -> Outcome<()> {
-    for api in desk.touched().clone() {
+    for api in apis {
         v2::deploy_automatically(desk, &api)?;
         let model = publish::model(desk, &api)?;
         let before = locked(served).apis.get(&api).cloned();

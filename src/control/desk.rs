@@ -33,6 +33,8 @@ pub struct Desk<'a> {
     touched: BTreeSet<String>,
     /// The same of domain names.
     touched_domains: BTreeSet<String>,
+    /// Something was written that any API may look at.
+    touched_links: bool,
 }
 
 /// Where the records are.
@@ -88,6 +90,7 @@ impl<'a> Desk<'a> {
             now_ms,
             touched: BTreeSet::new(),
             touched_domains: BTreeSet::new(),
+            touched_links: false,
         }
     }
 
@@ -111,6 +114,11 @@ impl<'a> Desk<'a> {
 
     pub fn touched_domains(&self) -> &BTreeSet<String> {
         &self.touched_domains
+    }
+
+    /// Whether VPC links changed.
+    pub fn touched_links(&self) -> bool {
+        self.touched_links
     }
 
     pub fn get(&self, kind: &'static str, id: &str) -> Outcome<Option<Record>> {
@@ -199,6 +207,7 @@ impl<'a> Desk<'a> {
         if kind == kind::DOMAIN_NAME || kind::BELOW_DOMAIN.contains(&kind) {
             self.touched_domains.insert(api.to_owned());
         }
+        self.touched_links |= kind == kind::VPC_LINK || kind == kind::VPC_LINK_V2;
         match &mut self.rows {
             Rows::Write(change) => Ok(&mut **change),
             Rows::Read(_) => Err(Error::internal(

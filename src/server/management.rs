@@ -96,9 +96,18 @@ impl Management {
 
     /// The config file has changed. `access` is what its keys say now.
     pub fn renew(&self, snapshot: &Snapshot, access: Access) {
-        self.services
-            .control
-            .set_surroundings(surroundings(snapshot));
+        let control = &self.services.control;
+        if control.set_surroundings(surroundings(snapshot)) {
+            let services = Arc::clone(&self.services);
+            tokio::spawn(async move {
+                if let Err(error) = services.control.look_at_all().await {
+                    tracing::error!(
+                        error = error.message,
+                        "APIs over VPC links stay as they were"
+                    );
+                }
+            });
+        }
         if access.is_open() && !self.local.ip().is_loopback() {
             // The address may be another one in the file, but this is where we listen until the
             // next start.

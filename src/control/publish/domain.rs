@@ -91,8 +91,14 @@ pub fn model(desk: &Desk<'_>, id: &str) -> Outcome<Option<DomainModel>> {
         return Ok(None);
     };
     let below = format!("{id}/");
-    let mappings = desk.list(kind::API_MAPPING, &below)?;
-    let rules = desk.list(kind::ROUTING_RULE, &below)?;
+    let mut mappings = desk.list(kind::API_MAPPING, &below)?;
+    let mut rules = desk.list(kind::ROUTING_RULE, &below)?;
+    if record.contains_key("mutualTlsAuthentication") {
+        // To let everybody in would be worse than to refuse all.
+        let why = "mutual TLS is not checked by this version: calls are refused";
+        tracing::warn!(domain = id, why);
+        (mappings, rules) = (Vec::new(), Vec::new());
+    }
     let certificate = match (text(&record, CHAIN), text(&record, KEY)) {
         ("", _) | (_, "") => None,
         (chain, key) => Some(Arc::new(PemPair {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::control::desk::Record;
 use crate::control::error::{Error, Outcome};
 use crate::control::publish::{
-    access_log, method_of, text, throttle, timeout, unchecked, unserved, variables,
+    access_log, link, method_of, text, throttle, timeout, unchecked, unserved, variables,
 };
 use crate::model::Throttle;
 use crate::model::v2::{Cors, Integration, Route, RouteKey, Stage};
@@ -93,7 +93,7 @@ fn asked(integration: &Value) -> Result<Integration, String> {
     let link = integration["connectionType"].as_str().unwrap_or_default();
     match (kind_of, link) {
         ("HTTP_PROXY", "VPC_LINK") => {
-            return Err("Integration type HTTP_PROXY over VPC_LINK".to_owned());
+            return Err(link::fault(integration));
         }
         ("HTTP_PROXY", _) => {}
         (other, _) => return Err(format!("Integration type {other}")),

@@ -2,6 +2,7 @@
 
 pub mod domain;
 mod http;
+mod link;
 mod refusal;
 mod rest;
 
@@ -122,10 +123,16 @@ pub fn model(desk: &Desk<'_>, id: &str) -> Outcome<Option<ApiModel>> {
     let mut stages = Vec::new();
     for (_, stage) in desk.list(kind::STAGE, &below)? {
         let deployment = format!("{below}{}", text(&stage, "deploymentId"));
-        if let Some(deployment) = desk.get(kind::DEPLOYMENT, &deployment)? {
+        if let Some(mut deployment) = desk.get(kind::DEPLOYMENT, &deployment)? {
             let mut made = match kind {
-                ApiKind::File | ApiKind::Http => http::stage(&stage, &deployment)?,
-                ApiKind::Rest => rest::stage(desk, &stage, &deployment)?,
+                ApiKind::File | ApiKind::Http => {
+                    link::in_http(desk, &stage, &mut deployment)?;
+                    http::stage(&stage, &deployment)?
+                }
+                ApiKind::Rest => {
+                    link::in_rest(desk, &stage, &mut deployment)?;
+                    rest::stage(desk, &stage, &deployment)?
+                }
             };
             if has_policy {
                 refusal::close(&mut made, "A resource policy");

@@ -6,12 +6,14 @@ use serde_json::Value;
 
 use crate::control::desk::{Desk, Record};
 use crate::control::error::{Error, Outcome};
+use crate::control::kind;
+use crate::control::publish::domain::KEY;
 use crate::control::publish::{
-    access_log, method_of, text, throttle, timeout, unchecked, unserved, variables,
+    access_log, link, method_of, text, throttle, timeout, unchecked, unserved, variables,
 };
 use crate::model::Throttle;
 use crate::model::rest::{
-    GatewayResponse, Integration, Kind, Method, Passthrough, Response, Settings,
+    GatewayResponse, Identity, Integration, Kind, Method, Passthrough, Response, Settings,
 };
 use crate::model::v2::{self, Route, RouteKey, Stage};
 
@@ -39,6 +41,7 @@ pub(in crate::control::publish) fn stage(
         cors: None,
         routes: Some(Arc::new(routes)),
         rest: Some(Box::new(Settings {
+            client_certificate: client_certificate(desk, stage)?,
             account_id: desk.scope().account.clone(),
             deployment_id: text(deployment, "id").to_owned(),
             gateway_responses: responses.map(gateway_response).collect(),
@@ -48,6 +51,20 @@ pub(in crate::control::publish) fn stage(
 
 fn items(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
+}
+
+/// The certificate that a stage shows its backends.
+fn client_certificate(desk: &Desk<'_>, stage: &Record) -> Outcome<Option<Identity>> {
+    let id = text(stage, "clientCertificateId");
+    if id.is_empty() {
+        return Ok(None);
+    }
+    let found = desk.get(kind::CLIENT_CERTIFICATE, id)?;
+    Ok(found.map(|record| Identity {
+        id: id.to_owned(),
+        chain: text(&record, "pemEncodedCertificate").to_owned(),
+        key: text(&record, KEY).to_owned(),
+    }))
 }
 
 fn entries(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
@@ -140,7 +157,7 @@ fn integration(written: &Value) -> Result<Integration, String> {
     let method = method_of(written["httpMethod"].as_str());
     let kind = written["type"].as_str().unwrap_or_default();
     if kind != "MOCK" && written["connectionType"] == "VPC_LINK" {
-        return Err(format!("Integration type {kind} over VPC_LINK"));
+        return Err(link::fault(written));
     }
     let made = Integration {
         kind: match kind {
@@ -219,7 +236,7 @@ mod tests {
         };
         check(json!({ "type": "MOCK" }), Ok(Kind::Mock));
         let over_link = json!({ "type": "HTTP", "connectionType": "VPC_LINK" });
-        check(over_link, Err("Integration type HTTP over VPC_LINK"));
+        check(over_link, Err("An integration over a VPC link"));
         check(json!({ "type": "AWS" }), Err("Integration type AWS"));
     }
 

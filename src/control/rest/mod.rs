@@ -3,10 +3,12 @@
 mod account;
 mod api;
 mod authorizer;
+mod certificate;
 mod domain;
 mod freeze;
 mod integration;
 mod key;
+mod link;
 mod mapping;
 mod method;
 mod noun;
@@ -27,9 +29,11 @@ pub const OPERATIONS: &[&[(&str, Handler)]] = &[
     account::OPERATIONS,
     api::OPERATIONS,
     authorizer::OPERATIONS,
+    certificate::OPERATIONS,
     domain::OPERATIONS,
     integration::OPERATIONS,
     key::OPERATIONS,
+    link::OPERATIONS,
     mapping::OPERATIONS,
     method::OPERATIONS,
     plan::OPERATIONS,

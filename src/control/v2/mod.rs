@@ -5,6 +5,7 @@ mod authorizer;
 mod deploy;
 mod domain;
 mod integration;
+mod link;
 mod mapping;
 mod noun;
 mod quick;
@@ -25,6 +26,7 @@ pub const OPERATIONS: &[&[(&str, Handler)]] = &[
     deploy::OPERATIONS,
     domain::OPERATIONS,
     integration::OPERATIONS,
+    link::OPERATIONS,
     mapping::OPERATIONS,
     response::OPERATIONS,
     route::OPERATIONS,

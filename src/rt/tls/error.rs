@@ -15,6 +15,9 @@ pub enum Error {
     /// A certificate that was given for a name and cannot be used.
     #[error("the certificate of {name}: {what}")]
     Given { name: String, what: String },
+    /// A certificate that we were to show and cannot.
+    #[error("the client certificate cannot be used: {0}")]
+    Identity(String),
     /// A listener without any certificate.
     #[error("a TLS listener needs at least one certificate")]
     NoCertificate,

@@ -75,18 +75,29 @@ fn covers(own: &str, name: &str) -> bool {
         })
 }
 
-fn parse(given: &GivenCertificate) -> Result<(Vec<CertificateDer<'static>>, CertifiedKey), String> {
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(given.chain.as_bytes()).collect();
-    let chain = chain.map_err(|error| format!("the certificate is not valid PEM: {error}"))?;
-    if chain.is_empty() {
+/// Certificates and the private key in two PEM texts.
+pub(super) fn pair(
+    chain: &str,
+    key: &str,
+) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), String> {
+    let certificates: Result<Vec<_>, _> =
+        CertificateDer::pem_slice_iter(chain.as_bytes()).collect();
+    let certificates =
+        certificates.map_err(|error| format!("the certificate is not valid PEM: {error}"))?;
+    if certificates.is_empty() {
         return Err("there is no `-----BEGIN CERTIFICATE-----` in the certificate".to_owned());
     }
-    let key = PrivateKeyDer::from_pem_slice(given.key.as_bytes()).map_err(|error| {
-        match given.key.contains("BEGIN ENCRYPTED PRIVATE KEY") {
-            true => "the private key is encrypted; give it decrypted".to_owned(),
-            false => format!("the private key is not valid PEM: {error}"),
-        }
+    let is_encrypted = key.contains("BEGIN ENCRYPTED PRIVATE KEY");
+    let private = PrivateKeyDer::from_pem_slice(key.as_bytes());
+    let private = private.map_err(|error| match is_encrypted {
+        true => "the private key is encrypted; give it decrypted".to_owned(),
+        false => format!("the private key is not valid PEM: {error}"),
     })?;
+    Ok((certificates, private))
+}
+
+fn parse(given: &GivenCertificate) -> Result<(Vec<CertificateDer<'static>>, CertifiedKey), String> {
+    let (chain, key) = pair(&given.chain, &given.key)?;
     let certified = CertifiedKey::from_der(chain.clone(), key, &provider());
     let certified = certified.map_err(|error| match error {
         rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
