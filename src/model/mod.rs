@@ -1,6 +1,7 @@
 //! The resources a user makes, as values that cannot be wrong.
 
 pub mod domain;
+pub mod quota;
 pub mod rest;
 pub mod snapshot;
 pub mod throttle;

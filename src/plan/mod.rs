@@ -12,6 +12,7 @@ pub mod host;
 mod host_tests;
 pub mod limit;
 pub mod live;
+pub mod mapped;
 #[cfg(test)]
 mod oracle;
 pub mod refusal;
@@ -32,6 +33,7 @@ use std::sync::Arc;
 pub use cors::Cors;
 pub use host::HostTable;
 pub use limit::{Limit, LimitId};
+pub use mapped::{MappedTarget, ReplyMapping};
 pub use route::{Route, RouteId};
 pub use router::{Params, Router};
 pub use stage::Stage;

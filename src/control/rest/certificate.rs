@@ -10,6 +10,7 @@ use crate::control::patch::{As, Family, Patch, REPLACE, Rules};
 use crate::control::protocol::Input;
 use crate::control::publish::domain::KEY;
 use crate::control::rest::noun::{self, given, text};
+use crate::control::tags;
 use crate::rt::tls;
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
@@ -35,6 +36,7 @@ fn find(desk: &Desk<'_>, input: &Input) -> Outcome<Record> {
 }
 
 fn generate(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
+    tags::check(desk, input)?;
     let now_ms = desk.now().as_u64().unwrap_or_default();
     let id = desk.new_id(6);
     let made = tls::generate(

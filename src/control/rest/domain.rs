@@ -11,6 +11,7 @@ use crate::control::patch::{ANY, As, Family, Patch, REPLACE, Rules};
 use crate::control::protocol::Input;
 use crate::control::publish::domain::{CHAIN, KEY};
 use crate::control::rest::noun::{self, given, text};
+use crate::control::tags;
 use crate::rt::tls::{self, GivenCertificate};
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
@@ -59,6 +60,7 @@ fn missing() -> Error {
 }
 
 fn create(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
+    tags::check(desk, input)?;
     let name = input.given("domainName");
     if name.is_empty() {
         return Err(Error::bad_request("Domain name cannot be empty"));
@@ -213,6 +215,7 @@ fn key_of_arn(arn: &str) -> Option<&str> {
 }
 
 fn associate(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
+    tags::check(desk, input)?;
     let arn = input.given("domainNameArn");
     let key = key_of_arn(arn).unwrap_or_default();
     let domain = desk

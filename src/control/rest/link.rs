@@ -9,6 +9,7 @@ use crate::control::kind;
 use crate::control::patch::{As, Family, Patch, REPLACE, Rules};
 use crate::control::protocol::Input;
 use crate::control::rest::noun::{self, given, text};
+use crate::control::tags;
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
     ("CreateVpcLink", create),
@@ -36,6 +37,7 @@ fn find(desk: &Desk<'_>, input: &Input) -> Outcome<Record> {
 }
 
 fn create(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
+    tags::check(desk, input)?;
     let mut record = given(input, &["name", "description", "targetArns", "tags"]);
     check_name(&record)?;
     let arns = record.get("targetArns").and_then(Value::as_array);

@@ -3,21 +3,31 @@
 mod account;
 mod api;
 mod authorizer;
+mod canary;
 mod certificate;
+mod clone;
+mod csv;
+mod deployment;
+mod documentation;
 mod domain;
 mod freeze;
 mod integration;
 mod key;
+mod key_import;
 mod link;
 mod mapping;
 mod method;
 mod noun;
 mod plan;
+mod plan_stage;
 mod reply;
 mod resource;
 mod response;
 mod schema;
+mod setting;
 mod stage;
+mod template;
+mod usage;
 mod validator;
 
 pub use mapping::is_path_byte;
@@ -30,6 +40,8 @@ pub const OPERATIONS: &[&[(&str, Handler)]] = &[
     api::OPERATIONS,
     authorizer::OPERATIONS,
     certificate::OPERATIONS,
+    deployment::OPERATIONS,
+    documentation::OPERATIONS,
     domain::OPERATIONS,
     integration::OPERATIONS,
     key::OPERATIONS,
@@ -42,5 +54,6 @@ pub const OPERATIONS: &[&[(&str, Handler)]] = &[
     response::OPERATIONS,
     schema::OPERATIONS,
     stage::OPERATIONS,
+    usage::OPERATIONS,
     validator::OPERATIONS,
 ];

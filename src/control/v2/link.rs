@@ -7,6 +7,7 @@ use crate::control::desk::{Desk, Record};
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::protocol::{Input, ServiceName, page};
+use crate::control::tags;
 use crate::control::v2::noun::{given, with_defaults};
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
@@ -41,6 +42,7 @@ fn check_name(name: Option<&str>) -> Outcome<()> {
 }
 
 fn create(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
+    tags::check(desk, input)?;
     check_name(input.text("name"))?;
     let subnets = input.members.get("subnetIds").and_then(Value::as_array);
     if subnets.is_none_or(Vec::is_empty) {

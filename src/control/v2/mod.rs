@@ -8,6 +8,7 @@ mod integration;
 mod link;
 mod mapping;
 mod noun;
+mod parameters;
 mod quick;
 mod response;
 mod route;
