@@ -18,6 +18,7 @@ use crate::control::protocol::route::{self, Found};
 use crate::control::protocol::{Input, docs, encode, validate};
 use crate::control::publish::{self, ApiModel, Changes, DomainModel, Publication, Surroundings};
 use crate::control::{Caller, Handler, handler, kind, live, v2};
+use crate::model::Usage;
 use crate::store::{Prefix, Store};
 
 /// What a request of the management APIs is made of.
@@ -75,6 +76,7 @@ struct Changed {
     output: Value,
     version: u64,
     models: Changes,
+    usage: Option<Arc<Usage>>,
     /// All APIs must be looked at.
     concerns_all: bool,
 }
@@ -142,6 +144,20 @@ impl Control {
         }
         served.domains.extend(kept.domains.iter().cloned());
         Ok(kept)
+    }
+
+    /// The usage plans of all accounts and regions that are kept, for the first plan.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn load_usage(&self) -> Outcome<Vec<Arc<Usage>>> {
+        let fixed = locked(&self.surroundings).clone();
+        let (ids, now_ms) = (Arc::clone(&self.ids), locked(&self.clock).epoch_ms());
+        let work = move |view: &crate::store::View<'_>| {
+            let mut ids = locked(&ids);
+            publish::all_usage(view, &fixed, &mut ids, now_ms)
+        };
+        self.store.read(work).await
     }
 
     /// Answers a request. What it changed is durable and served before the answer goes out.
@@ -278,11 +294,16 @@ impl Control {
             changed_apis(&mut desk, apis, &served, &surroundings, &mut models)?;
             changed_domains(&desk, &served, &surroundings, &mut models)?;
             let concerns_all = desk.touched_links();
+            let usage = match desk.touches_usage() {
+                true => Some(Arc::new(publish::usage(&desk)?)),
+                false => None,
+            };
             Ok::<Changed, Error>(Changed {
                 output,
                 version,
                 models,
                 concerns_all,
+                usage,
             })
         };
         let changed = self.store.change(work).await.inspect_err(|error| {
@@ -291,8 +312,14 @@ impl Control {
                 *locked(&self.served) = Served::default();
             }
         })?;
-        if !changed.models.is_empty() {
-            self.publish(changed.version, changed.models).await?;
+        if !changed.models.is_empty() || changed.usage.is_some() {
+            let Changed {
+                version,
+                models,
+                usage,
+                ..
+            } = changed;
+            self.publish(version, models, usage).await?;
         }
         if changed.concerns_all {
             self.look_at_all().await?;
@@ -331,16 +358,22 @@ impl Control {
         let (version, changes) = self.store.change(work).await?;
         match changes.is_empty() {
             true => Ok(()),
-            false => self.publish(version, changes).await,
+            false => self.publish(version, changes, None).await,
         }
     }
 
     /// Waits until all cores have been told.
-    async fn publish(&self, version: u64, models: Changes) -> Outcome<()> {
+    async fn publish(
+        &self,
+        version: u64,
+        models: Changes,
+        usage: Option<Arc<Usage>>,
+    ) -> Outcome<()> {
         let (done, is_done) = oneshot::channel();
         let publication = Publication {
             version,
             models,
+            usage,
             done,
         };
         let gone = || Error::unavailable("The gateway is stopping.");

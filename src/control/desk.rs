@@ -38,6 +38,8 @@ pub struct Desk<'a> {
     touched_domains: BTreeSet<String>,
     /// Something was written that any API may look at.
     touched_links: bool,
+    /// Something of usage plans or keys was written.
+    touches_usage: bool,
 }
 
 /// Where the records are.
@@ -95,6 +97,7 @@ impl<'a> Desk<'a> {
             touched: BTreeSet::new(),
             touched_domains: BTreeSet::new(),
             touched_links: false,
+            touches_usage: false,
         }
     }
 
@@ -152,6 +155,11 @@ impl<'a> Desk<'a> {
     /// A new id of so many small letters and digits.
     pub fn new_id(&mut self, length: usize) -> String {
         self.ids.next(length)
+    }
+
+    /// Whether something was written that API keys and their plans depend on.
+    pub fn touches_usage(&self) -> bool {
+        self.touches_usage
     }
 
     pub fn touched(&self) -> &BTreeSet<String> {
@@ -252,6 +260,7 @@ impl<'a> Desk<'a> {
                 "{api} is defined in the config file of the gateway and can only be changed there"
             )));
         }
+        self.touches_usage |= kind::OF_USAGE.contains(&kind);
         if kind == kind::API || kind == kind::REST_API || kind::BELOW_API.contains(&kind) {
             self.touched.insert(api.to_owned());
         }

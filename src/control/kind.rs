@@ -58,6 +58,9 @@ pub const CLIENT_CERTIFICATE: &str = "client-certificate";
 /// Only of the config file: the name, id or ARN of a VPC link that an upstream stands for.
 pub const UPSTREAM: &str = "upstream";
 
+/// What API keys and their plans are made of.
+pub const OF_USAGE: &[&str] = &[API_KEY, USAGE_PLAN, USAGE_PLAN_KEY, USAGE];
+
 /// One a region.
 pub const ACCOUNT: &str = "account";
 

@@ -6,9 +6,11 @@ pub mod rest;
 pub mod snapshot;
 pub mod throttle;
 pub mod upstream;
+pub mod usage;
 pub mod v2;
 
 pub use domain::Domain;
 pub use snapshot::Snapshot;
 pub use throttle::Throttle;
 pub use upstream::{Upstream, UpstreamTarget, UpstreamTls};
+pub use usage::Usage;

@@ -23,6 +23,7 @@ pub(in crate::control::publish) fn stage(stage: &Record, deployment: &Record) ->
         }
     }
     Ok(Stage {
+        account_id: String::new(),
         name: text(stage, "stageName").to_owned(),
         variables: variables(stage, "stageVariables"),
         access_log_format: access_log(stage),

@@ -5,6 +5,9 @@ mod http;
 mod link;
 mod refusal;
 mod rest;
+mod usage;
+
+pub use usage::usage;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,7 +23,7 @@ use crate::control::kind;
 use crate::control::publish::refusal::{unchecked, unserved};
 use crate::control::{AUTHORIZER_EPOCH, CACHE_EPOCH};
 use crate::model::v2::{self, ApiKind, Reach};
-use crate::model::{Snapshot, Throttle, Upstream};
+use crate::model::{Snapshot, Throttle, Upstream, Usage};
 use crate::store::{Prefix, View};
 
 pub use domain::DomainModel;
@@ -36,6 +39,8 @@ pub struct Publication {
     /// came after it.
     pub version: u64,
     pub models: Changes,
+    /// The usage plans of an account and region, where they have changed.
+    pub usage: Option<Arc<Usage>>,
     /// Told when all cores know.
     pub done: oneshot::Sender<Result<(), String>>,
 }
@@ -109,6 +114,32 @@ pub fn all(
     Ok(models)
 }
 
+/// The usage plans of every account and region.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn all_usage(
+    view: &View<'_>,
+    surroundings: &Surroundings,
+    ids: &mut ResourceIds,
+    now_ms: u64,
+) -> Outcome<Vec<Arc<Usage>>> {
+    let page = view.list(&Prefix::everything(), None, usize::MAX)?;
+    let plans = page.entries.iter().map(|entry| &entry.key);
+    let plans = plans.filter(|key| key.kind.as_str() == kind::USAGE_PLAN);
+    let scopes: BTreeSet<(&str, &str)> = plans.map(|key| (&*key.account, &*key.region)).collect();
+    let mut all = Vec::new();
+    for (account, region) in scopes {
+        let scope = Scope {
+            account: account.to_owned(),
+            region: region.to_owned(),
+        };
+        let desk = Desk::new(Rows::Read(view), &scope, &surroundings.fixed, ids, now_ms);
+        all.push(Arc::new(usage::usage(&desk)?));
+    }
+    Ok(all)
+}
+
 /// The model of an API with its stages; none if there is nothing to serve.
 ///
 /// # Errors
@@ -138,6 +169,7 @@ pub fn model(desk: &Desk<'_>, id: &str) -> Outcome<Option<ApiModel>> {
                     rest::stage(desk, &stage, &deployment, canary.as_ref())?
                 }
             };
+            made.account_id.clone_from(&desk.scope().account);
             if has_policy {
                 refusal::close(&mut made, "A resource policy");
             }
