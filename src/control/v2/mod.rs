@@ -8,7 +8,10 @@ mod integration;
 mod link;
 mod mapping;
 mod noun;
+mod pages;
 mod parameters;
+mod portal;
+mod product;
 mod quick;
 mod response;
 mod route;
@@ -29,6 +32,9 @@ pub const OPERATIONS: &[&[(&str, Handler)]] = &[
     integration::OPERATIONS,
     link::OPERATIONS,
     mapping::OPERATIONS,
+    pages::OPERATIONS,
+    portal::OPERATIONS,
+    product::OPERATIONS,
     response::OPERATIONS,
     route::OPERATIONS,
     rule::OPERATIONS,
