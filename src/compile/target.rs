@@ -1,8 +1,9 @@
-//! Integrations to targets: `HTTP_PROXY` and `MOCK`.
+//! Integrations to targets: `HTTP_PROXY`, `MOCK`, and refusals for those that are not served.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::base::{Method, ascii};
+use crate::base::{Method, ascii, json};
 use crate::compile::group::{GroupKey, Groups, Resolved};
 use crate::compile::problem::{Fault, Place, Problems};
 use crate::compile::uri;
@@ -43,6 +44,11 @@ pub(in crate::compile) fn target(
             headers,
             body,
         } => mock(*status, headers, body, place, problems),
+        Integration::Unserved { status, what } => {
+            let body = json::line(&BTreeMap::from([("message", what)]));
+            let headers = [("Content-Type".to_owned(), "application/json".to_owned())];
+            mock(*status, &headers, &body, place, problems)
+        }
         Integration::HttpProxy {
             uri,
             method,

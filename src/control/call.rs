@@ -197,6 +197,7 @@ impl Control {
                 }
                 if let Some(model) = &model {
                     publish::check(model, &surroundings)?;
+                    publish::report(model, before.as_ref());
                 }
                 let mut served = locked(&served);
                 match &model {

@@ -74,7 +74,9 @@ fn of_integration(id: String, integration: &Integration) -> Value {
             "payloadFormatVersion": "1.0",
             "timeoutInMillis": timeout_ms,
         }),
-        Integration::Mock { .. } => json!({ "integrationId": id, "integrationType": "MOCK" }),
+        Integration::Mock { .. } | Integration::Unserved { .. } => {
+            json!({ "integrationId": id, "integrationType": "MOCK" })
+        }
     }
 }
 

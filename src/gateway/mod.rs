@@ -1,6 +1,7 @@
 //! The data plane: runs a plan, never sees a model.
 
 pub mod access_log;
+pub mod answer;
 pub mod call;
 mod cors;
 pub mod http;
@@ -12,6 +13,7 @@ pub mod serve;
 pub mod throttle;
 pub mod worker;
 
+pub use answer::{Answer, Headers};
 pub use call::Call;
 pub use published::Published;
 pub use reject::{Reject, Stop};

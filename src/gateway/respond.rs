@@ -1,10 +1,11 @@
 //! A `Reject` or a fixed answer to bytes.
 
 use crate::base::Method;
-use crate::gateway::{Call, Reject, Worker, cors};
+use crate::gateway::{Answer, Call, Reject, Worker, cors};
 use crate::net::inbound::h1::Life;
 use crate::net::{Exchange, Gone};
 use crate::wire::h1::encode;
+use crate::wire::head::Name;
 
 /// Answers with `call.status`, complete header lines and a body.
 pub async fn fixed(
@@ -14,13 +15,51 @@ pub async fn fixed(
     headers: &[u8],
     body: &[u8],
 ) -> Result<(), Gone> {
+    with(worker, call, exchange, body, |out| {
+        out.extend_from_slice(headers);
+    })
+    .await
+}
+
+/// Gives an answer that an integration gave. Fields that frame its body are written anew, those
+/// of the connection to the upstream are left out.
+pub async fn answer(
+    worker: &'static Worker,
+    call: &mut Call<'_>,
+    exchange: &mut Exchange<'_>,
+    answer: &Answer,
+) -> Result<(), Gone> {
+    call.status = answer.status;
+    with(worker, call, exchange, &answer.body, |out| {
+        let fields = answer.headers.iter();
+        for field in fields.filter(|field| !is_framing(&field.name)) {
+            encode::field(out, field.name.as_bytes(), &field.value);
+        }
+    })
+    .await
+}
+
+/// What the gateway's own framing of an answer says, or what is meant for one connection.
+fn is_framing(name: &str) -> bool {
+    let name = Name::of(name.as_bytes());
+    matches!(name, Name::ContentLength | Name::Date)
+        || (name.is_hop() && !matches!(name, Name::Te | Name::ProxyAuthenticate))
+}
+
+async fn with(
+    worker: &'static Worker,
+    call: &Call<'_>,
+    exchange: &mut Exchange<'_>,
+    body: &[u8],
+    headers: impl FnOnce(&mut Vec<u8>),
+) -> Result<(), Gone> {
     // Nobody reads the request body here; what has not come yet would be taken for a request.
     exchange.close |= !exchange.upload.is_read() || worker.is_draining();
     let has_length = call.status != 204 && call.status != 304;
     let write = |out: &mut Vec<u8>, exchange: &Exchange<'_>| {
         encode::status_line(out, call.status, encode::reason(call.status).as_bytes());
         worker.write_date(out);
-        out.extend_from_slice(headers);
+        headers(out);
         if has_length {
             encode::content_length(out, body.len() as u64);
         }

@@ -33,6 +33,8 @@ pub struct Upload {
     /// Something was read from the client behind what came with the head.
     has_moved: bool,
     is_abandoned: bool,
+    /// The whole payload, once it has been gathered.
+    gathered: Option<Vec<u8>>,
 }
 
 /// What is still to be read from the client.
@@ -91,6 +93,7 @@ impl Upload {
             upstream_timeout_ms: 0,
             has_moved: false,
             is_abandoned: false,
+            gathered: None,
         })
     }
 
@@ -130,9 +133,9 @@ impl Upload {
         }
     }
 
-    /// Nothing but what came with the head has been used, so the request can be sent once more.
+    /// Nothing but what is still at hand has been used, so the request can be sent once more.
     pub fn can_repeat(&self) -> bool {
-        self.is_read() && !self.has_moved
+        self.gathered.is_some() || (self.is_read() && !self.has_moved)
     }
 
     /// Forgets a first attempt at sending.
@@ -141,9 +144,66 @@ impl Upload {
     }
 
     /// Keeps what the first write left over; it goes out before anything else.
-    pub fn keep(&mut self, mut buffer: Buffer, parts: &[IoSlice<'_>], sent: usize) {
-        keep_unsent(&mut buffer, parts, sent);
-        self.pending = Some(buffer);
+    pub fn keep(&mut self, unsent: Buffer) {
+        self.pending = Some(unsent);
+    }
+
+    /// The payload, if it has been gathered. It is what an upstream gets then.
+    #[inline]
+    pub fn gathered(&self) -> Option<&[u8]> {
+        self.gathered.as_deref()
+    }
+
+    /// Takes the payload out; nothing is left to be sent.
+    pub fn take_gathered(&mut self) -> Vec<u8> {
+        self.gathered.replace(Vec::new()).unwrap_or_default()
+    }
+
+    /// Reads the whole body into memory, chunks decoded: at most `bytes_max` of payload. `message`
+    /// is the one that this upload is of.
+    ///
+    /// # Errors
+    /// `TooLarge`, or how the client broke off. The connection must be closed then.
+    pub async fn gather(
+        &mut self,
+        client: &Client,
+        message: &Message<RequestHead>,
+        bytes_max: u64,
+    ) -> Result<(), UploadError> {
+        if self.gathered.is_some() {
+            return Ok(());
+        }
+        let start = message.head.length as usize;
+        let held = &message.bytes()[start..start + self.held_bytes];
+        let mut payload = Vec::new();
+        match message.head.body {
+            Body::Length(length) if length > bytes_max => return Err(UploadError::TooLarge),
+            Body::Chunked => {
+                let mut chunked = Chunked::new(&client.settings.limits);
+                let scan = chunked.decode(held, &mut |run| payload.extend_from_slice(run));
+                if !scan.map_err(UploadError::Malformed)?.done {
+                    self.rest = Rest::Chunked(chunked);
+                }
+            }
+            _ => payload.extend_from_slice(held),
+        }
+        let mut turns = Turns::default();
+        loop {
+            if payload.len() as u64 > bytes_max {
+                return Err(UploadError::TooLarge);
+            }
+            if self.is_read() {
+                self.gathered = Some(payload);
+                return Ok(());
+            }
+            self.ask_for_body(client).await?;
+            turns.count().await;
+            let mut scratch = client.core.body.borrow_mut();
+            let count = self.read(client, &mut scratch)?;
+            self.take(client, &scratch[..count], |run| {
+                payload.extend_from_slice(run)
+            })?;
+        }
     }
 
     /// Moves the rest of the body to `upstream`. Safe to drop and to call again.
@@ -193,49 +253,61 @@ impl Upload {
     /// One read from the client and one write to the upstream.
     fn step(&mut self, client: &Client, upstream: &Stream) -> Result<(), UploadError> {
         let mut scratch = client.core.body.borrow_mut();
-        let room = match self.rest {
-            Rest::Length(rest) => scratch
-                .len()
-                .min(usize::try_from(rest).unwrap_or(usize::MAX)),
-            _ => scratch.len(),
-        };
-        let count = match client.stream.try_read(&mut scratch[..room]) {
-            Ok(0) if client.stream.deadline.expired() => return Err(UploadError::ClientSlow),
-            Ok(0) => return Err(UploadError::ClientGone),
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-            Err(_) => return Err(UploadError::ClientGone),
-        };
-        self.has_moved = true;
-        let bytes = &scratch[..count];
-        let used = self.take(bytes)?;
-        if used < count {
-            let mut leftover = client.core.buffers.take();
-            leftover.append(&bytes[used..]);
-            self.leftover = Some(leftover);
+        let count = self.read(client, &mut scratch)?;
+        if count == 0 {
+            return Ok(());
         }
-        let part = [IoSlice::new(&bytes[..used])];
+        let used = self.take(client, &scratch[..count], |_| ())?;
+        let part = [IoSlice::new(&scratch[..used])];
         let sent = upstream
             .try_write(&part)
             .map_err(|_| UploadError::UpstreamGone)?;
         // The upstream's time to answer runs from the last progress of the request.
         upstream.deadline.set(client.due(self.upstream_timeout_ms));
         if sent < used || upstream.wants_flush() {
-            self.keep(client.core.buffers.take(), &part, sent);
+            let mut unsent = client.core.buffers.take();
+            keep_unsent(&mut unsent, &part, sent);
+            self.keep(unsent);
         }
         Ok(())
     }
 
-    /// Counts bytes that were read; returns how many belong to the body.
-    fn take(&mut self, bytes: &[u8]) -> Result<usize, UploadError> {
+    /// One read of at most what still belongs to the body; 0 when nothing has come yet.
+    fn read(&mut self, client: &Client, scratch: &mut [u8]) -> Result<usize, UploadError> {
+        let room = match self.rest {
+            Rest::Length(rest) => scratch
+                .len()
+                .min(usize::try_from(rest).unwrap_or(usize::MAX)),
+            _ => scratch.len(),
+        };
+        match client.stream.try_read(&mut scratch[..room]) {
+            Ok(0) if client.stream.deadline.expired() => Err(UploadError::ClientSlow),
+            Ok(0) => Err(UploadError::ClientGone),
+            Ok(count) => Ok(count),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            Err(_) => Err(UploadError::ClientGone),
+        }
+    }
+
+    /// Counts bytes that were read and hands their payload out; returns how many belong to the
+    /// body. What came behind it is kept for the next request.
+    fn take(
+        &mut self,
+        client: &Client,
+        bytes: &[u8],
+        mut sink: impl FnMut(&[u8]),
+    ) -> Result<usize, UploadError> {
+        self.has_moved |= !bytes.is_empty();
         let (used, done) = match &mut self.rest {
             Rest::Nothing => (0, true),
             Rest::Length(rest) => {
                 *rest -= bytes.len() as u64;
+                sink(bytes);
                 (bytes.len(), *rest == 0)
             }
             Rest::Chunked(chunked) => {
-                let scan = chunked.scan(bytes).map_err(UploadError::Malformed)?;
+                let scan = chunked.decode(bytes, &mut sink);
+                let scan = scan.map_err(UploadError::Malformed)?;
                 if chunked.payload_bytes() > self.payload_bytes_max {
                     return Err(UploadError::TooLarge);
                 }
@@ -245,6 +317,11 @@ impl Upload {
         self.received_bytes += used as u64;
         if done {
             self.rest = Rest::Nothing;
+        }
+        if used < bytes.len() {
+            let mut leftover = client.core.buffers.take();
+            leftover.append(&bytes[used..]);
+            self.leftover = Some(leftover);
         }
         Ok(used)
     }

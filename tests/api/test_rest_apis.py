@@ -236,18 +236,36 @@ def test_a_deployment_is_served(gateway, v1, upstream, api):
     assert gateway.call_api("GET", api, "/prod/pets")[0] != 200
 
 
-def test_what_cannot_be_served_is_refused_at_the_deployment(v1, api):
+def test_what_cannot_be_served_is_taken_and_refuses_its_calls(gateway, v1, api):
+    api, root = api
+    put_mock(v1, api, root)
+    uri = "arn:aws:apigateway:eu-west-1:sqs:path/1/queue"
+    put(v1, api, root, "POST", type="AWS", integrationHttpMethod="POST", uri=uri)
+    v1.create_deployment(restApiId=api, stageName="s")
+    assert gateway.call_api("GET", api, "/s")[0] == 200
+    status, headers, body = gateway.call_api("POST", api, "/s")
+    assert (status, headers["Content-Type"]) == (501, "application/json")
+    assert json.loads(body) == {"message": "Integration type AWS is not served by this version"}
+    said = [line for line in gateway.said if api in line and "refused" in line]
+    assert len(said) == 1 and "POST /" in said[0] and "Integration type AWS " in said[0]
+
+
+def test_an_api_whose_callers_cannot_be_checked_is_closed(gateway, v1, api):
     api, root = api
     put_mock(v1, api, root)
     v1.update_rest_api(restApiId=api, patchOperations=[patch("replace", "/policy", "{}")])
-    assert "resource policy" in refused(v1.create_deployment, restApiId=api, stageName="s")[2]
+    v1.create_deployment(restApiId=api, stageName="s")
+    assert gateway.call_api("GET", api, "/s")[0] == 403
     v1.update_rest_api(restApiId=api, patchOperations=[patch("remove", "/policy")])
-    uri = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:1:function:f/invocations"
-    put(v1, api, root, "POST", type="AWS_PROXY", integrationHttpMethod="POST", uri=uri)
-    assert v1.create_deployment(restApiId=api)["id"]
-    message = refused(v1.create_deployment, restApiId=api, stageName="s")[2]
-    assert message == "POST / cannot be served by this version: integration type AWS_PROXY"
-    assert v1.get_stages(restApiId=api)["item"] == []
+    assert gateway.call_api("GET", api, "/s")[0] == 200
+    v1.update_method(
+        restApiId=api,
+        resourceId=root,
+        httpMethod="GET",
+        patchOperations=[patch("replace", "/authorizationType", "AWS_IAM")],
+    )
+    v1.create_deployment(restApiId=api, stageName="s")
+    assert gateway.call_api("GET", api, "/s")[0] in (403, 500)
 
 
 def test_stages_are_patched(gateway, v1, api):

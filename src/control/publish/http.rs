@@ -6,7 +6,9 @@ use serde_json::Value;
 
 use crate::control::desk::Record;
 use crate::control::error::{Error, Outcome};
-use crate::control::publish::{access_log, method_of, text, throttle, timeout, variables};
+use crate::control::publish::{
+    access_log, method_of, text, throttle, timeout, unchecked, unserved, variables,
+};
 use crate::model::Throttle;
 use crate::model::v2::{Cors, Integration, Route, RouteKey, Stage};
 
@@ -64,40 +66,49 @@ fn route(stage: &Record, route: &Value, integrations: &[Value]) -> Outcome<Optio
     let Some(integration) = found else {
         return Ok(None);
     };
-    let refuse = |what: String| {
-        Error::bad_request(format!(
-            "Route {key} cannot be served by this version: {what}"
-        ))
-    };
-    let authorization = route["authorizationType"].as_str().unwrap_or("NONE");
-    if authorization != "NONE" {
-        return Err(refuse(format!("authorization type {authorization}")));
-    }
-    let kind_of = integration["integrationType"].as_str().unwrap_or_default();
-    let link = integration["connectionType"].as_str().unwrap_or_default();
-    if kind_of != "HTTP_PROXY" || link == "VPC_LINK" {
-        return Err(refuse(format!("integration type {kind_of} over {link}")));
-    }
-    for member in ["requestParameters", "responseParameters", "tlsConfig"] {
-        let is_empty = integration[member]
-            .as_object()
-            .is_none_or(|all| all.is_empty());
-        if !is_empty {
-            return Err(refuse(format!("{member} of its integration")));
-        }
-    }
-    let parsed = RouteKey::parse(key).map_err(|error| refuse(error.to_string()))?;
-    let uri = integration["integrationUri"].as_str().unwrap_or_default();
+    let parsed = RouteKey::parse(key)
+        .map_err(|error| Error::bad_request(format!("Route {key} cannot be served: {error}")))?;
     Ok(Some(Route {
-        integration: Integration::HttpProxy {
-            uri: uri.to_owned(),
-            method: method_of(integration["integrationMethod"].as_str()),
-            timeout_ms: timeout(&integration["timeoutInMillis"], 30_000),
+        integration: match unguarded(route) {
+            Some(refusal) => refusal,
+            None => asked(integration).unwrap_or_else(unserved),
         },
         key: parsed,
         throttle: route_throttle(stage, key),
         body_bytes_max: None,
     }))
+}
+
+/// Whom nobody checks is not let in.
+fn unguarded(route: &Value) -> Option<Integration> {
+    let authorization = route["authorizationType"].as_str().unwrap_or("NONE");
+    let what = format!("Authorization type {authorization}");
+    (authorization != "NONE").then(|| unchecked(500, &what))
+}
+
+/// The error says what of the integration cannot be served.
+fn asked(integration: &Value) -> Result<Integration, String> {
+    let kind_of = integration["integrationType"].as_str().unwrap_or_default();
+    let link = integration["connectionType"].as_str().unwrap_or_default();
+    match (kind_of, link) {
+        ("HTTP_PROXY", "VPC_LINK") => {
+            return Err("Integration type HTTP_PROXY over VPC_LINK".to_owned());
+        }
+        ("HTTP_PROXY", _) => {}
+        (other, _) => return Err(format!("Integration type {other}")),
+    }
+    for member in ["requestParameters", "responseParameters", "tlsConfig"] {
+        let all = integration[member].as_object();
+        if all.is_some_and(|all| !all.is_empty()) {
+            return Err(format!("An integration with {member}"));
+        }
+    }
+    let uri = integration["integrationUri"].as_str().unwrap_or_default();
+    Ok(Integration::HttpProxy {
+        uri: uri.to_owned(),
+        method: method_of(integration["integrationMethod"].as_str()),
+        timeout_ms: timeout(&integration["timeoutInMillis"], 30_000),
+    })
 }
 
 /// The settings of the route itself, else those for all routes of the stage.

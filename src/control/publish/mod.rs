@@ -1,6 +1,7 @@
 //! From records to what is served: the models of the APIs whose stages or deployments changed.
 
 mod http;
+mod refusal;
 mod rest;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,9 +15,12 @@ use crate::compile::{self, Ledger};
 use crate::control::desk::{Desk, Fixed, Record, Rows, Scope};
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
+use crate::control::publish::refusal::{unchecked, unserved};
 use crate::model::v2::{self, ApiKind, Reach};
 use crate::model::{Snapshot, Throttle, Upstream};
 use crate::store::{Prefix, View};
+
+pub use refusal::report;
 
 /// An API as `compile` takes it.
 pub type ApiModel = Arc<v2::Api>;
@@ -73,7 +77,12 @@ pub fn all(
             None => Ok(None),
         });
         match made {
-            Ok(made) => models.extend(made),
+            Ok(made) => {
+                if let Some(made) = &made {
+                    report(made, None);
+                }
+                models.extend(made);
+            }
             Err(error) => {
                 tracing::error!(api = id, error = error.message, "an API cannot be served");
             }
@@ -98,15 +107,14 @@ pub fn model(desk: &Desk<'_>, id: &str) -> Outcome<Option<ApiModel>> {
     for (_, stage) in desk.list(kind::STAGE, &below)? {
         let deployment = format!("{below}{}", text(&stage, "deploymentId"));
         if let Some(deployment) = desk.get(kind::DEPLOYMENT, &deployment)? {
-            // Serving it to everybody would be worse than not serving it.
-            if has_policy {
-                let message = "An API with a resource policy cannot be served by this version";
-                return Err(Error::bad_request(message));
-            }
-            stages.push(match kind {
+            let mut made = match kind {
                 ApiKind::Http => http::stage(&stage, &deployment)?,
                 ApiKind::Rest => rest::stage(&stage, &deployment)?,
-            });
+            };
+            if has_policy {
+                refusal::close(&mut made, "A resource policy");
+            }
+            stages.push(made);
         }
     }
     let is_disabled = api.get("disableExecuteApiEndpoint") == Some(&Value::Bool(true));

@@ -6,7 +6,9 @@ use serde_json::{Map, Value};
 
 use crate::control::desk::Record;
 use crate::control::error::{Error, Outcome};
-use crate::control::publish::{access_log, method_of, text, throttle, timeout, variables};
+use crate::control::publish::{
+    access_log, method_of, text, throttle, timeout, unchecked, unserved, variables,
+};
 use crate::model::Throttle;
 use crate::model::v2::{Integration, Route, RouteKey, Stage};
 
@@ -16,10 +18,7 @@ pub(in crate::control::publish) fn stage(stage: &Record, deployment: &Record) ->
     for resource in frozen["resources"].as_array().into_iter().flatten() {
         let path = resource["path"].as_str().unwrap_or_default();
         for (verb, method) in entries(&resource["resourceMethods"]) {
-            routes.push(route(stage, path, verb, method).map_err(|what| {
-                let message = format!("{verb} {path} cannot be served by this version: {what}");
-                Error::bad_request(message)
-            })?);
+            routes.push(route(stage, path, verb, method)?);
         }
     }
     Ok(Stage {
@@ -36,31 +35,45 @@ fn entries(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
     value.as_object().into_iter().flatten()
 }
 
-/// The error says what of the method cannot be served.
-fn route(stage: &Record, path: &str, verb: &str, method: &Value) -> Result<Route, String> {
-    let authorization = method["authorizationType"].as_str().unwrap_or("NONE");
-    if authorization != "NONE" {
-        return Err(format!("authorization type {authorization}"));
-    }
-    if method["apiKeyRequired"] == true {
-        return Err("a required API key".to_owned());
-    }
-    if method["requestValidatorId"].is_string() {
-        return Err("a request validator".to_owned());
-    }
-    let integration = &method["methodIntegration"];
-    let made = match integration["type"].as_str().unwrap_or_default() {
-        "HTTP_PROXY" if integration["connectionType"] != "VPC_LINK" => http_proxy(integration)?,
-        "MOCK" => mock(integration)?,
-        other => return Err(format!("integration type {other}")),
-    };
+fn route(stage: &Record, path: &str, verb: &str, method: &Value) -> Outcome<Route> {
     let key = format!("{verb} {path}");
     Ok(Route {
-        key: RouteKey::parse(&key).map_err(|error| error.to_string())?,
-        integration: made,
+        key: RouteKey::parse(&key)
+            .map_err(|error| Error::bad_request(format!("{key} cannot be served: {error}")))?,
+        integration: match unguarded(method) {
+            Some(refusal) => refusal,
+            None => asked(&method["methodIntegration"]).unwrap_or_else(unserved),
+        },
         throttle: method_throttle(stage, path, verb),
         body_bytes_max: None,
     })
+}
+
+/// Whom nobody checks is not let in.
+fn unguarded(method: &Value) -> Option<Integration> {
+    let authorization = method["authorizationType"].as_str().unwrap_or("NONE");
+    if authorization != "NONE" {
+        let what = format!("Authorization type {authorization}");
+        return Some(unchecked(500, &what));
+    }
+    if method["apiKeyRequired"] == true {
+        return Some(unchecked(403, "A required API key"));
+    }
+    let validated = method["requestValidatorId"].as_str();
+    validated.map(|_| unchecked(501, "A request validator"))
+}
+
+/// The error says what of the integration cannot be served.
+fn asked(integration: &Value) -> Result<Integration, String> {
+    let kind = integration["type"].as_str().unwrap_or_default();
+    match kind {
+        "HTTP_PROXY" if integration["connectionType"] == "VPC_LINK" => {
+            Err("Integration type HTTP_PROXY over VPC_LINK".to_owned())
+        }
+        "HTTP_PROXY" => http_proxy(integration),
+        "MOCK" => mock(integration),
+        other => Err(format!("Integration type {other}")),
+    }
 }
 
 fn http_proxy(integration: &Value) -> Result<Integration, String> {
@@ -76,7 +89,7 @@ fn http_proxy(integration: &Value) -> Result<Integration, String> {
             }
             // Headers and query parameters of the client are passed on anyway.
             _ if target == source => {}
-            _ => return Err(format!("the mapping of {source} to {target}")),
+            _ => return Err(format!("The mapping of {source} to {target}")),
         }
     }
     Ok(Integration::HttpProxy {
@@ -102,7 +115,7 @@ fn mock(integration: &Value) -> Result<Integration, String> {
     for response in &responses {
         let pattern = pattern(response);
         if !pattern.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(format!("the selection pattern {pattern}"));
+            return Err(format!("The selection pattern {pattern}"));
         }
     }
     let chosen = status.and_then(|status| {
@@ -122,7 +135,7 @@ fn mock(integration: &Value) -> Result<Integration, String> {
         .as_str()
         .unwrap_or_default();
     if is_dynamic(body) {
-        return Err("a response template with variables".to_owned());
+        return Err("A response template with variables".to_owned());
     }
     let answer = response["statusCode"].as_str().unwrap_or_default();
     Ok(Integration::Mock {
@@ -148,7 +161,7 @@ fn is_dynamic(template: &str) -> bool {
 /// `{"statusCode": 200}`, the name with or without quotes.
 fn mock_status(template: &str) -> Result<Option<u16>, String> {
     if is_dynamic(template) {
-        return Err("a request template with variables".to_owned());
+        return Err("A request template with variables".to_owned());
     }
     let quoted = template.replace("\"statusCode\"", "statusCode");
     let quoted = quoted.replace("statusCode", "\"statusCode\"");
@@ -171,7 +184,7 @@ fn headers(parameters: &Value) -> Result<Vec<(String, String)>, String> {
             .and_then(|source| source.strip_suffix('\''));
         match (name, value) {
             (Some(name), Some(value)) => headers.push((name.to_owned(), value.to_owned())),
-            _ => return Err(format!("the mapping of {source} to {target}")),
+            _ => return Err(format!("The mapping of {source} to {target}")),
         }
     }
     let has_type = headers

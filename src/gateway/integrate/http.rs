@@ -2,12 +2,12 @@
 
 use std::rc::Rc;
 
-use crate::base::Method;
 use crate::gateway::http::rest_of_path;
+use crate::gateway::integrate::attempt::{self, Attempt, Failed, Turn, note};
 use crate::gateway::{Call, Reject, Stop, Worker, cors, respond};
 use crate::net::inbound::h1::Life;
 use crate::net::outbound::deliver::{Delivered, deliver};
-use crate::net::outbound::{Connection, Failure, GroupState, Reply, dial, h1};
+use crate::net::outbound::{GroupState, Reply, h1};
 use crate::net::{Exchange, Message, forwarded};
 use crate::observe::Counter;
 use crate::plan::HttpTarget;
@@ -44,7 +44,8 @@ pub async fn run(
         };
         note(worker, &group, index, &failure.kind);
         let method = target.method_for(exchange.head().method);
-        match attempt.next(&group, exchange, method, index, &failure) {
+        let can_repeat = exchange.upload.can_repeat();
+        match attempt.next(&group, can_repeat, method, index, &failure) {
             Some(next) => {
                 worker.add(Counter::Retries, 1);
                 exchange.upload.repeat();
@@ -58,55 +59,6 @@ pub async fn run(
     }
 }
 
-/// How often the upstream has been asked, and what is to be avoided this time.
-enum Attempt {
-    First,
-    /// The kept connection had gone stale: a fresh one is made.
-    Fresh,
-    /// This target could not be reached: another one is asked.
-    Elsewhere(usize),
-}
-
-struct Failed {
-    kind: Failure,
-    /// Nothing can have reached the upstream, or the connection was a kept one.
-    was_reused: bool,
-    was_sent: bool,
-}
-
-impl Attempt {
-    fn failed(&self) -> Option<usize> {
-        match self {
-            Self::Elsewhere(index) => Some(*index),
-            _ => None,
-        }
-    }
-
-    /// One retry, where it is safe: nothing of an answer has come, the whole request is still
-    /// here, and the upstream either has not seen it or may see it twice (RFC 9110 section 9.2.2).
-    fn next(
-        &self,
-        group: &GroupState,
-        exchange: &Exchange<'_>,
-        method: Method,
-        index: usize,
-        failed: &Failed,
-    ) -> Option<Self> {
-        if !matches!(self, Self::First) || !exchange.upload.can_repeat() {
-            return None;
-        }
-        match failed.kind {
-            Failure::Closed if failed.was_reused && is_idempotent(method) => Some(Self::Fresh),
-            _ if !failed.was_sent && group.targets.len() > 1 => Some(Self::Elsewhere(index)),
-            _ => None,
-        }
-    }
-}
-
-fn is_idempotent(method: Method) -> bool {
-    !matches!(method, Method::Post | Method::Patch | Method::Other)
-}
-
 /// One attempt: a connection, the request on it, the head of the answer.
 async fn ask(
     worker: &'static Worker,
@@ -116,19 +68,9 @@ async fn ask(
     turn: &Turn<'_>,
     attempt: &Attempt,
 ) -> Result<Reply, Failed> {
-    let now_ms = worker.core.now_ms();
-    let kept = match attempt {
-        Attempt::Fresh => None,
-        _ => {
-            let surely = !is_idempotent(target.method_for(exchange.head().method));
-            turn.group.take_idle(turn.index, now_ms, surely)
-        }
-    };
-    let connection = match kept {
-        Some(connection) => connection,
-        // Boxed: dialling is rare and its state would make every connection's task larger.
-        None => Box::pin(connect(worker, exchange, turn)).await?,
-    };
+    let method = target.method_for(exchange.head().method);
+    let until_ms = exchange.client.due(0);
+    let connection = attempt::connection(worker, turn, attempt, method, until_ms).await?;
     let was_reused = connection.is_reused;
     h1::call(exchange, connection, target.timeout_ms, |out, exchange| {
         write_head(out, call, exchange, target);
@@ -138,27 +80,6 @@ async fn ask(
         kind,
         was_reused,
         was_sent: true,
-    })
-}
-
-async fn connect(
-    worker: &'static Worker,
-    exchange: &Exchange<'_>,
-    turn: &Turn<'_>,
-) -> Result<Connection, Failed> {
-    let until_ms = exchange.client.due(0);
-    dial::dial(
-        worker.core,
-        &worker.groups,
-        turn.group,
-        turn.index,
-        until_ms,
-    )
-    .await
-    .map_err(|kind| Failed {
-        kind,
-        was_reused: false,
-        was_sent: false,
     })
 }
 
@@ -181,11 +102,17 @@ fn write_head(out: &mut Vec<u8>, call: &Call<'_>, exchange: &Exchange<'_>, targe
     }
     out.extend_from_slice(b"\r\n");
     let client = exchange.client;
+    let gathered = exchange.upload.gathered();
     encode::end_to_end_fields(out, bytes, &head.fields, |field: &Field| {
-        matches!(field.id, Name::Host | Name::Expect) || forwarded::is_rewritten(client, field)
+        matches!(field.id, Name::Host | Name::Expect)
+            || (gathered.is_some() && field.id == Name::ContentLength)
+            || forwarded::is_rewritten(client, field)
     });
-    if matches!(head.body, Body::Chunked) {
-        out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
+    match (gathered, head.body) {
+        (Some(_), Body::None) => {}
+        (Some(whole), _) => encode::content_length(out, whole.len() as u64),
+        (None, Body::Chunked) => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+        (None, _) => {}
     }
     forwarded::append(out, exchange);
     out.extend_from_slice(b"\r\n");
@@ -233,50 +160,5 @@ async fn give(
             Err(Stop::Gone)
         }
         Delivered::ClientGone => Err(Stop::Gone),
-    }
-}
-
-/// Counts a failure and leaves out a target that fails again and again.
-fn note(worker: &Worker, group: &GroupState, index: usize, failure: &Failure) {
-    let counter = match failure {
-        Failure::Upload(_) => return,
-        Failure::Unresolved => Counter::UpstreamDns,
-        Failure::Connect(_) => Counter::UpstreamConnect,
-        Failure::Tls(_) => Counter::UpstreamTls,
-        Failure::ConnectTimeout | Failure::Timeout => Counter::UpstreamTimeout,
-        Failure::Closed | Failure::Truncated => Counter::UpstreamReset,
-        Failure::Malformed(_) | Failure::Upgraded => Counter::UpstreamProtocol,
-    };
-    worker.add(counter, 1);
-    if group.failed(index, worker.core.now_ms()) {
-        worker.add(Counter::Ejections, 1);
-        let target = &group.settings.targets[index];
-        tracing::warn!(
-            upstream = %group.settings.name,
-            target = %format_args!("{}:{}", target.host, target.port),
-            %failure,
-            "left out for a while after failures in a row"
-        );
-    }
-}
-
-/// Counts a request as under way at a target for as long as it is.
-struct Turn<'g> {
-    group: &'g GroupState,
-    index: usize,
-}
-
-impl<'g> Turn<'g> {
-    fn take(group: &'g GroupState, index: usize) -> Self {
-        let outstanding = &group.targets[index].outstanding;
-        outstanding.set(outstanding.get() + 1);
-        Self { group, index }
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        let outstanding = &self.group.targets[self.index].outstanding;
-        outstanding.set(outstanding.get() - 1);
     }
 }

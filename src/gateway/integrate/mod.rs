@@ -1,7 +1,9 @@
 //! One verb: ask the target of a route and give its answer to the client.
 
+pub mod attempt;
 pub mod http;
 pub mod mock;
+pub mod whole;
 
 use crate::gateway::{Call, Stop, Worker};
 use crate::net::Exchange;

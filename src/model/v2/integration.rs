@@ -14,4 +14,11 @@ pub enum Integration {
         headers: Vec<(String, String)>,
         body: String,
     },
+    /// What this version cannot do: every call is refused, none is let through.
+    Unserved {
+        /// 501 for work that is not done; 403 or 500 where a caller would have to be let in.
+        status: u16,
+        /// A sentence for the client and the log.
+        what: String,
+    },
 }

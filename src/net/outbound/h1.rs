@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{self, IoSlice};
 
-use crate::net::exchange::gathered;
+use crate::net::exchange::{gathered, keep_unsent};
 use crate::net::{Client, Exchange, Message, UploadError};
 use crate::rt::Stream;
 use crate::rt::task::{Either, Turns, first};
@@ -47,6 +47,8 @@ pub enum Failure {
     Malformed(ResponseError),
     /// A switch of protocols that nobody asked for.
     Upgraded,
+    /// Gathered in memory, the response would have more bytes than this.
+    TooLarge(usize),
     /// The request body broke off: the client's fault.
     Upload(UploadError),
 }
@@ -63,6 +65,9 @@ impl fmt::Display for Failure {
             Self::Timeout => out.write_str("no response within the timeout"),
             Self::Malformed(error) => write!(out, "malformed response: {error}"),
             Self::Upgraded => out.write_str("the upstream switched protocols unasked"),
+            Self::TooLarge(bytes_max) => {
+                write!(out, "the response has more than {bytes_max} bytes")
+            }
             Self::Upload(_) => out.write_str("the request body broke off"),
         }
     }
@@ -113,7 +118,10 @@ fn send(
     write_head(&mut out, exchange);
     let message = exchange.message;
     let start = message.head.length as usize;
-    let held = &message.bytes()[start..start + exchange.upload.held_bytes];
+    let held = match exchange.upload.gathered() {
+        Some(whole) => whole,
+        None => &message.bytes()[start..start + exchange.upload.held_bytes],
+    };
     let total = out.len() + held.len();
     let held = gathered(&mut out, held);
     let both = [IoSlice::new(&out), IoSlice::new(held)];
@@ -121,7 +129,9 @@ fn send(
     // An upstream that stopped reading may still have answered: what it said is read first.
     let sent = connection.stream.try_write(parts).unwrap_or(total);
     if sent < total || connection.stream.wants_flush() {
-        exchange.upload.keep(core.buffers.take(), parts, sent);
+        let mut unsent = core.buffers.take();
+        keep_unsent(&mut unsent, parts, sent);
+        exchange.upload.keep(unsent);
     }
     Ok(())
 }

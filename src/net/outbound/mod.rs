@@ -5,6 +5,8 @@ pub mod deliver;
 pub mod dial;
 pub mod group;
 pub mod h1;
+pub mod whole;
 
 pub use group::{GroupState, Groups};
 pub use h1::{Connection, Failure, Reply};
+pub use whole::{Asking, Whole};

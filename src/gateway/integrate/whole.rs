@@ -1,0 +1,79 @@
+//! An upstream asked with a request in memory; its response is gathered whole.
+
+use std::rc::Rc;
+
+use crate::base::Method;
+use crate::gateway::answer::Answer;
+use crate::gateway::integrate::attempt::{self, Attempt, Failed, Turn, note};
+use crate::gateway::{Call, Worker};
+use crate::net::outbound::whole::Request;
+use crate::net::outbound::{Asking, Failure, Whole, whole};
+use crate::observe::Counter;
+use crate::plan::GroupId;
+
+/// Asks the group, once more where that is safe. `call` learns who was asked and how it went.
+///
+/// # Errors
+/// Why there is no answer.
+pub async fn run(
+    worker: &'static Worker,
+    call: &mut Call<'_>,
+    group: GroupId,
+    asking: &Asking<'_>,
+    method: Method,
+    request: Request<'_>,
+) -> Result<Answer, Failure> {
+    let group = worker.group(group.0).ok_or(Failure::Unresolved)?;
+    let asked_us = worker.core.now_us();
+    let mut attempt = Attempt::First;
+    loop {
+        let index = group.pick(worker.core.now_ms(), attempt.failed());
+        call.upstream = Some((Rc::clone(&group), index));
+        let turn = Turn::take(&group, index);
+        let outcome = ask(worker, asking, method, request, &turn, &attempt).await;
+        call.integration_us = worker.core.now_us() - asked_us;
+        let failed = match outcome {
+            Ok(whole) => {
+                group.succeeded(index);
+                let (message, body) = (whole.message, whole.body);
+                if let Some(connection) = whole.connection {
+                    group.give_idle(connection, worker.core.now_ms());
+                }
+                let answer = Answer::of(&message.head, message.bytes(), body);
+                asking.pools.responses.give(asking.core, message);
+                call.integration_status = answer.status;
+                return Ok(answer);
+            }
+            Err(failed) => failed,
+        };
+        note(worker, &group, index, &failed.kind);
+        match attempt.next(&group, true, method, index, &failed) {
+            Some(next) => {
+                worker.add(Counter::Retries, 1);
+                attempt = next;
+            }
+            None => {
+                call.integration_error = Some(failed.kind.to_string().into());
+                return Err(failed.kind);
+            }
+        }
+    }
+}
+
+async fn ask(
+    worker: &'static Worker,
+    asking: &Asking<'_>,
+    method: Method,
+    request: Request<'_>,
+    turn: &Turn<'_>,
+    attempt: &Attempt,
+) -> Result<Whole, Failed> {
+    let connection = attempt::connection(worker, turn, attempt, method, asking.until_ms).await?;
+    let was_reused = connection.is_reused;
+    let asked = whole::ask(asking, connection, request).await;
+    asked.map_err(|kind| Failed {
+        kind,
+        was_reused,
+        was_sent: true,
+    })
+}

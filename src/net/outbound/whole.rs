@@ -1,0 +1,261 @@
+//! A request whose body is in memory, and a response that is gathered whole before anybody sees it.
+
+use std::io::{self, IoSlice};
+
+use crate::net::outbound::{Connection, Failure, Reply};
+use crate::net::{Message, Pools, Settings};
+use crate::rt::task::{Turns, first};
+use crate::rt::{Core, Stream};
+use crate::wire::h1::Chunked;
+use crate::wire::h1::head_may_be_complete;
+use crate::wire::head::{Body, Parsed, ResponseHead};
+
+/// What it takes to ask an upstream, whoever wants to know.
+#[derive(Clone, Copy, Debug)]
+pub struct Asking<'a> {
+    pub core: &'static Core,
+    pub settings: &'a Settings,
+    pub pools: &'static Pools,
+    /// When the response must be whole, milliseconds of the core's clock.
+    pub until_ms: u64,
+    /// A larger response is refused.
+    pub bytes_max: usize,
+}
+
+/// A request as it goes out.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// With its blank line; it announces the length of `body`.
+    pub head: &'a [u8],
+    pub body: &'a [u8],
+    /// Its response has no body.
+    pub is_head: bool,
+}
+
+/// A response with its payload, chunks decoded.
+#[derive(Debug)]
+pub struct Whole {
+    /// To be given back to the pool of responses.
+    pub message: Box<Message<ResponseHead>>,
+    pub body: Vec<u8>,
+    /// It can carry another request.
+    pub connection: Option<Connection>,
+}
+
+/// Sends a request and gathers the response. Interim responses are skipped.
+///
+/// # Errors
+/// Why there is no response. The connection is gone then.
+pub async fn ask(
+    asking: &Asking<'_>,
+    connection: Connection,
+    request: Request<'_>,
+) -> Result<Whole, Failure> {
+    connection.stream.deadline.set(asking.until_ms);
+    let is_sent = send(&connection.stream, request).await;
+    let mut message = asking.pools.responses.take(asking.core);
+    match read_head(asking, &connection.stream, &mut message, request.is_head).await {
+        Ok(()) => {
+            let reply = Reply {
+                connection,
+                message,
+            };
+            let mut whole = gather(asking, reply).await?;
+            if !is_sent {
+                whole.connection = None;
+            }
+            Ok(whole)
+        }
+        Err(failure) => {
+            connection.stream.break_off();
+            asking.pools.responses.give(asking.core, message);
+            Err(failure)
+        }
+    }
+}
+
+/// The rest of a response whose head has come, for one who needs it whole.
+///
+/// # Errors
+/// It broke off, took too long or is too large. The connection is gone then.
+pub async fn gather(asking: &Asking<'_>, reply: Reply) -> Result<Whole, Failure> {
+    let Reply {
+        connection,
+        message,
+    } = reply;
+    connection.stream.deadline.set(asking.until_ms);
+    match read_body(asking, &connection.stream, &message).await {
+        Ok((body, is_clean)) => {
+            connection.stream.deadline.clear();
+            let is_clean = is_clean && message.head.keep_alive;
+            Ok(Whole {
+                message,
+                body,
+                connection: is_clean.then_some(connection),
+            })
+        }
+        Err(failure) => {
+            connection.stream.break_off();
+            asking.pools.responses.give(asking.core, message);
+            Err(failure)
+        }
+    }
+}
+
+/// Says whether all has gone out: an upstream may answer before it has read everything.
+async fn send(stream: &Stream, request: Request<'_>) -> bool {
+    let (mut head, mut body) = (request.head, request.body);
+    while !head.is_empty() || !body.is_empty() || stream.wants_flush() {
+        let parts = [IoSlice::new(head), IoSlice::new(body)];
+        let parts = if head.is_empty() { &parts[1..] } else { &parts };
+        // An upstream that stopped reading may still have answered: what it said is read first.
+        let Ok(sent) = stream.try_write(parts) else {
+            return false;
+        };
+        let of_head = sent.min(head.len());
+        head = &head[of_head..];
+        body = &body[sent - of_head..];
+        let is_done = head.is_empty() && body.is_empty() && !stream.wants_flush();
+        if sent == 0 && !is_done {
+            first(stream.writable(), stream.readable()).await;
+            if stream.deadline.expired() {
+                return false;
+            }
+        }
+    }
+    true
+}
+
+async fn read_head(
+    asking: &Asking<'_>,
+    stream: &Stream,
+    message: &mut Message<ResponseHead>,
+    is_head: bool,
+) -> Result<(), Failure> {
+    let limits = &asking.settings.limits;
+    let mut seen = 0;
+    let mut turns = Turns::default();
+    loop {
+        fill(stream, message).await?;
+        turns.count().await;
+        while head_may_be_complete(message.bytes(), seen)
+            || message.bytes().len() > limits.head_bytes_max as usize
+        {
+            let Message { head, buffer } = &mut *message;
+            match head.parse(buffer.unread(), is_head, limits) {
+                Ok(Parsed::Partial) => break,
+                Ok(Parsed::Complete) if head.status >= 200 => return Ok(()),
+                Ok(Parsed::Complete) if head.status == 101 => return Err(Failure::Upgraded),
+                Ok(Parsed::Complete) => {
+                    let length = message.head.length as usize;
+                    message.buffer.consume(length);
+                    message.buffer.compact();
+                    seen = 0;
+                }
+                Err(error) => return Err(Failure::Malformed(error)),
+            }
+        }
+        seen = message.bytes().len();
+    }
+}
+
+async fn fill(stream: &Stream, message: &mut Message<ResponseHead>) -> Result<(), Failure> {
+    loop {
+        stream.readable().await;
+        match stream.try_fill(&mut message.buffer) {
+            Ok(0) | Err(_) if stream.deadline.expired() => return Err(Failure::Timeout),
+            Ok(0) if message.buffer.is_empty() => return Err(Failure::Closed),
+            Ok(0) => return Err(Failure::Truncated),
+            Ok(_) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(_) if message.buffer.is_empty() => return Err(Failure::Closed),
+            Err(_) => return Err(Failure::Truncated),
+        }
+    }
+}
+
+/// How much of a body is still to come.
+enum Rest {
+    Length(u64),
+    Chunked(Chunked),
+    UntilClose,
+}
+
+/// The payload, and whether the response ended where it had to.
+async fn read_body(
+    asking: &Asking<'_>,
+    stream: &Stream,
+    message: &Message<ResponseHead>,
+) -> Result<(Vec<u8>, bool), Failure> {
+    let too_large = || Failure::TooLarge(asking.bytes_max);
+    let mut rest = match message.head.body {
+        Body::None => Rest::Length(0),
+        Body::Length(length) if length > asking.bytes_max as u64 => return Err(too_large()),
+        Body::Length(length) => Rest::Length(length),
+        Body::Chunked => Rest::Chunked(Chunked::new(&asking.settings.limits)),
+        Body::UntilClose => Rest::UntilClose,
+    };
+    let mut payload = Vec::new();
+    let behind = &message.bytes()[message.head.length as usize..];
+    let mut step = rest.take(behind, &mut payload)?;
+    let mut turns = Turns::default();
+    while !step.done {
+        if payload.len() > asking.bytes_max {
+            return Err(too_large());
+        }
+        stream.readable().await;
+        turns.count().await;
+        let mut scratch = asking.core.body.borrow_mut();
+        match stream.try_read(&mut scratch) {
+            Ok(0) | Err(_) if stream.deadline.expired() => return Err(Failure::Timeout),
+            Ok(0) if matches!(rest, Rest::UntilClose) => {
+                step = Step {
+                    done: true,
+                    is_clean: false,
+                };
+            }
+            Ok(0) => return Err(Failure::Truncated),
+            Ok(count) => step = rest.take(&scratch[..count], &mut payload)?,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(_) => return Err(Failure::Truncated),
+        }
+    }
+    match payload.len() > asking.bytes_max {
+        true => Err(too_large()),
+        false => Ok((payload, step.is_clean)),
+    }
+}
+
+struct Step {
+    done: bool,
+    /// Nothing came behind the body.
+    is_clean: bool,
+}
+
+impl Rest {
+    fn take(&mut self, bytes: &[u8], payload: &mut Vec<u8>) -> Result<Step, Failure> {
+        let (used, done) = match self {
+            Self::Length(rest) => {
+                let used = bytes
+                    .len()
+                    .min(usize::try_from(*rest).unwrap_or(usize::MAX));
+                payload.extend_from_slice(&bytes[..used]);
+                *rest -= used as u64;
+                (used, *rest == 0)
+            }
+            Self::Chunked(chunked) => {
+                let scan = chunked.decode(bytes, &mut |run| payload.extend_from_slice(run));
+                let scan = scan.map_err(|_| Failure::Truncated)?;
+                (scan.used, scan.done)
+            }
+            Self::UntilClose => {
+                payload.extend_from_slice(bytes);
+                (bytes.len(), false)
+            }
+        };
+        Ok(Step {
+            done,
+            is_clean: used == bytes.len(),
+        })
+    }
+}
