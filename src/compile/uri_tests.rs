@@ -9,7 +9,7 @@ use crate::plan::{HttpTarget, Piece, Plan, Target};
 fn target(plan: &Plan) -> &HttpTarget {
     match &plan.stages[0].routes[0].target {
         Target::Http(target) => target,
-        Target::Mock(mock) => panic!("{mock:?}"),
+        other => panic!("{other:?}"),
     }
 }
 

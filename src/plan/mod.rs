@@ -7,6 +7,7 @@ mod cors;
 pub mod explain;
 #[cfg(test)]
 mod explain_tests;
+pub mod function;
 pub mod host;
 pub mod limit;
 pub mod live;
@@ -25,6 +26,7 @@ pub mod trie;
 use std::sync::Arc;
 
 pub use cors::Cors;
+pub use function::FunctionTarget;
 pub use host::HostTable;
 pub use limit::{Limit, LimitId};
 pub use route::{Route, RouteId};

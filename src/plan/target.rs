@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use crate::base::Method;
-use crate::plan::Params;
+use crate::plan::{FunctionTarget, Params};
 
 #[derive(Debug)]
 pub enum Target {
     Http(HttpTarget),
     Mock(MockTarget),
+    Function(Box<FunctionTarget>),
 }
 
 /// An upstream request: the client's method and end-to-end headers, its body streamed.

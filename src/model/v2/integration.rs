@@ -14,6 +14,8 @@ pub enum Integration {
         headers: Vec<(String, String)>,
         body: String,
     },
+    /// A Lambda function (`AWS_PROXY`).
+    Function(Box<FunctionCall>),
     /// What this version cannot do: every call is refused, none is let through.
     Unserved {
         /// 501 for work that is not done; 403 or 500 where a caller would have to be let in.
@@ -21,4 +23,33 @@ pub enum Integration {
         /// A sentence for the client and the log.
         what: String,
     },
+}
+
+/// A function, and what it is told of the API that calls it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FunctionCall {
+    /// A name or an ARN; `${stageVariables.x}` stands for the stage's value.
+    pub function: String,
+    pub format: EventFormat,
+    pub timeout_ms: u32,
+    pub account_id: String,
+    /// Empty where there is none.
+    pub deployment_id: String,
+    /// Of a REST API's resource; empty for others.
+    pub resource_id: String,
+    /// Of a REST API's resource; empty for others.
+    pub resource_path: String,
+    /// Media types of bodies that travel in base64; only of REST APIs.
+    pub binary_types: Vec<String>,
+}
+
+/// In which words a function is told of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventFormat {
+    /// Of REST APIs.
+    Rest,
+    /// Payload format 1.0 of HTTP APIs.
+    Http1,
+    /// Payload format 2.0 of HTTP APIs.
+    Http2,
 }
