@@ -82,9 +82,7 @@ impl AccessKeys {
 
 fn check(key: &AccessKey) -> Result<(), AccessKeyError> {
     let id = key.id.clone();
-    // The pattern of `accessKeyIdType` in IAM's model: `[\w]+`, 16 to 128.
-    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    if !(16..=128).contains(&id.len()) || !id.bytes().all(word) {
+    if !is_access_key_id(&id) {
         return Err(AccessKeyError::Id(id));
     }
     if key.secret.is_empty() {
@@ -95,6 +93,12 @@ fn check(key: &AccessKey) -> Result<(), AccessKeyError> {
         return Err(AccessKeyError::Account { id, account });
     }
     Ok(())
+}
+
+/// Whether `text` fits the pattern of `accessKeyIdType` in IAM's model: `[\w]+`, 16 to 128.
+pub fn is_access_key_id(text: &str) -> bool {
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    (16..=128).contains(&text.len()) && text.bytes().all(word)
 }
 
 /// Whether `text` is an account id: twelve digits.

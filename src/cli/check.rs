@@ -7,7 +7,7 @@ use crate::cli::command::say;
 use crate::cli::target::Asked;
 use crate::plan::{self, Plan};
 use crate::server::config::{Config, Listener};
-use crate::server::{Error, Source, listeners, prepare};
+use crate::server::{Error, Source, keys, listeners, prepare};
 
 /// Problems go to standard error, with 1 as the exit code; the summary of a fine file and the
 /// explanation go to standard output.
@@ -34,6 +34,7 @@ pub fn run(file: &Path, explain: Option<&Asked>, host: Option<&str>) -> anyhow::
 fn check(file: &Path) -> Result<(Config, Plan), Error> {
     let (config, plan) = prepare::plan(&Source::File(file.to_owned()))?;
     listeners::check(&config.settings.listeners).map_err(Error::Listeners)?;
+    keys::check(&config.settings)?;
     Ok((config, plan))
 }
 

@@ -102,8 +102,12 @@ fn announce(running: &Running, is_example: bool) {
             Some(folder) => format!("kept in {}", folder.display()),
             None => "kept in memory and lost at the end; set management.data_dir".to_owned(),
         };
+        let who = match management.is_open() {
+            true => "any access key is accepted",
+            false => "access keys are checked",
+        };
         anstream::eprintln!(
-            "management APIs on http://{}: any access key is accepted; what they make is {kept}",
+            "management APIs on http://{}: {who}; what they make is {kept}",
             management.local
         );
     }

@@ -1,11 +1,13 @@
 //! `Control`: one request of the management APIs, from its bytes to the bytes of its answer.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::aws::Arn;
 use crate::base::Clock;
 use crate::base::id::ResourceIds;
 use crate::control::desk::{Desk, Rows, Scope};
@@ -14,7 +16,7 @@ use crate::control::protocol::decode::{Parts, decode};
 use crate::control::protocol::route::{self, Found};
 use crate::control::protocol::{Input, docs, encode, validate};
 use crate::control::publish::{self, ApiModel, Publication, Surroundings};
-use crate::control::{Handler, caller, handler, v2};
+use crate::control::{Caller, Handler, handler, v2};
 use crate::store::Store;
 
 /// What a request of the management APIs is made of.
@@ -27,6 +29,8 @@ pub struct Request {
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
+    /// The address of the client.
+    pub peer: Option<IpAddr>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,8 +43,6 @@ pub struct Answer {
 /// What the management APIs are told by the config file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Whose resources these are while no keys are checked.
-    pub default_account: String,
     /// AWS's upper limits hold.
     pub strict: bool,
 }
@@ -112,9 +114,8 @@ impl Control {
     }
 
     /// Answers a request. What it changed is durable and served before the answer goes out.
-    pub async fn call(&self, request: Request) -> Answer {
-        let id = locked(&self.ids).uuid();
-        let mut answer = match self.outcome(&request).await {
+    pub async fn call(&self, caller: &Caller, request: &Request) -> Answer {
+        match self.outcome(caller, request).await {
             Ok(answer) => answer,
             Err(error) => {
                 tracing::debug!(
@@ -124,23 +125,23 @@ impl Control {
                     message = error.message,
                     "refused a management request"
                 );
-                refusal(&error)
+                refused(&error)
             }
-        };
-        answer.headers.push(("x-amzn-RequestId".to_owned(), id));
-        answer
+        }
     }
 
-    async fn outcome(&self, request: &Request) -> Outcome<Answer> {
-        let authorization = request.headers.iter().find(|(n, _)| n == "authorization");
-        let authorization = authorization.map(|(_, value)| value.as_str());
-        let scope = caller::scope(authorization, &self.settings.default_account)?;
+    async fn outcome(&self, caller: &Caller, request: &Request) -> Outcome<Answer> {
+        let scope = caller.scope.clone();
         let found = route::find(&request.method, &request.path, &request.query);
+        let found = found.ok_or_else(Error::missing_token)?;
+        let path = found.resource();
+        let resource = Arn::management(&scope.region, &path).to_string();
+        caller.may(&format!("apigateway:{}", request.method), &resource)?;
         let Found {
             service,
             operation,
             labels,
-        } = found.ok_or_else(Error::missing_token)?;
+        } = found;
         let parts = Parts {
             labels: &labels,
             query: &request.query,
@@ -238,7 +239,8 @@ impl Control {
     }
 }
 
-fn refusal(error: &Error) -> Answer {
+/// The answer to a request that went wrong.
+pub fn refused(error: &Error) -> Answer {
     Answer {
         status: error.status,
         headers: vec![
@@ -255,7 +257,7 @@ fn json_type() -> (String, String) {
 
 /// The answer to a body that was too large to be read.
 pub fn too_large() -> Answer {
-    refusal(&Error::too_large("Request entity too large"))
+    refused(&Error::too_large("Request entity too large"))
 }
 
 /// The page on the operations that are served.

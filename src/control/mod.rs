@@ -21,7 +21,10 @@ mod rest;
 mod tags;
 mod v2;
 
-pub use call::{Answer, Control, Request, Settings, operations_list, operations_page, too_large};
+pub use call::{
+    Answer, Control, Request, Settings, operations_list, operations_page, refused, too_large,
+};
+pub use caller::{Access, Caller, Service};
 pub use desk::{Desk, Fixed, Record, Scope};
 pub use error::{Error, Outcome};
 pub use publish::{Publication, Surroundings};

@@ -22,6 +22,7 @@ use crate::server::config::{self, AccessLog, Report, Settings};
 use crate::server::cores::{Cores, Seat};
 use crate::server::diagnostics::Diagnostics;
 use crate::server::export::{Destination, Exporter};
+use crate::server::keys;
 use crate::server::listeners::Listeners;
 use crate::server::management::ManagementError;
 use crate::server::observer::Observer;
@@ -180,6 +181,7 @@ impl Running {
         let mut files: Vec<PathBuf> = self.source.file().cloned().into_iter().collect();
         files.extend(self.listeners.files());
         files.extend(authorities(&self.current.published));
+        files.extend(self.settings.management.iter().flat_map(keys::files));
         self.files.watch(files);
     }
 

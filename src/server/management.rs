@@ -6,18 +6,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
-use axum::response::Response;
 use tokio::sync::{mpsc, watch};
 
 use crate::base::Clock;
 use crate::control::publish::{ApiModel, Publication, Surroundings};
-use crate::control::{self, Answer, Control, fixed};
+use crate::control::{self, Access, Control, fixed};
 use crate::model::Snapshot;
-use crate::server::config;
-use crate::server::reception;
+use crate::server::dispatch::{self, Services};
+use crate::server::{config, keys, reception};
 use crate::store::{Store, StoreError};
 
 /// Why the management APIs could not be opened.
@@ -34,6 +30,8 @@ pub enum ManagementError {
     Store(#[from] StoreError),
     #[error("cannot start the management APIs: {0}")]
     System(#[from] io::Error),
+    #[error("{0}")]
+    Keys(String),
     #[error("cannot read what was kept: {0}")]
     Records(String),
 }
@@ -44,13 +42,10 @@ pub struct Management {
     pub local: SocketAddr,
     /// None: in memory.
     pub data_dir: Option<PathBuf>,
-    control: Arc<Control>,
+    services: Arc<Services>,
     store: Store,
     stop: watch::Sender<bool>,
 }
-
-/// Larger requests are refused. AWS takes API definitions of up to 6 MiB.
-const BODY_BYTES_MAX: usize = 10 << 20;
 
 impl Management {
     /// Opens store and listener; what the store keeps is to be served from the start.
@@ -63,6 +58,7 @@ impl Management {
         beside: bool,
         publications: mpsc::UnboundedSender<Publication>,
     ) -> Result<(Self, Vec<ApiModel>), ManagementError> {
+        let access = keys::access(settings).map_err(ManagementError::Keys)?;
         let address = settings.address;
         let fail = |error| ManagementError::Listener { address, error };
         let listener = reception::bind(address, beside).map_err(fail)?;
@@ -72,31 +68,47 @@ impl Management {
             None => Store::memory(),
         };
         let own = control::Settings {
-            default_account: settings.default_account.clone(),
             strict: settings.strict,
         };
         let control = Control::new(store.clone(), own, surroundings(snapshot), publications)?;
         let records = |error: control::Error| ManagementError::Records(error.message);
         let models = control.load().await.map_err(records)?;
-        let control = Arc::new(control);
+        let services = Arc::new(Services::new(access, control)?);
         let (stop, stopped) = watch::channel(false);
         let router = Router::new()
-            .fallback(answer)
-            .with_state(Arc::clone(&control));
+            .fallback(dispatch::answer)
+            .with_state(Arc::clone(&services));
         tokio::spawn(reception::serve(listener, router, stopped));
         let management = Self {
             local,
             data_dir: settings.data_dir.clone(),
-            control,
+            services,
             store,
             stop,
         };
         Ok((management, models))
     }
 
-    /// The config file has changed.
-    pub fn renew(&self, snapshot: &Snapshot) {
-        self.control.set_surroundings(surroundings(snapshot));
+    /// The config file has changed. `access` is what its keys say now.
+    pub fn renew(&self, snapshot: &Snapshot, access: Access) {
+        self.services
+            .control
+            .set_surroundings(surroundings(snapshot));
+        if access.is_open() && !self.local.ip().is_loopback() {
+            // The address may be another one in the file, but this is where we listen until the
+            // next start.
+            tracing::warn!(
+                address = %self.local,
+                "the keys before stay: without any this address would be open to everybody"
+            );
+            return;
+        }
+        self.services.set_access(access);
+    }
+
+    /// Whether any access key is accepted.
+    pub fn is_open(&self) -> bool {
+        self.services.access().is_open()
     }
 
     /// Takes no more requests and lets go of the store, so that another process can have it.
@@ -112,37 +124,4 @@ fn surroundings(snapshot: &Snapshot) -> Surroundings {
         fixed: fixed::of(snapshot, Clock::real().epoch_ms()),
         upstreams: snapshot.upstreams.clone(),
     }
-}
-
-async fn answer(State(control): State<Arc<Control>>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, BODY_BYTES_MAX).await else {
-        return response(control::too_large());
-    };
-    let headers = parts.headers.iter().map(|(name, value)| {
-        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-        (name.as_str().to_owned(), value)
-    });
-    let request = control::Request {
-        method: parts.method.as_str().to_owned(),
-        path: parts.uri.path().to_owned(),
-        query: parts.uri.query().unwrap_or_default().to_owned(),
-        headers: headers.collect(),
-        body: body.to_vec(),
-    };
-    response(control.call(request).await)
-}
-
-fn response(answer: Answer) -> Response {
-    let mut response = Response::new(Body::from(answer.body));
-    *response.status_mut() =
-        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    for (name, value) in answer.headers {
-        let name = HeaderName::from_bytes(name.as_bytes());
-        // A value that cannot stand in a header is one that a user chose; it is left out.
-        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(&value)) {
-            response.headers_mut().insert(name, value);
-        }
-    }
-    response
 }

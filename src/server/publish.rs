@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::control::Publication;
+use crate::control::{Access, Publication};
 use crate::gateway::Command;
 use crate::model::Snapshot;
 use crate::server::boot::{self, Running};
@@ -71,11 +71,11 @@ impl Making {
         }
     }
 
-    /// The config has been read again.
-    pub fn renew(&mut self, snapshot: Snapshot) {
+    /// The config has been read again. `access`: who may manage now.
+    pub fn renew(&mut self, snapshot: Snapshot, access: Option<Access>) {
         self.snapshot = snapshot;
-        if let Some(management) = &self.management {
-            management.renew(&self.snapshot);
+        if let (Some(management), Some(access)) = (&self.management, access) {
+            management.renew(&self.snapshot, access);
         }
     }
 

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -56,8 +56,10 @@ pub async fn serve(listener: TcpListener, router: Router, mut stop: watch::Recei
             arrived = arrival => arrived,
         };
         match accepted {
-            Ok((stream, _)) => {
-                let talk = converse(stream, router.clone(), stopping.clone());
+            Ok((stream, peer)) => {
+                // For those who ask who it is.
+                let router = router.clone().layer(Extension(peer));
+                let talk = converse(stream, router, stopping.clone());
                 tokio::spawn(async move {
                     talk.await;
                     drop(seat);

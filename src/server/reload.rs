@@ -8,6 +8,7 @@ use crate::rt::supervisor::Notice;
 use crate::server::boot::{self, NAMES_LIMIT, Running};
 use crate::server::config::Settings;
 use crate::server::control::tell_supervisor;
+use crate::server::keys;
 use crate::server::prepare::{self, Prepared};
 
 impl Running {
@@ -43,6 +44,7 @@ impl Running {
         let Prepared { config, next } = prepared;
         let settings = config.settings;
         // What can fail comes first.
+        let access = settings.management.as_ref().map(keys::access).transpose()?;
         let later = self.listeners.renew(&settings.listeners);
         let mut later = later.map_err(|problems| problems.join("\n"))?;
         later.extend(self.later(&settings));
@@ -71,7 +73,7 @@ impl Running {
             facts.plan_version = published.plan.version;
         }
         // Requests go by the new plan already; what the management APIs show of it may follow.
-        self.making.renew(config.snapshot);
+        self.making.renew(config.snapshot, access);
         self.watch_files();
         Ok(())
     }
@@ -96,7 +98,15 @@ impl Running {
         if next.driver != self.settings.driver {
             later.push("`driver` changes".to_owned());
         }
-        if next.management != self.settings.management {
+        let kept = |settings: &Settings| {
+            let management = settings.management.as_ref()?;
+            Some((
+                management.address,
+                management.data_dir.clone(),
+                management.strict,
+            ))
+        };
+        if kept(next) != kept(&self.settings) {
             later.push("`management` changes".to_owned());
         }
         if next.admin != self.settings.admin {

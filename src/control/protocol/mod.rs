@@ -11,7 +11,7 @@ pub mod docs;
 pub mod encode;
 pub mod operation;
 pub mod page;
-mod query;
+pub mod query;
 pub mod route;
 mod table;
 pub mod validate;

@@ -12,6 +12,34 @@ pub struct Found {
     pub labels: Vec<(&'static str, String)>,
 }
 
+impl Found {
+    /// The path as policies name it: without `/v2`, and written in one way however it came.
+    /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-control-access-policy-language-overview-and-syntax.html>
+    pub fn resource(&self) -> String {
+        let mut labels = self.labels.iter();
+        let mut path = String::new();
+        for (index, segment) in self.operation.segments.iter().enumerate() {
+            match segment {
+                UriSegment::Literal(text) if index == 0 && text == "v2" => {}
+                UriSegment::Literal(text) => {
+                    path.push('/');
+                    path.push_str(text);
+                }
+                UriSegment::Label(name) => {
+                    let value = labels.next().map_or("", |(_, value)| value);
+                    path.push('/');
+                    // Policies write the ARN of `/tags/{arn}` encoded whole.
+                    match name.ends_with("arn") {
+                        true => path.push_str(&query::encoded(value)),
+                        false => path.push_str(&value.replace('%', "%25").replace('/', "%2F")),
+                    }
+                }
+            }
+        }
+        path
+    }
+}
+
 /// None if there is no such operation in either service.
 pub fn find(method: &str, path: &str, query: &str) -> Option<Found> {
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
@@ -122,5 +150,22 @@ mod tests {
         );
         check("PUT", "/v2/apis/a/nowhere", "", "");
         check("GET", "/", "", "");
+    }
+
+    #[test]
+    fn a_resource_is_written_in_one_way_however_its_path_came() {
+        let check = |method: &str, path: &str, expected: &str| {
+            assert_eq!(find(method, path, "").unwrap().resource(), expected);
+        };
+        check("GET", "/restapis/%61bc/", "/restapis/abc");
+        check(
+            "GET",
+            "/v2/apis/a/stages/%24default",
+            "/apis/a/stages/$default",
+        );
+        let tags = "/tags/arn%3Aaws%3Aapigateway%3Ax%3A%3A%2Frestapis%2Fa";
+        check("GET", "/tags/arn:aws:apigateway:x::/restapis/a", tags);
+        check("GET", tags, tags);
+        check("GET", "/restapis/a%2Fb%252F", "/restapis/a%2Fb%252F");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
+use crate::aws::credential::is_access_key_id;
 use crate::model::v2::RouteKey;
 use crate::server::config::problem::{Fault, quoted};
 
@@ -219,6 +220,34 @@ pub fn account(text: &str) -> Result<(), Fault> {
         false => Err(Fault::new(format!("{} is not an account id", quoted(text)))
             .hint("write twelve digits in quotes, like \"123456789012\"")),
     }
+}
+
+/// The id of an access key, by the rule of IAM's `accessKeyIdType`.
+pub fn access_key_id(text: &str) -> Result<(), Fault> {
+    if is_access_key_id(text) {
+        return Ok(());
+    }
+    Err(
+        Fault::new(format!("{} is not the id of an access key", quoted(text)))
+            .hint("write 16 to 128 letters, digits or `_`, like AKIAIOSFODNN7EXAMPLE"),
+    )
+}
+
+pub fn secret(text: &str) -> Result<(), Fault> {
+    if text.is_empty() || text.trim() != text {
+        return Err(Fault::new(
+            "a secret is not empty and has no blanks around it",
+        ));
+    }
+    Ok(())
+}
+
+/// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_User.html>
+pub fn user_name(text: &str) -> Result<(), Fault> {
+    let allowed = "letters, digits and `+=,.@-_`";
+    spelled(text, "the name of a user", 64, allowed, |byte| {
+        byte.is_ascii_alphanumeric() || b"+=,.@-_".contains(&byte)
+    })
 }
 
 /// `stdout`, or a path.

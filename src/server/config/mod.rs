@@ -9,6 +9,7 @@ mod field;
 #[cfg(test)]
 mod golden;
 mod load;
+mod management;
 mod page;
 mod place;
 mod problem;
@@ -28,5 +29,5 @@ pub use place::Located;
 pub use problem::{Problem, Report};
 pub use settings::{
     AccessLog, CertificateFiles, Dns, Driver, Forwarding, Limits, Listener, ListenerTls, Logging,
-    Management, Settings, Timeouts, TlsVersion, XForwarded,
+    Management, ManagementKey, Settings, Timeouts, TlsVersion, Written, XForwarded,
 };

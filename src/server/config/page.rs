@@ -29,7 +29,7 @@ pub fn manual() -> String {
 
 /// The fields of a section: plain ones first, then the tables that have a header of their own.
 fn lines(out: &mut String, section: &'static Section, path: &str) {
-    let headed = |field: &&'static Field| header(&field.kind).is_some();
+    let headed = |field: &&'static Field| header(field).is_some();
     for field in section.fields.iter().filter(|field| !headed(field)) {
         comment(out, "", field.doc);
         nested(out, &field.kind);
@@ -38,7 +38,7 @@ fn lines(out: &mut String, section: &'static Section, path: &str) {
         out.push_str(&format!("{mark}{} = {value}\n", field.name));
     }
     for field in section.fields.iter().filter(headed) {
-        let Some((sample, inner)) = header(&field.kind) else {
+        let Some((sample, inner)) = header(field) else {
             continue;
         };
         out.push('\n');
@@ -53,8 +53,10 @@ fn lines(out: &mut String, section: &'static Section, path: &str) {
 }
 
 /// The section of a table that gets a header, and a name for it if the user chooses names.
-fn header(kind: &'static Kind) -> Option<(Option<&'static str>, &'static Section)> {
-    match kind {
+fn header(field: &'static Field) -> Option<(Option<&'static str>, &'static Section)> {
+    match &field.kind {
+        // Without a default, an example must not become part of the file without a thought.
+        Kind::Map { .. } if matches!(field.default, Default::Absent(_)) => None,
         Kind::Map {
             of: Kind::Table(section),
             sample,

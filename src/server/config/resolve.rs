@@ -12,7 +12,7 @@ use crate::server::config::check;
 use crate::server::config::problem::{Problems, quoted};
 use crate::server::config::settings::{
     AccessLog, CertificateFiles, Dns, Driver, Forwarding, Limits, Listener, ListenerTls, Logging,
-    Management, Settings, Timeouts, TlsVersion, XForwarded,
+    Settings, Timeouts, TlsVersion, XForwarded,
 };
 use crate::server::config::value::{Item, Table, Value};
 
@@ -145,38 +145,6 @@ impl Resolver<'_> {
         Some(address)
     }
 
-    fn management(
-        &mut self,
-        management: &Table,
-        listeners: &[Listener],
-        admin: &Table,
-    ) -> Option<Management> {
-        let address = management.address("address")?;
-        if !address.ip().is_loopback() {
-            let message = format!("management.address: {address} is not a loopback address");
-            let hint = format!("write \"127.0.0.1:{}\", or \"off\"", address.port());
-            self.blame(management, "address", message, &hint);
-        }
-        let mut others = listeners.iter().map(|listener| listener.address);
-        let taken =
-            others.any(|other| other == address) || admin.address("address") == Some(address);
-        if taken && address.port() != 0 {
-            let message = format!("management.address: another listener is on {address} already");
-            self.blame(management, "address", message, "give each its own port");
-        }
-        Some(Management {
-            address,
-            data_dir: management
-                .text("data_dir")
-                .map(|path| self.folder.join(path)),
-            default_account: management
-                .text("default_account")
-                .unwrap_or_default()
-                .to_owned(),
-            strict: management.text("mode") == Some("strict"),
-        })
-    }
-
     fn logging(&mut self, logging: &Table) -> Logging {
         Logging {
             level: logging.text("level").unwrap_or("info").to_owned(),
@@ -265,7 +233,7 @@ impl Resolver<'_> {
     }
 
     /// The path that a field names, remembered as one that must be readable.
-    fn file(&mut self, table: &Table, field: &str) -> Option<PathBuf> {
+    pub fn file(&mut self, table: &Table, field: &str) -> Option<PathBuf> {
         let item = table.get(field)?;
         let Value::Text(written) = &item.value else {
             return None;
@@ -278,7 +246,7 @@ impl Resolver<'_> {
         Some(path)
     }
 
-    fn blame(&mut self, table: &Table, field: &str, message: String, hint: &str) {
+    pub fn blame(&mut self, table: &Table, field: &str, message: String, hint: &str) {
         let range = table.get(field).map(|item| item.span.clone());
         self.problems.push(range, message, Some(hint.to_owned()));
     }

@@ -1,5 +1,6 @@
 //! What the gateway itself is told by the config file: plain values, all decided.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -64,13 +65,45 @@ pub enum TlsVersion {
 /// AWS's management APIs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Management {
-    /// A loopback address.
+    /// A loopback address, unless there are keys.
     pub address: SocketAddr,
     /// None: in memory.
     pub data_dir: Option<PathBuf>,
     pub default_account: String,
     /// AWS's upper limits hold.
     pub strict: bool,
+    /// Empty: any key is accepted.
+    pub keys: Vec<ManagementKey>,
+}
+
+/// Who may sign requests to the management APIs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManagementKey {
+    /// `AKIAIOSFODNN7EXAMPLE`.
+    pub id: String,
+    pub secret: Written,
+    /// Twelve digits.
+    pub account: String,
+    pub name: String,
+    /// An IAM policy in JSON; none: everything is allowed.
+    pub policy: Option<Written>,
+}
+
+/// A text in the config file, or in another.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Written {
+    Here(String),
+    File(PathBuf),
+}
+
+/// It may be a secret, so the text stays out of logs.
+impl fmt::Debug for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Here(_) => f.write_str("Here"),
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+        }
+    }
 }
 
 /// What a client may make us hold.

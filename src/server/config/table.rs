@@ -5,6 +5,7 @@ use crate::server::config::check;
 use crate::server::config::field::Default::{Absent, Is, Required};
 use crate::server::config::field::Plain::{EmptyList, EmptyTable, Flag, Integer, Text};
 use crate::server::config::field::{DURATION, Kind, SIZE_MAX, Section, duration, field};
+use crate::server::config::management::MANAGEMENT;
 use crate::server::config::resource::{API, THROTTLING, UPSTREAM};
 
 /// The file itself.
@@ -164,37 +165,6 @@ static ADMIN: Section = Section {
         Is(Text("127.0.0.1:9901")),
         "A loopback address and port, or `off`.",
     )],
-};
-
-static MANAGEMENT: Section = Section {
-    title: "`management`",
-    doc: "AWS's management APIs `apigateway` and `apigatewayv2`, for the AWS CLI, SDKs and Terraform.",
-    fields: &[
-        field(
-            "address",
-            Kind::Or("off", &Kind::Address),
-            Is(Text("127.0.0.1:8081")),
-            "A loopback address and port, or `off`. Any access key is accepted here.",
-        ),
-        field(
-            "data_dir",
-            Kind::Text(check::any),
-            Absent("\"/var/lib/daemun\""),
-            "The folder that keeps what is made here; absent: in memory, lost when the process ends.",
-        ),
-        field(
-            "default_account",
-            Kind::Text(check::account),
-            Is(Text("000000000000")),
-            "The account id, twelve digits, that all resources belong to.",
-        ),
-        field(
-            "mode",
-            Kind::Choice(&["relaxed", "strict"]),
-            Is(Text("relaxed")),
-            "Whether AWS's upper limits of times and sizes hold; all else is as in AWS in both.",
-        ),
-    ],
 };
 
 static LIMITS: Section = Section {

@@ -1,0 +1,112 @@
+//! The services behind the management listener: who calls is asked once, then the service of the
+//! credential says who answers.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use axum::Extension;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::Response;
+
+use crate::base::Clock;
+use crate::base::id::ResourceIds;
+use crate::control::{self, Access, Answer, Control, Service};
+
+/// All services that answer on the management listener.
+#[derive(Debug)]
+pub struct Services {
+    access: RwLock<Arc<Access>>,
+    pub control: Control,
+    ids: Mutex<ResourceIds>,
+}
+
+/// Larger requests are refused. AWS takes API definitions of up to 6 MiB.
+const BODY_BYTES_MAX: usize = 10 << 20;
+const REQUEST_ID: &str = "x-amzn-requestid";
+
+impl Services {
+    /// # Errors
+    /// When the system gives no randomness.
+    pub fn new(access: Access, control: Control) -> std::io::Result<Self> {
+        Ok(Self {
+            access: RwLock::new(Arc::new(access)),
+            control,
+            ids: Mutex::new(ResourceIds::from_system()?),
+        })
+    }
+
+    /// Who may call.
+    pub fn access(&self) -> Arc<Access> {
+        let access = self.access.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&access)
+    }
+
+    /// The keys of the config have changed.
+    pub fn set_access(&self, access: Access) {
+        let mut slot = self.access.write().unwrap_or_else(PoisonError::into_inner);
+        *slot = Arc::new(access);
+    }
+
+    async fn call(&self, request: &control::Request) -> Answer {
+        let mut answer = match self.access().admit(request, Clock::real().epoch_ms()) {
+            Ok(caller) => match caller.service {
+                Service::ApiGateway => self.control.call(&caller, request).await,
+            },
+            Err(error) => {
+                tracing::debug!(code = error.code, message = error.message, "not admitted");
+                control::refused(&error)
+            }
+        };
+        let mut names = answer.headers.iter().map(|(name, _)| name);
+        if !names.any(|name| name.eq_ignore_ascii_case(REQUEST_ID)) {
+            let id = self
+                .ids
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .uuid();
+            answer.headers.push((REQUEST_ID.to_owned(), id));
+        }
+        answer
+    }
+}
+
+/// Reads a request whole and answers it.
+pub async fn answer(
+    State(services): State<Arc<Services>>,
+    Extension(peer): Extension<SocketAddr>,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, BODY_BYTES_MAX).await else {
+        return response(control::too_large());
+    };
+    let headers = parts.headers.iter().map(|(name, value)| {
+        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        (name.as_str().to_owned(), value)
+    });
+    let request = control::Request {
+        method: parts.method.as_str().to_owned(),
+        path: parts.uri.path().to_owned(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        headers: headers.collect(),
+        body: body.to_vec(),
+        peer: Some(peer.ip()),
+    };
+    response(services.call(&request).await)
+}
+
+fn response(answer: Answer) -> Response {
+    let mut response = Response::new(Body::from(answer.body));
+    *response.status_mut() =
+        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in answer.headers {
+        let name = HeaderName::from_bytes(name.as_bytes());
+        // A value that cannot stand in a header is one that a user chose; it is left out.
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(&value)) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
