@@ -75,11 +75,15 @@ mod tests {
         check("pets", Some(("", "", "pets", None)));
         check("pets:live", Some(("", "", "pets", Some("live"))));
         check("pets:$LATEST", Some(("", "", "pets", Some("$LATEST"))));
-        check("111122223333:function:pets", Some(("", "111122223333", "pets", None)));
+        check(
+            "111122223333:function:pets",
+            Some(("", "111122223333", "pets", None)),
+        );
         let arn = "arn:aws:lambda:eu-west-1:111122223333:function:pets:7";
         check(arn, Some(("eu-west-1", "111122223333", "pets", Some("7"))));
-        let uri =
-            format!("arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/{arn}/invocations");
+        let uri = format!(
+            "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/{arn}/invocations"
+        );
         check(&uri, Some(("eu-west-1", "111122223333", "pets", Some("7"))));
         check("", None);
         check("a b", None);

@@ -2,6 +2,10 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+pub use serde_json::Value;
+
+/// The members of an object, in their order.
+pub type Map = serde_json::Map<String, Value>;
 
 /// On one line, without a newline at its end.
 pub fn line(value: &impl Serialize) -> String {

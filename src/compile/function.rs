@@ -66,7 +66,9 @@ pub(in crate::compile) fn target(
 
 /// `GET /pets` has the path `/pets`; `$default` is its own.
 fn path_of(route_key: &str) -> &str {
-    route_key.split_once(' ').map_or(route_key, |(_, path)| path)
+    route_key
+        .split_once(' ')
+        .map_or(route_key, |(_, path)| path)
 }
 
 /// Unknown variables stand for nothing.
@@ -121,7 +123,10 @@ mod tests {
         };
         check("pets", ("pets", None));
         check("pets:${stageVariables.alias}", ("pets", Some("live")));
-        check("arn:aws:lambda:eu-west-1:1:function:f:${stageVariables.alias}", ("f", Some("live")));
+        check(
+            "arn:aws:lambda:eu-west-1:1:function:f:${stageVariables.alias}",
+            ("f", Some("live")),
+        );
         check("pets:${stageVariables.unknown}", ("", None));
     }
 
@@ -129,6 +134,10 @@ mod tests {
     fn what_is_no_name_of_a_function_is_a_problem() {
         let pets = api("pets", vec![route("GET /", function("no such/name"))]);
         let problems = compile(&snapshot(Vec::new(), vec![pets]), &Ledger::default()).unwrap_err();
-        assert!(problems[0].to_string().contains("not the name of a function"));
+        assert!(
+            problems[0]
+                .to_string()
+                .contains("not the name of a function")
+        );
     }
 }

@@ -71,7 +71,10 @@ impl Process {
         // The writing ends are the child's alone from here on.
         drop(command);
         let pid = child.id().cast_signed();
-        let watched = pidfd(pid).and_then(AsyncFd::register);
+        let watched = pidfd(pid).and_then(|fd| {
+            // SAFETY: the descriptor is owned by what is made of it, and stays open as long.
+            unsafe { AsyncFd::register(fd) }.map_err(io::Error::from)
+        });
         let output = pipe::Receiver::from_owned_fd(reader.into());
         match (watched, output) {
             (Ok(ended), Ok(output)) => {

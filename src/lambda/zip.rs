@@ -98,6 +98,8 @@ fn read(archive: &[u8]) -> Result<Vec<Entry<'_>>, String> {
         .rposition(|window| window == b"PK\x05\x06")
         .ok_or(NO_ZIP)?;
     let end = Record(archive.get(start + end..).unwrap_or_default());
+    // The record ends with the length of its comment.
+    end.half(20).ok_or(NO_ZIP)?;
     let count = end.half(10).ok_or(NO_ZIP)?;
     let mut at = end.word(16).ok_or(NO_ZIP)? as usize;
     let (mut entries, mut total) = (Vec::new(), 0_u64);

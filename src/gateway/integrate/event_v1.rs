@@ -100,7 +100,11 @@ fn queries(event: &mut Members<'_>, asked: &Asked<'_>) {
 
 fn context(members: &mut Members<'_>, asked: &Asked<'_>, is_http: bool) {
     let facts = asked.facts;
-    let resource_id = if is_http { &facts.route_key } else { &facts.resource_id };
+    let resource_id = if is_http {
+        &facts.route_key
+    } else {
+        &facts.resource_id
+    };
     members.text("resourceId", resource_id);
     if let Some(authorizer) = asked.authorizer {
         members.raw("authorizer", authorizer);

@@ -25,7 +25,9 @@ pub fn write(out: &mut Vec<u8>, asked: &Asked<'_>) {
     }
     headers(&mut event, asked);
     queries(&mut event, asked);
-    event.object("requestContext", |members| context(members, asked, &raw_path));
+    event.object("requestContext", |members| {
+        context(members, asked, &raw_path)
+    });
     if !asked.params.is_empty() {
         event.object("pathParameters", |members| {
             for (name, value) in &asked.params {

@@ -89,7 +89,6 @@ fn event(
     });
     let source_ip = exchange.client.peer.ip().to_canonical().to_string();
     let (epoch_ms, time) = worker.log_time();
-    let request_id = worker.uuid();
     let asked = Asked {
         facts: &target.facts,
         method: lossless(head.method_token.of(bytes)),
@@ -106,7 +105,7 @@ fn event(
             Version::Http11 => "HTTP/1.1",
         },
         domain: host_name(lossless(head.host.of(bytes))),
-        request_id: &request_id,
+        request_id: call.request_id.as_str(),
         extended_request_id: call.request_id.as_str(),
         time: &time,
         epoch_ms,
@@ -177,7 +176,7 @@ fn is_hidden(name: &[u8]) -> bool {
         "www-authenticate",
     ];
     let is = |hidden: &&str| name.eq_ignore_ascii_case(hidden.as_bytes());
-    HIDDEN.iter().any(|hidden| is(&hidden))
+    HIDDEN.iter().any(is)
 }
 
 /// Whether the request's body travels in base64.
