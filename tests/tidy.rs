@@ -45,6 +45,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("monoio", &["rt/"]),
     ("rustls", &["rt/tls/"]),
     ("aws_lc_rs", &["base/crypto.rs", "rt/tls/"]),
+    ("fancy_regex", &["lang/pattern/"]),
     ("httparse", &["wire/h1/"]),
     ("hdrhistogram", &["observe/histogram.rs"]),
     ("arc_swap", &["plan/live.rs", "rt/tls/certificate.rs"]),

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 
+use crate::base::Uuid;
+
 /// The URL-safe alphabet of RFC 4648 section 5: AWS's ids hold `-` and `_`, never `+` or `/`.
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -96,6 +98,16 @@ impl RequestIds {
         RequestId(text)
     }
 
+    /// A fresh random UUID.
+    pub fn uuid(&mut self) -> Uuid {
+        Uuid::of(self.words())
+    }
+
+    /// Fresh random bits, for ids of other shapes.
+    pub fn words<const COUNT: usize>(&mut self) -> [u64; COUNT] {
+        std::array::from_fn(|_| self.word())
+    }
+
     #[cold]
     fn reseed(&mut self) {
         self.left = IDS_PER_SEED;
@@ -130,7 +142,6 @@ impl RequestIds {
     }
 }
 
-/// 256 bits of the system's randomness, not all zero.
 /// Ids of resources as AWS writes them: small letters and digits.
 #[derive(Debug)]
 pub struct ResourceIds(RequestIds);
@@ -164,20 +175,11 @@ impl ResourceIds {
 
     /// A random UUID (RFC 9562, version 4), as answers of the management APIs carry it.
     pub fn uuid(&mut self) -> String {
-        let (high, low) = (self.0.word(), self.0.word());
-        let high = (high & !0xf000) | 0x4000;
-        let low = (low >> 2) | (1 << 63);
-        format!(
-            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-            high >> 32,
-            (high >> 16) & 0xffff,
-            high & 0xffff,
-            low >> 48,
-            low & 0xffff_ffff_ffff
-        )
+        self.0.uuid().as_str().to_owned()
     }
 }
 
+/// 256 bits of the system's randomness, not all zero.
 fn system_seed() -> io::Result<[u64; 4]> {
     let mut seed = [0_u64; 4];
     loop {

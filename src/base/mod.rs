@@ -8,9 +8,11 @@ pub mod date;
 pub mod id;
 pub mod json;
 pub mod method;
+pub mod uuid;
 
 pub use buffer::{Buffer, Pool};
 pub use clock::Clock;
 pub use date::DateCache;
 pub use id::{RequestId, RequestIds};
 pub use method::Method;
+pub use uuid::Uuid;

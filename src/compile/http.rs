@@ -147,6 +147,7 @@ impl<'d> ApiDraft<'d> {
                 api_id: self.api.id.as_str().into(),
                 name: stage.name.as_str().into(),
                 kind: match self.api.kind {
+                    ApiKind::File => StageKind::File,
                     ApiKind::Http => StageKind::Http,
                     ApiKind::Rest => StageKind::Rest,
                 },
@@ -266,7 +267,7 @@ fn router(
     problems: &mut Problems,
 ) -> Router {
     let rules = match kind {
-        ApiKind::Http => Rules::default(),
+        ApiKind::File | ApiKind::Http => Rules::default(),
         ApiKind::Rest => Rules {
             slash: TrailingSlash::Ignored,
             order: Order::Tree,

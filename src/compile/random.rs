@@ -156,7 +156,7 @@ fn api() -> impl Strategy<Value = Api> {
         vec(stage(), 0..3),
     )
         .prop_map(|(id, hosts, base_path, routes, stages)| Api {
-            kind: ApiKind::Http,
+            kind: ApiKind::File,
             reach: Reach::Hosts,
             id,
             hosts,

@@ -34,6 +34,15 @@ pub const USAGE_PLAN: &str = "usage-plan";
 /// `{plan}/{key}`
 pub const USAGE_PLAN_KEY: &str = "usage-plan-key";
 
+/// Custom domain names of both services: `{domain}`; a private one `{domain}+{id}`.
+pub const DOMAIN_NAME: &str = "domain-name";
+/// Base path mappings and API mappings: `{domain}/{mapping}`
+pub const API_MAPPING: &str = "api-mapping";
+/// `{domain}/{rule}`
+pub const ROUTING_RULE: &str = "routing-rule";
+/// Access associations of a private domain name: `{domain}/{endpoint}`
+pub const DOMAIN_ASSOCIATION: &str = "domain-association";
+
 /// One a region.
 pub const ACCOUNT: &str = "account";
 
@@ -51,3 +60,6 @@ pub const BELOW_API: &[&str] = &[
     VALIDATOR,
     GATEWAY_RESPONSE,
 ];
+
+/// What lies below a domain name and goes with it.
+pub const BELOW_DOMAIN: &[&str] = &[API_MAPPING, ROUTING_RULE, DOMAIN_ASSOCIATION];

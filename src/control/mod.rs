@@ -11,6 +11,7 @@
 mod call;
 pub mod caller;
 pub mod desk;
+mod domain;
 pub mod error;
 pub mod fixed;
 pub mod kind;

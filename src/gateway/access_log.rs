@@ -42,7 +42,8 @@ impl Finished<'_> {
     fn value(&self, variable: &Variable, out: &mut Vec<u8>) {
         let (head, bytes) = (self.exchange.head(), self.exchange.bytes());
         match variable {
-            Variable::RequestId | Variable::ExtendedRequestId => {
+            Variable::RequestId => out.extend_from_slice(self.call.shown_request_id()),
+            Variable::ExtendedRequestId => {
                 out.extend_from_slice(self.call.request_id.as_bytes());
             }
             Variable::HttpMethod => out.extend_from_slice(head.method_token.of(bytes)),

@@ -2,14 +2,26 @@
 
 use std::rc::Rc;
 
+use crate::base::Uuid;
 use crate::base::id::RequestId;
 use crate::gateway::Reject;
 use crate::net::outbound::GroupState;
+use crate::observe::Trace;
+use crate::plan::stage::StageKind;
 use crate::plan::{Params, Route, Stage};
 
 #[derive(Debug)]
 pub struct Call<'p> {
+    /// What HTTP APIs call the request id and REST APIs the extended one.
     pub request_id: RequestId,
+    /// Whose rules count; known before the stage is, if only the API could be found.
+    pub kind: StageKind,
+    /// The request id of a REST API; the client may choose it.
+    pub uuid: Option<Uuid>,
+    /// The client chose a request id that is none.
+    pub is_id_replaced: bool,
+    /// None for APIs of the config file.
+    pub trace: Option<Trace>,
     pub stage: Option<&'p Stage>,
     pub route: Option<&'p Route>,
     pub params: Params,
@@ -34,6 +46,10 @@ impl Call<'_> {
     pub fn new(request_id: RequestId) -> Self {
         Self {
             request_id,
+            kind: StageKind::File,
+            uuid: None,
+            is_id_replaced: false,
+            trace: None,
             stage: None,
             route: None,
             params: Params::default(),
@@ -45,6 +61,20 @@ impl Call<'_> {
             integration_status: 0,
             integration_us: 0,
             integration_error: None,
+        }
+    }
+}
+
+/// What `$context.requestId` shows where a client of a REST API sent an id that is no UUID.
+const REPLACED_ID: &[u8] = b"UUID_REPLACED_INVALID_REQUEST_ID";
+
+impl Call<'_> {
+    /// `$context.requestId`.
+    pub fn shown_request_id(&self) -> &[u8] {
+        match &self.uuid {
+            Some(_) if self.is_id_replaced => REPLACED_ID,
+            Some(uuid) => uuid.as_bytes(),
+            None => self.request_id.as_bytes(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The HTTP API pipeline on one screen.
 
-use crate::gateway::{Call, Published, Reject, Stop, Worker, cors, integrate, throttle};
+use crate::gateway::{Call, Published, Reject, Stop, Worker, cors, identify, integrate, throttle};
 use crate::net::Exchange;
 use crate::plan::stage::StageKind;
 use crate::plan::{Route, Stage};
@@ -13,7 +13,7 @@ pub async fn pass<'p>(
     call: &mut Call<'p>,
     exchange: &mut Exchange<'_>,
 ) -> Result<(), Stop> {
-    let stage = choose_stage(live, call, exchange)?;
+    let stage = choose_stage(worker, live, call, exchange)?;
     if let Some(cors) = &stage.cors
         && cors::is_preflight(exchange)
     {
@@ -27,6 +27,7 @@ pub async fn pass<'p>(
 
 #[inline]
 fn choose_stage<'p>(
+    worker: &Worker,
     live: &'p Published,
     call: &mut Call<'p>,
     exchange: &Exchange<'_>,
@@ -36,20 +37,31 @@ fn choose_stage<'p>(
         .plan
         .hosts
         .find(head.host.of(bytes), head.path.of(bytes))
-        .ok_or_else(|| no_stage(live, exchange))?;
+        .ok_or_else(|| no_stage(worker, live, call, exchange))?;
     let stage = &live.plan.stages[hit.stage as usize];
     call.base = hit.base;
     call.stage = Some(stage);
+    if stage.kind != StageKind::File {
+        identify::request(worker, call, exchange, stage.kind);
+    }
     Ok(stage)
 }
 
 /// REST APIs have another answer for a stage that is not there.
 #[cold]
-fn no_stage(live: &Published, exchange: &Exchange<'_>) -> Reject {
+fn no_stage(
+    worker: &Worker,
+    live: &Published,
+    call: &mut Call<'_>,
+    exchange: &Exchange<'_>,
+) -> Reject {
     let (head, bytes) = (exchange.head(), exchange.bytes());
     let (host, path) = (head.host.of(bytes), head.path.of(bytes));
     match live.plan.hosts.lacks_rest_stage(host, path) {
-        true => Reject::Forbidden,
+        true => {
+            identify::request(worker, call, exchange, StageKind::Rest);
+            Reject::Forbidden
+        }
         false => Reject::NotFound,
     }
 }
@@ -66,7 +78,7 @@ fn choose_route<'p>(
         .router
         .find(head.method, path, &mut call.params)
         .ok_or(match stage.kind {
-            StageKind::Http => Reject::NotFound,
+            StageKind::File | StageKind::Http => Reject::NotFound,
             StageKind::Rest => Reject::MissingAuthenticationToken,
         })?;
     let route = &stage.routes[index as usize];

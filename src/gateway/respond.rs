@@ -1,7 +1,7 @@
 //! A `Reject` or a fixed answer to bytes.
 
 use crate::base::Method;
-use crate::gateway::{Answer, Call, Reject, Worker, cors};
+use crate::gateway::{Answer, Call, Reject, Worker, cors, headers};
 use crate::net::inbound::h1::Life;
 use crate::net::{Exchange, Gone};
 use crate::wire::h1::encode;
@@ -12,11 +12,11 @@ pub async fn fixed(
     worker: &'static Worker,
     call: &mut Call<'_>,
     exchange: &mut Exchange<'_>,
-    headers: &[u8],
+    lines: &[u8],
     body: &[u8],
 ) -> Result<(), Gone> {
     with(worker, call, exchange, body, |out| {
-        out.extend_from_slice(headers);
+        out.extend_from_slice(lines);
     })
     .await
 }
@@ -51,7 +51,7 @@ async fn with(
     call: &Call<'_>,
     exchange: &mut Exchange<'_>,
     body: &[u8],
-    headers: impl FnOnce(&mut Vec<u8>),
+    write_lines: impl FnOnce(&mut Vec<u8>),
 ) -> Result<(), Gone> {
     // Nobody reads the request body here; what has not come yet would be taken for a request.
     exchange.close |= !exchange.upload.is_read() || worker.is_draining();
@@ -59,11 +59,11 @@ async fn with(
     let write = |out: &mut Vec<u8>, exchange: &Exchange<'_>| {
         encode::status_line(out, call.status, encode::reason(call.status).as_bytes());
         worker.write_date(out);
-        headers(out);
+        write_lines(out);
         if has_length {
             encode::content_length(out, body.len() as u64);
         }
-        request_id(out, call, exchange);
+        headers::append_ids(out, call, exchange);
         cors::write(out, call, exchange);
         out.extend_from_slice(exchange.connection_line());
         out.extend_from_slice(b"\r\n");
@@ -72,18 +72,6 @@ async fn with(
     exchange
         .answer(write, if sends_body { body } else { b"" })
         .await
-}
-
-/// The line with the request id, under the name that the configuration gives it.
-#[inline]
-pub fn request_id(out: &mut Vec<u8>, call: &Call<'_>, exchange: &Exchange<'_>) {
-    let name = &exchange.client.settings.forwarding.request_id_header;
-    if !name.is_empty() {
-        out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(b": ");
-        out.extend_from_slice(call.request_id.as_bytes());
-        out.extend_from_slice(b"\r\n");
-    }
 }
 
 const JSON: &[u8] = b"Content-Type: application/json\r\n";

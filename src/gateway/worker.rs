@@ -44,7 +44,7 @@ pub struct Worker {
     live: RefCell<Rc<Arc<Published>>>,
     settings: RefCell<Rc<Settings>>,
     pools: Pools,
-    ids: RefCell<RequestIds>,
+    pub(in crate::gateway) ids: RefCell<RequestIds>,
     clock: Clock,
     date: RefCell<DateCache>,
     pub(in crate::gateway) log_date: RefCell<DateCache>,

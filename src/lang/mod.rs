@@ -1,4 +1,5 @@
 //! The small languages a user's API may contain: parsed once, run many times.
 
 pub mod logline;
+pub mod pattern;
 pub mod policy;

@@ -7,9 +7,11 @@ pub mod line;
 pub mod prometheus;
 pub mod report;
 pub mod stats;
+pub mod trace;
 
 pub use catalog::Counter;
 pub use counter::{CoreNumbers, Numbers, RouteNumbers, UNROUTED};
 pub use histogram::Latencies;
 pub use line::{Drain, Lines, lines};
 pub use report::{Report, RouteName};
+pub use trace::Trace;

@@ -66,7 +66,7 @@ fn stage(api: &str, name: &str, routes: Vec<(&str, Target)>) -> Arc<Stage> {
     Arc::new(Stage {
         api_id: api.into(),
         name: name.into(),
-        kind: StageKind::Http,
+        kind: StageKind::File,
         router,
         routes: routes.into_iter().zip(0..).map(route).collect(),
         limit: (name == "beta").then_some(LimitId(1)),

@@ -3,10 +3,13 @@
 use crate::lang::logline;
 use crate::plan::{Cors, LimitId, Route, Router};
 
-/// Whose answers a stage gives where there is nothing to serve.
+/// Whose rules a stage follows: for headers, ids, and answers where there is nothing to serve.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StageKind {
+    /// An API of the config file.
     #[default]
+    File,
+    /// An HTTP API of the management APIs.
     Http,
     Rest,
 }

@@ -222,6 +222,7 @@ names! {
     Connection "connection" hop;
     ContentEncoding "content-encoding" head_only;
     ContentLength "content-length" head_only;
+    ContentMd5 "content-md5" head_only;
     ContentRange "content-range" head_only;
     ContentType "content-type" head_only;
     Cookie "cookie" head_only;
@@ -232,6 +233,7 @@ names! {
     Http2Settings "http2-settings" hop;
     KeepAlive "keep-alive" hop;
     Location "location" head_only;
+    MaxForwards "max-forwards" head_only;
     Origin "origin" head_only;
     ProxyAuthenticate "proxy-authenticate" hop;
     ProxyAuthorization "proxy-authorization" hop;
@@ -248,6 +250,10 @@ names! {
     UserAgent "user-agent";
     Vary "vary" head_only;
     Via "via" head_only;
+    WwwAuthenticate "www-authenticate" head_only;
+    XAmzApigwId "x-amz-apigw-id";
+    XAmznApigatewayApiId "x-amzn-apigateway-api-id";
+    XAmznRequestId "x-amzn-requestid";
     XAmznTraceId "x-amzn-trace-id";
     XApiKey "x-api-key" head_only;
     XForwardedFor "x-forwarded-for" head_only;
@@ -258,7 +264,7 @@ names! {
 
 impl Name {
     /// The longest text of a known name.
-    pub const TEXT_BYTES_MAX: usize = 19;
+    pub const TEXT_BYTES_MAX: usize = 24;
 
     /// Tells names apart without regard to case, by length and first letter before anything else.
     #[inline]
@@ -288,24 +294,30 @@ impl Name {
             (10, b'k') => Self::KeepAlive,
             (10, b's') => Self::SetCookie,
             (10, b'u') => Self::UserAgent,
+            (11, b'c') => Self::ContentMd5,
             (11, b'r') => Self::RetryAfter,
             (12, b'c') => Self::ContentType,
+            (12, b'm') => Self::MaxForwards,
             (13, b'a') => Self::Authorization,
             (13, b'c') if name[1] | 0x20 == b'a' => Self::CacheControl,
             (13, b'c') => Self::ContentRange,
             (14, b'c') => Self::ContentLength,
             (14, b'h') => Self::Http2Settings,
+            (14, b'x') => Self::XAmzApigwId,
             (15, b'a') => Self::AcceptEncoding,
             (15, b'x') if name[2] | 0x20 == b'a' => Self::XAmznTraceId,
             (15, b'x') => Self::XForwardedFor,
             (16, b'c') => Self::ContentEncoding,
             (16, b'p') => Self::ProxyConnection,
+            (16, b'w') => Self::WwwAuthenticate,
+            (16, b'x') if name[2] | 0x20 == b'a' => Self::XAmznRequestId,
             (16, b'x') if name[12] | 0x20 == b'h' => Self::XForwardedHost,
             (16, b'x') => Self::XForwardedPort,
             (17, b't') => Self::TransferEncoding,
             (17, b'x') => Self::XForwardedProto,
             (18, b'p') => Self::ProxyAuthenticate,
             (19, b'p') => Self::ProxyAuthorization,
+            (24, b'x') => Self::XAmznApigatewayApiId,
             _ => return Self::Other,
         };
         if candidate.is(name) {

@@ -78,7 +78,7 @@ def test_quick_create_serves_at_once(gateway, v2, upstream):
     status, headers, text = gateway.call_api("POST", api, "/a/b?c=d", body="hello")
     seen = json.loads(text)
     assert (status, seen["method"], seen["target"], seen["body"]) == (200, "POST", "/a/b?c=d", "hello")
-    assert headers["apigw-requestid"]
+    assert headers["Apigw-Requestid"]
     v2.delete_api(ApiId=api)
     assert gateway.call_api("GET", api, "/a")[0] == 404
 

@@ -10,14 +10,18 @@ use crate::control::publish::{
     access_log, method_of, text, throttle, timeout, unchecked, unserved, variables,
 };
 use crate::model::Throttle;
-use crate::model::v2::{Cors, Integration, Route, RouteKey, Stage};
+use crate::model::v2::{Cors, EventFormat, FunctionCall, Integration, Route, RouteKey, Stage};
 
-pub(in crate::control::publish) fn stage(stage: &Record, deployment: &Record) -> Outcome<Stage> {
+pub(in crate::control::publish) fn stage(
+    stage: &Record,
+    deployment: &Record,
+    account: &str,
+) -> Outcome<Stage> {
     let frozen = deployment.get("frozen").unwrap_or(&Value::Null);
     let all = |key: &str| frozen[key].as_array().map_or(&[][..], Vec::as_slice);
     let mut routes = Vec::new();
     for frozen in all("routes") {
-        if let Some(route) = route(stage, frozen, all("integrations"))? {
+        if let Some(route) = route(stage, frozen, all("integrations"), account)? {
             routes.push(route);
         }
     }
@@ -53,7 +57,12 @@ fn cors(frozen: &Value) -> Option<Cors> {
 }
 
 /// A route without a target serves nothing.
-fn route(stage: &Record, route: &Value, integrations: &[Value]) -> Outcome<Option<Route>> {
+fn route(
+    stage: &Record,
+    route: &Value,
+    integrations: &[Value],
+    account: &str,
+) -> Outcome<Option<Route>> {
     let key = route["routeKey"].as_str().unwrap_or_default();
     let id = route["target"]
         .as_str()
@@ -71,7 +80,7 @@ fn route(stage: &Record, route: &Value, integrations: &[Value]) -> Outcome<Optio
     Ok(Some(Route {
         integration: match unguarded(route) {
             Some(refusal) => refusal,
-            None => asked(integration).unwrap_or_else(unserved),
+            None => asked(integration, account).unwrap_or_else(unserved),
         },
         key: parsed,
         throttle: route_throttle(stage, key),
@@ -87,14 +96,14 @@ fn unguarded(route: &Value) -> Option<Integration> {
 }
 
 /// The error says what of the integration cannot be served.
-fn asked(integration: &Value) -> Result<Integration, String> {
+fn asked(integration: &Value, account: &str) -> Result<Integration, String> {
     let kind_of = integration["integrationType"].as_str().unwrap_or_default();
     let link = integration["connectionType"].as_str().unwrap_or_default();
     match (kind_of, link) {
         ("HTTP_PROXY", "VPC_LINK") => {
             return Err("Integration type HTTP_PROXY over VPC_LINK".to_owned());
         }
-        ("HTTP_PROXY", _) => {}
+        ("HTTP_PROXY", _) | ("AWS_PROXY", "INTERNET") => {}
         (other, _) => return Err(format!("Integration type {other}")),
     }
     for member in ["requestParameters", "responseParameters", "tlsConfig"] {
@@ -104,6 +113,24 @@ fn asked(integration: &Value) -> Result<Integration, String> {
         }
     }
     let uri = integration["integrationUri"].as_str().unwrap_or_default();
+    if let Some(subtype) = integration["integrationSubtype"].as_str() {
+        return Err(format!("Integration subtype {subtype}"));
+    }
+    if kind_of == "AWS_PROXY" {
+        return Ok(Integration::Function(Box::new(FunctionCall {
+            function: uri.to_owned(),
+            format: match integration["payloadFormatVersion"].as_str() {
+                Some("2.0") => EventFormat::Http2,
+                _ => EventFormat::Http1,
+            },
+            timeout_ms: timeout(&integration["timeoutInMillis"], 30_000),
+            account_id: account.to_owned(),
+            deployment_id: String::new(),
+            resource_id: String::new(),
+            resource_path: String::new(),
+            binary_types: Vec::new(),
+        })));
+    }
     Ok(Integration::HttpProxy {
         uri: uri.to_owned(),
         method: method_of(integration["integrationMethod"].as_str()),

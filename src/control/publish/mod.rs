@@ -108,7 +108,9 @@ pub fn model(desk: &Desk<'_>, id: &str) -> Outcome<Option<ApiModel>> {
         let deployment = format!("{below}{}", text(&stage, "deploymentId"));
         if let Some(deployment) = desk.get(kind::DEPLOYMENT, &deployment)? {
             let mut made = match kind {
-                ApiKind::Http => http::stage(&stage, &deployment)?,
+                ApiKind::File | ApiKind::Http => {
+                    http::stage(&stage, &deployment, &desk.scope().account)?
+                }
                 ApiKind::Rest => rest::stage(&stage, &deployment)?,
             };
             if has_policy {

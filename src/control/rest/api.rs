@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::control::Handler;
 use crate::control::desk::{Desk, Record};
+use crate::control::domain::mapping;
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::patch::{ANY, As, Family, Patch, REPLACE, Rules};
@@ -204,7 +205,16 @@ fn endpoint(given: Option<&Value>) -> Outcome<Value> {
 
 fn delete(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
     noun::api(desk, input)?;
-    desk.delete_api(kind::REST_API, input.given("restApiId"))?;
+    let id = input.given("restApiId");
+    let domains = mapping::domains_of(desk, id)?;
+    if !domains.is_empty() {
+        return Err(Error::bad_request(format!(
+            "Deleting RestApi {id} failed. Please remove all base path mappings related to the \
+             RestApi in your domains: {}.",
+            domains.join(", ")
+        )));
+    }
+    desk.delete_api(kind::REST_API, id)?;
     Ok(Value::Null)
 }
 

@@ -3,8 +3,10 @@
 mod account;
 mod api;
 mod authorizer;
+mod domain;
 mod integration;
 mod key;
+mod mapping;
 mod method;
 mod noun;
 mod plan;
@@ -15,6 +17,8 @@ mod schema;
 mod stage;
 mod validator;
 
+pub use mapping::is_path_byte;
+
 use crate::control::Handler;
 
 /// The operations that are served, by AWS's names.
@@ -22,8 +26,10 @@ pub const OPERATIONS: &[&[(&str, Handler)]] = &[
     account::OPERATIONS,
     api::OPERATIONS,
     authorizer::OPERATIONS,
+    domain::OPERATIONS,
     integration::OPERATIONS,
     key::OPERATIONS,
+    mapping::OPERATIONS,
     method::OPERATIONS,
     plan::OPERATIONS,
     reply::OPERATIONS,

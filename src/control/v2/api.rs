@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::control::Handler;
 use crate::control::desk::Desk;
+use crate::control::domain::mapping;
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::protocol::{Input, ServiceName, page};
@@ -106,7 +107,14 @@ fn update(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
 
 fn delete(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
     noun::api(desk, input)?;
-    desk.delete_api(kind::API, input.given("apiId"))?;
+    let id = input.given("apiId");
+    if !mapping::domains_of(desk, id)?.is_empty() {
+        return Err(Error::bad_request(format!(
+            "Deleting API {id} failed. Please remove all API mappings for the API from your \
+             custom domain names."
+        )));
+    }
+    desk.delete_api(kind::API, id)?;
     Ok(Value::Null)
 }
 

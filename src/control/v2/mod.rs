@@ -3,11 +3,14 @@
 mod api;
 mod authorizer;
 mod deploy;
+mod domain;
 mod integration;
+mod mapping;
 mod noun;
 mod quick;
 mod response;
 mod route;
+mod rule;
 mod schema;
 mod stage;
 
@@ -20,9 +23,12 @@ pub const OPERATIONS: &[&[(&str, Handler)]] = &[
     api::OPERATIONS,
     authorizer::OPERATIONS,
     deploy::OPERATIONS,
+    domain::OPERATIONS,
     integration::OPERATIONS,
+    mapping::OPERATIONS,
     response::OPERATIONS,
     route::OPERATIONS,
+    rule::OPERATIONS,
     schema::OPERATIONS,
     stage::OPERATIONS,
 ];

@@ -2,9 +2,10 @@
 
 use std::rc::Rc;
 
+use crate::gateway::headers::{Given, Rules};
 use crate::gateway::http::rest_of_path;
 use crate::gateway::integrate::attempt::{self, Attempt, Failed, Turn, note};
-use crate::gateway::{Call, Reject, Stop, Worker, cors, respond};
+use crate::gateway::{Call, Reject, Stop, Worker, cors, headers};
 use crate::net::inbound::h1::Life;
 use crate::net::outbound::deliver::{Delivered, deliver};
 use crate::net::outbound::{GroupState, Reply, h1};
@@ -101,12 +102,12 @@ fn write_head(out: &mut Vec<u8>, call: &Call<'_>, exchange: &Exchange<'_>, targe
         out.extend_from_slice(&target.host);
     }
     out.extend_from_slice(b"\r\n");
-    let client = exchange.client;
+    let (client, rules) = (exchange.client, Rules::streamed(call.kind));
     let gathered = exchange.upload.gathered();
     encode::end_to_end_fields(out, bytes, &head.fields, |field: &Field| {
-        matches!(field.id, Name::Host | Name::Expect)
+        !rules.sends(field, bytes)
             || (gathered.is_some() && field.id == Name::ContentLength)
-            || forwarded::is_rewritten(client, field)
+            || (rules == Rules::File && forwarded::is_rewritten(client, field))
     });
     match (gathered, head.body) {
         (Some(_), Body::None) => {}
@@ -114,7 +115,7 @@ fn write_head(out: &mut Vec<u8>, call: &Call<'_>, exchange: &Exchange<'_>, targe
         (None, Body::Chunked) => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
         (None, _) => {}
     }
-    forwarded::append(out, exchange);
+    headers::append_sent(out, rules, call, exchange);
     out.extend_from_slice(b"\r\n");
 }
 
@@ -130,21 +131,26 @@ async fn give(
     call.integration_status = call.status;
     // The process may have begun to end while the upstream worked.
     exchange.close |= worker.is_draining();
-    let settings = &exchange.client.settings;
-    let id_name = settings.forwarding.request_id_header.as_bytes();
+    let rules = Rules::streamed(call.kind);
     let call_now: &Call<'_> = call;
+    let client = exchange.client;
     let keep = |field: &Field, bytes: &[u8]| {
         let name = field.name.of(bytes);
-        let is_id = name.len() == id_name.len() && name.eq_ignore_ascii_case(id_name);
-        !is_id && !cors::replaces(call_now, name)
+        // The length is there under both names: this one frames the body that streams.
+        let is_given = rules.gives(field.id) == Given::AsIs || field.id == Name::ContentLength;
+        is_given && !headers::is_id(call_now, name, client) && !cors::replaces(call_now, name)
     };
     let add = |out: &mut Vec<u8>, exchange: &Exchange<'_>, message: &Message<ResponseHead>| {
         // "A recipient with a clock that receives a response message without a Date header field
         // MUST [...] append a corresponding Date header field" (RFC 9110 section 6.6.1).
-        if message.head.field(message.bytes(), Name::Date).is_none() {
+        let fields = &message.head.fields;
+        if rules == Rules::RestProxy {
+            rules.write_remapped(out, fields, message.bytes());
+            worker.write_date(out);
+        } else if message.head.field(message.bytes(), Name::Date).is_none() {
             worker.write_date(out);
         }
-        respond::request_id(out, call_now, exchange);
+        headers::append_ids(out, call_now, exchange);
         cors::write(out, call_now, exchange);
     };
     match deliver(exchange, reply, keep, add).await {

@@ -4,14 +4,16 @@ use std::borrow::Cow;
 
 use crate::base::ascii;
 use crate::gateway::answer::{Answer, Header, Headers};
+use crate::gateway::headers::{self, Given, Rules};
 use crate::gateway::http::rest_of_path;
 use crate::gateway::integrate::event::Asked;
 use crate::gateway::integrate::event_v1::{self, MALFORMED, Reading};
 use crate::gateway::integrate::event_v2;
-use crate::gateway::{Call, Reject, Stop, Worker, respond};
+use crate::gateway::{Call, Reject, Stop, Worker, identify, respond};
 use crate::lambda::{Invocation, InvokeError, Returned};
 use crate::net::outbound::Failure;
 use crate::net::{Exchange, forwarded};
+use crate::observe::Trace;
 use crate::plan::FunctionTarget;
 use crate::plan::function::Format;
 use crate::wire::head::{Name, Version};
@@ -33,6 +35,10 @@ pub async fn run(
     gathered
         .await
         .map_err(|error| Stop::from(&Failure::Upload(error)))?;
+    if call.trace.is_none() {
+        // APIs of the config file have none, but functions know of traces.
+        identify::trace(worker, call, exchange);
+    }
     let event = event(worker, call, exchange, target);
     if event.len() > EVENT_BYTES_MAX {
         return Err(Reject::RequestTooLarge.into());
@@ -43,7 +49,7 @@ pub async fn run(
             function: target.name.clone(),
             qualifier: target.qualifier.clone(),
             payload: event.into(),
-            trace_id: None,
+            trace_id: call.trace.as_ref().map(trace_text),
             client_context: None,
             timeout_ms: target.timeout_ms,
             wants_log: false,
@@ -59,7 +65,7 @@ pub async fn run(
     };
     match answer {
         Ok(answer) => {
-            let answer = shown(target, answer);
+            let answer = shown(call, target, answer);
             Ok(respond::answer(worker, call, exchange, &answer).await?)
         }
         Err((reject, why)) => {
@@ -87,6 +93,7 @@ fn event(
         // The greedy one ends without the slash that ends the path.
         (&**name, trimmed(target, value))
     });
+    let request_id = String::from_utf8_lossy(call.shown_request_id());
     let source_ip = exchange.client.peer.ip().to_canonical().to_string();
     let (epoch_ms, time) = worker.log_time();
     let asked = Asked {
@@ -95,7 +102,7 @@ fn event(
         path: lossless(path),
         own_path: lossless(own_path),
         query: head.query.map(|query| lossless(query.of(bytes))),
-        headers: headers(exchange, target.format),
+        headers: told(call, exchange, target.format),
         params: params.collect(),
         body,
         is_binary: is_binary(exchange, target, body),
@@ -105,8 +112,8 @@ fn event(
             Version::Http11 => "HTTP/1.1",
         },
         domain: host_name(lossless(head.host.of(bytes))),
-        request_id: call.request_id.as_str(),
-        extended_request_id: call.request_id.as_str(),
+        request_id: &request_id,
+        extended_request_id: &request_id,
         time: &time,
         epoch_ms,
         authorizer: None,
@@ -118,6 +125,12 @@ fn event(
         Format::Http2 => event_v2::write(&mut out, &asked),
     }
     out
+}
+
+fn trace_text(trace: &Trace) -> String {
+    let mut text = Vec::new();
+    trace.write(&mut text);
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// A trailing slash belongs to the path, not to its last parameter.
@@ -138,45 +151,40 @@ fn host_name(host: &str) -> &str {
 }
 
 /// The client's fields that functions are told of, and what is known of the client.
-fn headers<'x>(exchange: &'x Exchange<'_>, format: Format) -> Vec<(&'x str, Cow<'x, str>)> {
+fn told<'x>(
+    call: &Call<'_>,
+    exchange: &'x Exchange<'_>,
+    format: Format,
+) -> Vec<(&'x str, Cow<'x, str>)> {
     let (head, bytes) = (exchange.head(), exchange.bytes());
-    let mut headers = Vec::with_capacity(head.fields.len() + 3);
+    let mut all = Vec::with_capacity(head.fields.len() + 4);
     for field in &head.fields {
         let name = field.name.of(bytes);
         let is_dropped = match format {
             Format::Http2 | Format::Http1 => field.hop && field.id != Name::Te,
-            Format::Rest => field.hop || is_hidden(name),
+            Format::Rest => field.hop || headers::HIDDEN.has(field.id),
         };
-        if is_dropped || forwarded::is_of_client(field) {
+        let is_trace = field.id == Name::XAmznTraceId;
+        if is_dropped || is_trace || forwarded::is_of_client(field) {
             continue;
         }
         let name = std::str::from_utf8(name).unwrap_or_default();
-        headers.push((name, String::from_utf8_lossy(field.value.of(bytes))));
+        all.push((name, String::from_utf8_lossy(field.value.of(bytes))));
+    }
+    if let Some(trace) = &call.trace {
+        let text = match format {
+            // "HTTP APIs": the root alone.
+            Format::Http1 | Format::Http2 => {
+                format!("Root={}", String::from_utf8_lossy(trace.root()))
+            }
+            Format::Rest => trace_text(trace),
+        };
+        all.push(("X-Amzn-Trace-Id", text.into()));
     }
     for (name, value) in forwarded::of_client(exchange) {
-        headers.push((name, value.into()));
+        all.push((name, value.into()));
     }
-    headers
-}
-
-/// What REST APIs drop from every request before anything sees it.
-fn is_hidden(name: &[u8]) -> bool {
-    const HIDDEN: [&str; 12] = [
-        "connection",
-        "content-length",
-        "content-md5",
-        "expect",
-        "max-forwards",
-        "proxy-authenticate",
-        "server",
-        "te",
-        "transfer-encoding",
-        "trailer",
-        "upgrade",
-        "www-authenticate",
-    ];
-    let is = |hidden: &&str| name.eq_ignore_ascii_case(hidden.as_bytes());
-    HIDDEN.iter().any(is)
+    all
 }
 
 /// Whether the request's body travels in base64.
@@ -265,23 +273,27 @@ fn refusal(error: InvokeError) -> (Reject, String) {
     (reject, error.to_string())
 }
 
-/// The answer as the client may see it: REST APIs show some fields under another name.
-fn shown(target: &FunctionTarget, mut answer: Answer) -> Answer {
+/// The answer as the client may see it: REST APIs show some fields under another name, and the
+/// trace.
+fn shown(call: &Call<'_>, target: &FunctionTarget, mut answer: Answer) -> Answer {
     if target.format != Format::Rest {
         return answer;
     }
-    const REMAPPED: [&str; 4] = ["Connection", "Content-Length", "Date", "Server"];
-    let is_remapped = |header: &Header| REMAPPED.iter().any(|name| header.is(name));
-    if answer.headers.iter().any(is_remapped) {
-        let mut headers = Headers::default();
+    let is_as_it_is =
+        |header: &Header| Rules::RestProxy.gives(Name::of(header.name.as_bytes())) == Given::AsIs;
+    if !answer.headers.iter().all(is_as_it_is) {
+        let mut given = Headers::default();
         for header in answer.headers.iter() {
-            let name = match is_remapped(header) {
-                true => format!("x-amzn-Remapped-{}", header.name),
-                false => header.name.to_string(),
-            };
-            headers.push(&name, &header.value);
+            if let Some(name) = headers::given_name(Rules::RestProxy, &header.name) {
+                given.push(&name, &header.value);
+            }
         }
-        answer.headers = headers;
+        answer.headers = given;
+    }
+    if let Some(trace) = &call.trace {
+        let mut text = Vec::new();
+        trace.write(&mut text);
+        answer.headers.push("X-Amzn-Trace-Id", &text);
     }
     answer
 }

@@ -5,7 +5,9 @@ use crate::model::v2::{Route, Stage};
 /// Which of AWS's rules an API follows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ApiKind {
+    /// An API of the config file: routes as an HTTP API, and forwards as the file says.
     #[default]
+    File,
     Http,
     Rest,
 }

@@ -359,7 +359,7 @@ fn api(name: &str, table: &Table, settings: &Settings) -> Api {
         }
     }
     Api {
-        kind: ApiKind::Http,
+        kind: ApiKind::File,
         reach: Reach::Hosts,
         id: name.to_owned(),
         hosts: hosts.collect(),

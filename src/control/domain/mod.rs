@@ -1,0 +1,5 @@
+//! Custom domain names: one record that both services show, each in its own words.
+
+pub mod mapping;
+pub mod record;
+mod zone;
