@@ -102,6 +102,32 @@ const TOKEN: [bool; 256] = {
     table
 };
 
+/// A name or value of a query as text: `+` is a blank (WHATWG URL section 5.1). What is no UTF-8
+/// becomes U+FFFD.
+pub fn form_decoded(text: &[u8]) -> String {
+    let blanks: Vec<u8> = text
+        .iter()
+        .map(|&byte| if byte == b'+' { b' ' } else { byte })
+        .collect();
+    let mut out = Vec::with_capacity(blanks.len());
+    percent_decode(&mut out, &blanks);
+    String::from_utf8(out)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+/// Appends `text`, all bytes but unreserved ones (RFC 3986 section 2.3) and those in `keep`
+/// percent-encoded.
+pub fn percent_encode(out: &mut Vec<u8>, text: &[u8], keep: &[u8]) {
+    for &byte in text {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || keep.contains(&byte) {
+            out.push(byte);
+        } else {
+            let digit = |nibble: u8| b"0123456789ABCDEF"[usize::from(nibble)];
+            out.extend_from_slice(&[b'%', digit(byte >> 4), digit(byte & 15)]);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,5 +197,14 @@ mod tests {
         check("%zz%41", b"%zzA");
         check("%%41", b"%A");
         check("%2541", b"%41");
+    }
+
+    #[test]
+    fn queries_are_decoded_and_written_again() {
+        assert_eq!(form_decoded(b"a+b%2Bc%20d%zz"), "a b+c d%zz");
+        assert_eq!(form_decoded(b"%ff"), "\u{fffd}");
+        let mut out = Vec::new();
+        percent_encode(&mut out, "a b/\u{e9}".as_bytes(), b"/");
+        assert_eq!(out, b"a%20b/%C3%A9");
     }
 }

@@ -31,7 +31,12 @@ pub struct DateCache {
 
 /// The text of one moment, for answers that are not many.
 pub fn iso8601(epoch_ms: u64) -> String {
-    let mut cache = DateCache::new(Style::Iso8601);
+    text(Style::Iso8601, epoch_ms)
+}
+
+/// The text of one moment in any style.
+pub fn text(style: Style, epoch_ms: u64) -> String {
+    let mut cache = DateCache::new(style);
     String::from_utf8_lossy(cache.at(epoch_ms)).into_owned()
 }
 

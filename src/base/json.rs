@@ -63,6 +63,12 @@ pub fn escape(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(&bytes[start..]);
 }
 
+/// The text of a member of an object that is JSON; none if it is not, or has no such member.
+pub fn member(object: &str, name: &str) -> Option<String> {
+    let members: serde_json::Map<String, serde_json::Value> = serde_json::from_str(object).ok()?;
+    Some(members.get(name)?.to_string())
+}
+
 /// Only a value whose maps have keys that are not texts cannot be written, and nobody makes one.
 fn written(text: serde_json::Result<String>) -> String {
     debug_assert!(text.is_ok(), "{text:?}");

@@ -5,10 +5,12 @@ use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
+use crate::cli::keep::Folder;
+use crate::cli::remote::Where;
 use crate::cli::target::{self, Asked};
-use crate::cli::{check, serve};
+use crate::cli::{apis, check, env, keep, serve};
 use crate::control;
 use crate::server::config;
 
@@ -78,6 +80,62 @@ Exit codes: 0 the file is fine, 1 it is not, 2 the command line is wrong.")]
         #[arg(long, value_name = "HOST", requires = "explain")]
         host: Option<String>,
     },
+    /// List the APIs of a running gateway with their stages
+    #[command(after_help = ASKING)]
+    Apis {
+        #[command(flatten)]
+        asking: Asking,
+    },
+    /// List the routes that a stage serves
+    #[command(after_help = ASKING)]
+    Routes {
+        /// The id of the API, or its name if no other has it
+        api: String,
+        stage: String,
+        #[command(flatten)]
+        asking: Asking,
+    },
+    /// List the deployments of an API, the newest first, and the one that a stage serves
+    #[command(after_help = ASKING)]
+    Deployments {
+        /// The id of the API, or its name if no other has it
+        api: String,
+        stage: String,
+        #[command(flatten)]
+        asking: Asking,
+    },
+    /// Point a stage at a deployment that it served before
+    #[command(after_help = ASKING)]
+    Rollback {
+        /// The id of the API, or its name if no other has it
+        api: String,
+        stage: String,
+        /// As `daemun deployments` lists it
+        deployment: String,
+        #[command(flatten)]
+        asking: Asking,
+    },
+    /// Print the variables that send AWS's tools to a gateway: eval "$(daemun env)"
+    Env {
+        #[command(flatten)]
+        asking: Asking,
+    },
+    /// Copy what was made with the management APIs into one file, also while the gateway runs
+    #[command(after_help = "\
+Without --data-dir and --config, the gateway that runs here is asked for its folder.")]
+    Backup {
+        /// The file to write; one that is there is replaced once the copy is whole
+        file: PathBuf,
+        #[command(flatten)]
+        folder: Folder,
+    },
+    /// Put a backup in the place of the store of a gateway that is stopped
+    Restore {
+        /// What `daemun backup` wrote
+        file: PathBuf,
+        #[command(flatten)]
+        folder: Folder,
+    },
     /// Say which operations of AWS's management APIs are served
     Operations {
         /// As the page of the manual
@@ -90,6 +148,20 @@ Exit codes: 0 the file is fine, 1 it is not, 2 the command line is wrong.")]
         page: Page,
     },
 }
+
+/// Flags of the commands that ask a running gateway.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+struct Asking {
+    #[command(flatten)]
+    at: Where,
+    /// For programs: JSON
+    #[arg(long)]
+    json: bool,
+}
+
+const ASKING: &str = "\
+The gateway is asked on its management listener. Where access keys are checked, requests are signed
+with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or with a key of the file that --config names.";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
 enum Page {
@@ -113,6 +185,22 @@ fn run(command: Command) -> ExitCode {
             explain,
             host,
         } => check::run(&file, explain.as_ref(), host.as_deref()),
+        Command::Apis { asking } => apis::apis(&asking.at, asking.json),
+        Command::Routes { api, stage, asking } => {
+            apis::routes(&asking.at, asking.json, &api, &stage)
+        }
+        Command::Deployments { api, stage, asking } => {
+            apis::deployments(&asking.at, asking.json, &api, &stage)
+        }
+        Command::Rollback {
+            api,
+            stage,
+            deployment,
+            asking,
+        } => apis::rollback(&asking.at, asking.json, &api, &stage, &deployment),
+        Command::Env { asking } => env::run(&asking.at, asking.json),
+        Command::Backup { file, folder } => keep::backup(&folder, &file),
+        Command::Restore { file, folder } => keep::restore(&folder, &file),
         Command::Operations { markdown: true } => say(&control::operations_page()),
         Command::Operations { markdown: false } => say(&control::operations_list()),
         Command::Config { page } => say(&match page {
@@ -172,6 +260,21 @@ mod tests {
             },
         );
         check(
+            "rollback|a1|prod|d1|--json|--endpoint|http://h:1",
+            Command::Rollback {
+                api: "a1".to_owned(),
+                stage: "prod".to_owned(),
+                deployment: "d1".to_owned(),
+                asking: Asking {
+                    at: Where {
+                        endpoint: Some("http://h:1".to_owned()),
+                        ..Where::default()
+                    },
+                    json: true,
+                },
+            },
+        );
+        check(
             "config|example",
             Command::Config {
                 page: Page::Example,
@@ -190,6 +293,9 @@ mod tests {
         check("check", "<FILE>");
         check("check|a.toml|--host|a.example", "--explain");
         check("check|a.toml|--explain|/pets", "GET /pets");
+        check("routes|a1", "<STAGE>");
+        check("apis|--key|AKIA", "--config");
+        check("backup|a|--data-dir|b|--config|c", "cannot be used with");
     }
 
     #[test]

@@ -49,6 +49,7 @@ pub(in crate::compile) fn target(
     let types = types.map(|media| media.to_ascii_lowercase().into());
     Some(Made {
         needs: None,
+        rest: None,
         target: Target::Function(Box::new(FunctionTarget {
             name: named.map_or("", |named| named.name).into(),
             qualifier: named.and_then(|named| named.qualifier.map(Into::into)),
@@ -99,10 +100,7 @@ mod tests {
             format: EventFormat::Http2,
             timeout_ms: 1_000,
             account_id: "111122223333".to_owned(),
-            deployment_id: String::new(),
-            resource_id: String::new(),
-            resource_path: String::new(),
-            binary_types: Vec::new(),
+            ..FunctionCall::default()
         }))
     }
 

@@ -7,7 +7,7 @@ use crate::compile::group::GroupKey;
 use crate::compile::ledger::{ApiMemory, StageMemory};
 use crate::compile::problem::{Fault, Place, Problems};
 use crate::compile::snapshot::Work;
-use crate::compile::{cors, name, target};
+use crate::compile::{cors, name, rest, target};
 use crate::lang::logline;
 use crate::model::v2::{self, ApiKind, RouteKey, Segment};
 use crate::plan::router::{DEPTH_MAX, Order, PARAMS_MAX, Rules, TrailingSlash};
@@ -141,6 +141,8 @@ impl<'d> ApiDraft<'d> {
         let access_log = access_log(work, stage, &place);
         let own = stage.cors.as_ref();
         let cors = own.map(|own| cors::cors(own, &place.then("cors"), &mut work.problems));
+        let own = stage.rest.as_deref();
+        let rest = own.map(|own| Box::new(rest::stage(stage, own, &place, &mut work.problems)));
         let routes = self.routes(work, stage, before, &mut memory);
         Arc::new(StageMemory {
             stage: Arc::new(Stage {
@@ -156,6 +158,7 @@ impl<'d> ApiDraft<'d> {
                 limit,
                 cors,
                 access_log,
+                rest,
             }),
             limits: memory.limits,
             groups: memory.groups,
@@ -204,6 +207,7 @@ impl<'d> ApiDraft<'d> {
                 limit,
                 body_bytes_max: route.body_bytes_max.unwrap_or(u64::MAX),
                 target: made.target,
+                rest: made.rest,
             });
         }
         work.retire_routes(earlier.into_values());

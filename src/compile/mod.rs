@@ -24,6 +24,7 @@ mod pool;
 mod problem;
 #[cfg(test)]
 mod random;
+mod rest;
 mod snapshot;
 mod target;
 #[cfg(test)]

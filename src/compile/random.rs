@@ -141,6 +141,7 @@ fn stage() -> impl Strategy<Value = Stage> {
             variables,
             throttle,
             access_log_format,
+            rest: None,
         })
 }
 

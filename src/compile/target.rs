@@ -6,18 +6,21 @@ use std::sync::Arc;
 use crate::base::{Method, ascii, json};
 use crate::compile::group::{GroupKey, Groups, Resolved};
 use crate::compile::problem::{Fault, Place, Problems};
-use crate::compile::{function, uri};
+use crate::compile::{function, rest, uri};
 use crate::model::v2::{Api, Integration, RouteKey, Stage};
+use crate::plan::rest::RestRoute;
 use crate::plan::{HttpTarget, MockTarget, Target};
 
 /// AWS: 50 milliseconds at least. AWS's 30 seconds at most are not kept here.
-const TIMEOUT_MS_MIN: u32 = 50;
+pub(in crate::compile) const TIMEOUT_MS_MIN: u32 = 50;
 
 /// A target, and which group it needs.
 pub(in crate::compile) struct Made {
     pub target: Target,
     /// None for a mock.
     pub needs: Option<Needs>,
+    /// Only of methods of REST APIs.
+    pub rest: Option<Box<RestRoute>>,
 }
 
 pub(in crate::compile) struct Needs {
@@ -46,6 +49,7 @@ pub(in crate::compile) fn target(
             body,
         } => mock(*status, headers, body, place, problems),
         Integration::Function(call) => function::target(call, api, key, stage, place, problems),
+        Integration::Rest(method) => rest::method(method, api, key, stage, groups, place, problems),
         Integration::Unserved { status, what } => {
             let body = json::line(&BTreeMap::from([("message", what)]));
             let headers = [("Content-Type".to_owned(), "application/json".to_owned())];
@@ -64,7 +68,7 @@ pub(in crate::compile) fn target(
                 let resolved = groups.resolve(uri.tls, &uri.authority);
                 let mut made = http(uri, resolved.map_err(|fault| vec![fault])?, *timeout_ms);
                 if let (Target::Http(target), Some(method)) = (&mut made.target, method) {
-                    target.method = Some(method_of(method)?);
+                    target.method = Some(method_of(method).map_err(|fault| vec![fault])?);
                 }
                 Ok(made)
             });
@@ -80,7 +84,7 @@ pub(in crate::compile) fn target(
 }
 
 /// The methods that an integration may have in the place of the client's.
-fn method_of(text: &str) -> Result<Method, Vec<Fault>> {
+pub(in crate::compile) fn method_of(text: &str) -> Result<Method, Fault> {
     // Not HEAD: a client that asks otherwise would wait for the body.
     let known = [
         Method::Delete,
@@ -91,7 +95,7 @@ fn method_of(text: &str) -> Result<Method, Vec<Fault>> {
         Method::Put,
     ];
     let found = known.into_iter().find(|method| method.name() == Some(text));
-    found.ok_or_else(|| vec![Fault::new(format!("`{text}` is not a method to ask with"))])
+    found.ok_or_else(|| Fault::new(format!("`{text}` is not a method to ask with")))
 }
 
 fn http(uri: uri::Uri, resolved: Resolved, timeout_ms: u32) -> Made {
@@ -108,6 +112,7 @@ fn http(uri: uri::Uri, resolved: Resolved, timeout_ms: u32) -> Made {
             method: None,
             timeout_ms,
         }),
+        rest: None,
     }
 }
 
@@ -148,6 +153,7 @@ fn mock(
     }
     fine.then(|| Made {
         needs: None,
+        rest: None,
         target: Target::Mock(MockTarget {
             status,
             headers: lines.into(),

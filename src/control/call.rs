@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
@@ -16,7 +17,7 @@ use crate::control::protocol::decode::{Parts, decode};
 use crate::control::protocol::route::{self, Found};
 use crate::control::protocol::{Input, docs, encode, validate};
 use crate::control::publish::{self, ApiModel, Publication, Surroundings};
-use crate::control::{Caller, Handler, handler, v2};
+use crate::control::{Caller, Handler, handler, live, v2};
 use crate::store::Store;
 
 /// What a request of the management APIs is made of.
@@ -45,6 +46,8 @@ pub struct Answer {
 pub struct Settings {
     /// AWS's upper limits hold.
     pub strict: bool,
+    /// Where the store is, for who asks; none: in memory.
+    pub data_dir: Option<PathBuf>,
 }
 
 /// The management APIs over a store. Cheap to share; calls may run beside each other.
@@ -131,6 +134,14 @@ impl Control {
     }
 
     async fn outcome(&self, caller: &Caller, request: &Request) -> Outcome<Answer> {
+        if let Some(path) = request.path.strip_prefix(live::PREFIX) {
+            let body = self.live(caller, path).await?.to_string();
+            return Ok(Answer {
+                status: 200,
+                headers: vec![json_type()],
+                body: body.into_bytes(),
+            });
+        }
         let scope = caller.scope.clone();
         let found = route::find(&request.method, &request.path, &request.query);
         let found = found.ok_or_else(Error::missing_token)?;
@@ -164,6 +175,23 @@ impl Control {
             headers,
             body: encoded.body,
         })
+    }
+
+    async fn live(&self, caller: &Caller, path: &str) -> Outcome<Value> {
+        let surroundings = locked(&self.surroundings).clone();
+        let (ids, caller) = (Arc::clone(&self.ids), caller.clone());
+        let path = path.to_owned();
+        let data_dir = self.settings.data_dir.clone();
+        let work = move |view: &crate::store::View<'_>| {
+            let sight = live::Sight {
+                view,
+                fixed: &surroundings.fixed,
+                ids: &mut locked(&ids),
+                data_dir: data_dir.as_deref(),
+            };
+            live::answer(&path, &caller, sight)
+        };
+        self.store.read(work).await
     }
 
     async fn read(&self, handler: Handler, scope: Scope, input: Input) -> Outcome<Value> {

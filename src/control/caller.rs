@@ -22,7 +22,7 @@ pub enum Service {
 }
 
 impl Service {
-    const ALL: &[Self] = &[Self::ApiGateway];
+    pub const ALL: &[Self] = &[Self::ApiGateway];
 
     /// The name in the scope of a credential.
     pub fn signing_name(self) -> &'static str {
@@ -74,7 +74,7 @@ impl Keys {
 }
 
 /// Somebody who may call.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Caller {
     pub service: Service,
     /// The account of the key and the region of the credential.
@@ -83,7 +83,7 @@ pub struct Caller {
     user: Option<User>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct User {
     arn: String,
     account: String,

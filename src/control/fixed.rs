@@ -86,7 +86,8 @@ fn of_integration(id: String, integration: &Integration) -> Value {
             },
             "timeoutInMillis": call.timeout_ms,
         }),
-        Integration::Mock { .. } | Integration::Unserved { .. } => {
+        // The config file has no REST APIs.
+        Integration::Mock { .. } | Integration::Unserved { .. } | Integration::Rest(_) => {
             json!({ "integrationId": id, "integrationType": "MOCK" })
         }
     }

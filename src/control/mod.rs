@@ -15,6 +15,7 @@ mod domain;
 pub mod error;
 pub mod fixed;
 pub mod kind;
+pub mod live;
 mod patch;
 pub mod protocol;
 pub mod publish;

@@ -22,6 +22,8 @@ pub struct Call<'p> {
     pub is_id_replaced: bool,
     /// None for APIs of the config file.
     pub trace: Option<Trace>,
+    /// When it came, milliseconds since 1970; 0 for APIs of the config file.
+    pub epoch_ms: u64,
     pub stage: Option<&'p Stage>,
     pub route: Option<&'p Route>,
     pub params: Params,
@@ -30,6 +32,10 @@ pub struct Call<'p> {
     /// What the client got; 0 until it got something.
     pub status: u16,
     pub reject: Option<Reject>,
+    /// What a refusal says in the place of its usual message.
+    pub said: Option<Box<str>>,
+    /// What is wrong with the body, in the words of its validation.
+    pub validation_error: Option<Box<str>>,
     /// Answered by the gateway itself for a browser.
     pub is_preflight: bool,
     /// The target that was asked last.
@@ -50,12 +56,15 @@ impl Call<'_> {
             uuid: None,
             is_id_replaced: false,
             trace: None,
+            epoch_ms: 0,
             stage: None,
             route: None,
             params: Params::default(),
             base: 0,
             status: 0,
             reject: None,
+            said: None,
+            validation_error: None,
             is_preflight: false,
             upstream: None,
             integration_status: 0,
@@ -76,5 +85,10 @@ impl Call<'_> {
             Some(uuid) => uuid.as_bytes(),
             None => self.request_id.as_bytes(),
         }
+    }
+
+    /// What a REST API says to this refusal.
+    pub fn message(&self, reject: Reject) -> &str {
+        self.said.as_deref().unwrap_or(reject.rest().1)
     }
 }

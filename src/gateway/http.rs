@@ -1,6 +1,8 @@
 //! The HTTP API pipeline on one screen.
 
-use crate::gateway::{Call, Published, Reject, Stop, Worker, cors, identify, integrate, throttle};
+use crate::gateway::{
+    Call, Published, Reject, Stop, Worker, cors, identify, integrate, rest, throttle,
+};
 use crate::net::Exchange;
 use crate::plan::stage::StageKind;
 use crate::plan::{Route, Stage};
@@ -20,6 +22,11 @@ pub async fn pass<'p>(
         return Ok(cors::preflight(worker, call, exchange, cors).await?);
     }
     let route = choose_route(stage, call, exchange)?;
+    if let Some(rest) = route.rest.as_deref().filter(|rest| !rest.is_plain) {
+        // Boxed: what is mapped is held in memory, which other routes should not have to reserve.
+        let method = (stage, route, rest);
+        return Box::pin(rest::pass(worker, live, call, exchange, method)).await;
+    }
     throttle::admit(worker, live, stage, route)?;
     limit_body(route, exchange)?;
     integrate::run(worker, call, exchange, route).await

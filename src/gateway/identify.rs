@@ -25,7 +25,8 @@ pub fn request(worker: &Worker, call: &mut Call<'_>, exchange: &Exchange<'_>, ki
 /// The trace that the client's header names, or a new one.
 pub fn trace(worker: &Worker, call: &mut Call<'_>, exchange: &Exchange<'_>) {
     let header = exchange.head().field(exchange.bytes(), Name::XAmznTraceId);
-    let epoch_s = worker.epoch_ms() / 1000;
+    call.epoch_ms = worker.epoch_ms();
+    let epoch_s = call.epoch_ms / 1000;
     let words = worker.ids.borrow_mut().words();
     call.trace = Some(Trace::continued(header, epoch_s, words));
 }

@@ -2,17 +2,23 @@
 
 pub mod access_log;
 pub mod answer;
+pub mod asked;
 pub mod call;
+pub mod context;
 mod cors;
 pub mod headers;
 pub mod http;
 mod identify;
 pub mod integrate;
 pub mod published;
+pub mod refuse;
 pub mod reject;
 pub mod respond;
+pub mod rest;
 pub mod serve;
 pub mod throttle;
+pub mod transform;
+pub mod validate;
 pub mod worker;
 
 pub use answer::{Answer, Headers};

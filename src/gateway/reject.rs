@@ -4,10 +4,12 @@ use crate::net::Gone;
 use crate::net::UploadError;
 use crate::net::outbound::Failure;
 use crate::observe::Counter;
+use crate::plan::refusal::ResponseType;
 
-/// The one table of refusals: name, status, message (aws-semantics: HTTP API errors).
+/// The one table of refusals. For HTTP APIs: status, name in logs, message; for REST APIs: the type
+/// of gateway response and its usual message. (AWS: "Gateway response types".)
 macro_rules! rejects {
-    ($($(#[$doc:meta])* $name:ident $status:literal $aws:literal $message:literal;)*) => {
+    ($($(#[$doc:meta])* $name:ident $status:literal $aws:literal $message:literal, $kind:ident $rest:literal;)*) => {
         /// Why a request was not served as asked.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Reject { $($(#[$doc])* $name,)* }
@@ -32,45 +34,61 @@ macro_rules! rejects {
             pub fn aws_name(self) -> &'static str {
                 match self { $(Reject::$name => $aws,)* }
             }
+
+            /// How a REST API says it: the gateway response, and the usual message.
+            pub fn rest(self) -> (ResponseType, &'static str) {
+                match self { $(Reject::$name => (ResponseType::$kind, $rest),)* }
+            }
         }
     };
 }
 
 rejects! {
-    BadRequest 400 "BAD_REQUEST" "Bad Request";
-    /// A REST API without such a stage.
-    Forbidden 403 "ACCESS_DENIED" "Forbidden";
+    BadRequest 400 "BAD_REQUEST" "Bad Request", Default4xx "Bad Request";
+    /// The body is not what the method's model says.
+    BadRequestBody 400 "BAD_REQUEST_BODY" "Bad Request", BadRequestBody "Invalid request body";
+    /// Parameters that the method needs are missing.
+    BadRequestParameters 400 "BAD_REQUEST_PARAMETERS" "Bad Request", BadRequestParameters "Missing required request parameters";
+    Unauthorized 401 "UNAUTHORIZED" "Unauthorized", Unauthorized "Unauthorized";
+    /// A policy does not let the caller in.
+    AccessDenied 403 "ACCESS_DENIED" "Forbidden", AccessDenied "User is not authorized to access this resource";
+    ExpiredToken 403 "EXPIRED_TOKEN" "Forbidden", ExpiredToken "The security token included in the request is expired";
+    /// A REST API without such a stage; there is no deployment that could say it otherwise.
+    Forbidden 403 "FORBIDDEN" "Forbidden", InvalidApiKey "Forbidden";
+    /// No API key, an unknown or a disabled one, or one without a plan for this stage.
+    InvalidApiKey 403 "INVALID_API_KEY" "Forbidden", InvalidApiKey "Forbidden";
+    InvalidSignature 403 "INVALID_SIGNATURE" "Forbidden", InvalidSignature "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.";
     /// A REST API without such a resource or method: AWS answers as if the caller had been
     /// refused.
-    MissingAuthenticationToken 403 "MISSING_AUTHENTICATION_TOKEN" "Missing Authentication Token";
+    MissingAuthenticationToken 403 "MISSING_AUTHENTICATION_TOKEN" "Missing Authentication Token", MissingAuthenticationToken "Missing Authentication Token";
     /// No API, stage or route for this request.
-    NotFound 404 "NOT_FOUND" "Not Found";
+    NotFound 404 "NOT_FOUND" "Not Found", ResourceNotFound "Not Found";
     /// The client did not send in time.
-    RequestTimeout 408 "REQUEST_TIMEOUT" "Request Timeout";
-    RequestTooLarge 413 "REQUEST_TOO_LARGE" "Request Entity Too Large";
-    UriTooLong 414 "URI_TOO_LONG" "URI Too Long";
-    ExpectationFailed 417 "EXPECTATION_FAILED" "Expectation Failed";
-    Throttled 429 "THROTTLED" "Too Many Requests";
-    HeadersTooLarge 431 "HEADERS_TOO_LARGE" "Request Header Fields Too Large";
-    InternalError 500 "INTERNAL_ERROR" "Internal Server Error";
-    NotImplemented 501 "NOT_IMPLEMENTED" "Not Implemented";
+    RequestTimeout 408 "REQUEST_TIMEOUT" "Request Timeout", Default4xx "Request Timeout";
+    RequestTooLarge 413 "REQUEST_TOO_LARGE" "Request Entity Too Large", RequestTooLarge "Request Too Long";
+    UriTooLong 414 "URI_TOO_LONG" "URI Too Long", Default4xx "URI Too Long";
+    /// No template for the type of the body, and bodies without one are not passed through.
+    UnsupportedMediaType 415 "UNSUPPORTED_MEDIA_TYPE" "Unsupported Media Type", UnsupportedMediaType "Unsupported Media Type";
+    ExpectationFailed 417 "EXPECTATION_FAILED" "Expectation Failed", Default4xx "Expectation Failed";
+    Throttled 429 "THROTTLED" "Too Many Requests", Throttled "Too Many Requests";
+    /// The caller's usage plan has been used up for this period.
+    QuotaExceeded 429 "QUOTA_EXCEEDED" "Limit Exceeded", QuotaExceeded "Limit Exceeded";
+    HeadersTooLarge 431 "HEADERS_TOO_LARGE" "Request Header Fields Too Large", Default4xx "Request Header Fields Too Large";
+    InternalError 500 "INTERNAL_ERROR" "Internal Server Error", Default5xx "Internal server error";
+    /// A mapping, template or integration response cannot be used as it is configured.
+    ApiConfigurationError 500 "API_CONFIGURATION_ERROR" "Internal Server Error", ApiConfigurationError "Internal server error";
+    NotImplemented 501 "NOT_IMPLEMENTED" "Not Implemented", Default5xx "Not Implemented";
     /// The upstream refused, broke off or spoke nonsense.
-    IntegrationFailure 502 "INTEGRATION_FAILURE" "Bad Gateway";
+    IntegrationFailure 502 "INTEGRATION_FAILURE" "Bad Gateway", IntegrationFailure "Network error communicating with endpoint";
+    /// The output of a function that should be an answer is none (AWS: "Malformed Lambda proxy
+    /// response").
+    MalformedAnswer 502 "MALFORMED_PROXY_RESPONSE" "Bad Gateway", Default5xx "Internal server error";
     /// The upstream did not answer in time.
-    IntegrationTimeout 504 "INTEGRATION_TIMEOUT" "Gateway Timeout";
-    VersionNotSupported 505 "VERSION_NOT_SUPPORTED" "HTTP Version Not Supported";
+    IntegrationTimeout 504 "INTEGRATION_TIMEOUT" "Gateway Timeout", IntegrationTimeout "Endpoint request timed out";
+    VersionNotSupported 505 "VERSION_NOT_SUPPORTED" "HTTP Version Not Supported", Default5xx "HTTP Version Not Supported";
 }
 
 impl Reject {
-    /// The exception that a client of a REST API is told of, as `x-amzn-ErrorType`.
-    pub fn error_type(self) -> Option<&'static str> {
-        match self {
-            Self::Forbidden => Some("ForbiddenException"),
-            Self::MissingAuthenticationToken => Some("MissingAuthenticationTokenException"),
-            _ => None,
-        }
-    }
-
     /// What counts it; the throttles count themselves, by scope, and upstreams by their fault.
     pub fn counter(self) -> Option<Counter> {
         Counter::rejected(self.status())
@@ -107,13 +125,20 @@ impl From<&Failure> for Stop {
     fn from(failure: &Failure) -> Self {
         match failure {
             Failure::Timeout | Failure::ConnectTimeout => Reject::IntegrationTimeout.into(),
-            Failure::Upload(UploadError::ClientGone) => Self::Gone,
-            Failure::Upload(UploadError::ClientSlow) => Reject::RequestTimeout.into(),
-            Failure::Upload(UploadError::Malformed(error)) => {
-                Reject::of_status(error.status()).into()
-            }
-            Failure::Upload(UploadError::TooLarge) => Reject::RequestTooLarge.into(),
+            Failure::Upload(error) => Self::from(error),
             _ => Reject::IntegrationFailure.into(),
+        }
+    }
+}
+
+impl From<&UploadError> for Stop {
+    fn from(error: &UploadError) -> Self {
+        match error {
+            UploadError::ClientGone => Self::Gone,
+            UploadError::ClientSlow => Reject::RequestTimeout.into(),
+            UploadError::Malformed(error) => Reject::of_status(error.status()).into(),
+            UploadError::TooLarge => Reject::RequestTooLarge.into(),
+            UploadError::UpstreamGone => Reject::IntegrationFailure.into(),
         }
     }
 }

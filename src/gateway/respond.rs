@@ -1,9 +1,11 @@
 //! A `Reject` or a fixed answer to bytes.
 
 use crate::base::Method;
-use crate::gateway::{Answer, Call, Reject, Worker, cors, headers};
+use crate::gateway::asked::Asked;
+use crate::gateway::{Answer, Call, Reject, Worker, cors, headers, refuse};
 use crate::net::inbound::h1::Life;
 use crate::net::{Exchange, Gone};
+use crate::plan::stage::StageKind;
 use crate::wire::h1::encode;
 use crate::wire::head::Name;
 
@@ -85,13 +87,20 @@ pub async fn reject(
 ) -> Result<(), Gone> {
     call.status = reject.status();
     call.reject = Some(reject);
+    if let Some(stage) = call.stage.and_then(|stage| stage.rest.as_deref()) {
+        let asked = Asked::of(exchange, b"");
+        let refusal = refuse::answer(call, &asked, stage, reject);
+        return answer(worker, call, exchange, &refusal).await;
+    }
     let body = reject.body().as_bytes();
-    match reject.error_type() {
-        None => fixed(worker, call, exchange, JSON, body).await,
-        Some(name) => {
-            let headers = [JSON, b"x-amzn-ErrorType: ", name.as_bytes(), b"\r\n"].concat();
+    match call.kind {
+        // A REST API without such a stage.
+        StageKind::Rest => {
+            let exception = reject.rest().0.exception().as_bytes();
+            let headers = [JSON, b"x-amzn-ErrorType: ", exception, b"\r\n"].concat();
             fixed(worker, call, exchange, &headers, body).await
         }
+        _ => fixed(worker, call, exchange, JSON, body).await,
     }
 }
 

@@ -192,8 +192,8 @@ impl Pool {
         }
         let missing = {
             let state = self.state.borrow();
-            let starting = state.workers.iter().filter(|worker| worker.is_starting());
-            let wanted = state.queue.len().saturating_sub(starting.count());
+            let coming = state.workers.iter().filter(|worker| worker.is_coming());
+            let wanted = state.queue.len().saturating_sub(coming.count());
             let room = state.function.workers_max as usize;
             wanted.min(room.saturating_sub(state.workers.len()))
         };
@@ -266,6 +266,8 @@ impl Pool {
             self.release(&job);
             job.give(Err(InvokeError::TimedOut));
         }
+        // Who was about to ask for work may not have done so.
+        self.dispatch();
         let warm = self.function().workers_warm as usize;
         let mut pending = false;
         for (index, worker) in workers.iter().enumerate() {

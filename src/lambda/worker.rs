@@ -53,7 +53,8 @@ enum State {
         since: Instant,
     },
     Busy(Box<Run>),
-    Between,
+    /// It has answered, and will ask for the next.
+    Between(Instant),
     Ended,
 }
 
@@ -69,6 +70,8 @@ struct Run {
 const INIT_MAX: Duration = Duration::from_secs(10);
 /// How often the memory of a worker is asked for at most: it costs a few system calls.
 const MEMORY_EVERY: Duration = Duration::from_millis(100);
+/// A runtime that has answered asks for the next invocation within this time, or is busy.
+const NEXT_SOON: Duration = Duration::from_millis(50);
 /// Output that is read in a row before others have a turn.
 const OUTPUT_ROUNDS_MAX: usize = 16;
 
@@ -198,8 +201,14 @@ impl Worker {
         matches!(*self.state.borrow(), State::Idle { .. }) && !self.retired.get()
     }
 
-    pub fn is_starting(&self) -> bool {
-        matches!(*self.state.borrow(), State::Starting) && !self.retired.get()
+    /// Whether it will ask for work soon: it starts, or has just answered.
+    pub fn is_coming(&self) -> bool {
+        let comes = match *self.state.borrow() {
+            State::Starting => true,
+            State::Between(since) => since.elapsed() < NEXT_SOON,
+            _ => false,
+        };
+        comes && !self.retired.get()
     }
 
     pub fn idle_since(&self) -> Option<Instant> {
@@ -231,7 +240,7 @@ impl Worker {
             match *state {
                 State::Busy(_) | State::Ended => return None,
                 State::Starting => self.init.set(Some(self.started.elapsed())),
-                State::Between | State::Idle { .. } => {}
+                State::Between(_) | State::Idle { .. } => {}
             }
             let since = Instant::now();
             *state = State::Idle { next, since };
@@ -250,7 +259,9 @@ impl Worker {
             return Err(Box::new(job));
         };
         let mut state = self.state.borrow_mut();
-        let State::Idle { next, .. } = std::mem::replace(&mut *state, State::Between) else {
+        let State::Idle { next, .. } =
+            std::mem::replace(&mut *state, State::Between(Instant::now()))
+        else {
             return Err(Box::new(job));
         };
         let (now, timeout_ms) = (Instant::now(), self.function.timeout_ms);
@@ -305,7 +316,7 @@ impl Worker {
 
     /// Ends the invocation under way: its last log lines, its answer.
     fn finish(&self, pool: &Pool, payload: Bytes, error: Option<&'static str>) {
-        let State::Busy(mut run) = self.state.replace(State::Between) else {
+        let State::Busy(mut run) = self.state.replace(State::Between(Instant::now())) else {
             return;
         };
         if let Some(process) = &*self.process.borrow() {

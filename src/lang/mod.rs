@@ -1,5 +1,6 @@
 //! The small languages a user's API may contain: parsed once, run many times.
 
 pub mod logline;
+pub mod params;
 pub mod pattern;
 pub mod policy;

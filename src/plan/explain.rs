@@ -215,6 +215,13 @@ fn goes_to(target: &Target, asked: &Asked<'_>, path: &str, params: &Params) -> G
                 timeout_ms: target.timeout_ms,
             };
         }
+        // What is mapped is known when a request comes: here only that nobody else is asked.
+        Target::Nobody => {
+            return GoesTo::Mock {
+                status: 200,
+                body_bytes: 0,
+            };
+        }
         Target::Http(target) => target,
     };
     let mut written = Vec::new();

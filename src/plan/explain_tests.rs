@@ -61,6 +61,7 @@ fn stage(api: &str, name: &str, routes: Vec<(&str, Target)>) -> Arc<Stage> {
             limit: None,
             body_bytes_max: u64::MAX,
             target,
+            rest: None,
         }
     };
     Arc::new(Stage {
@@ -72,6 +73,7 @@ fn stage(api: &str, name: &str, routes: Vec<(&str, Target)>) -> Arc<Stage> {
         limit: (name == "beta").then_some(LimitId(1)),
         cors: None,
         access_log: None,
+        rest: None,
     })
 }
 

@@ -13,6 +13,8 @@ pub mod limit;
 pub mod live;
 #[cfg(test)]
 mod oracle;
+pub mod refusal;
+pub mod rest;
 pub mod route;
 pub mod router;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Stage: routes, limits and settings of one API under one name.
 
 use crate::lang::logline;
+use crate::plan::rest::RestStage;
 use crate::plan::{Cors, LimitId, Route, Router};
 
 /// Whose rules a stage follows: for headers, ids, and answers where there is nothing to serve.
@@ -26,4 +27,6 @@ pub struct Stage {
     pub cors: Option<Cors>,
     /// The format of this stage's access log; none: not logged.
     pub access_log: Option<logline::Format>,
+    /// Only of REST APIs.
+    pub rest: Option<Box<RestStage>>,
 }

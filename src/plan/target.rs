@@ -10,6 +10,8 @@ pub enum Target {
     Http(HttpTarget),
     Mock(MockTarget),
     Function(Box<FunctionTarget>),
+    /// Nobody: a REST method makes its answer of what it was asked.
+    Nobody,
 }
 
 /// An upstream request: the client's method and end-to-end headers, its body streamed.
@@ -36,6 +38,15 @@ impl HttpTarget {
         match self.method {
             Some(method) if client != Method::Head => method,
             _ => client,
+        }
+    }
+
+    /// The host to name to the upstream of a client that named `client`.
+    #[inline]
+    pub fn host_for<'h>(&'h self, client: &'h [u8]) -> &'h [u8] {
+        match self.host.is_empty() {
+            true => client,
+            false => &self.host,
         }
     }
 

@@ -29,7 +29,7 @@ pub fn access(settings: &Management) -> Result<Access, String> {
         let ManagementKey {
             id, account, name, ..
         } = key;
-        let secret = text(&key.secret).map_err(|what| blame(id, "secret_file", &what))?;
+        let secret = secret(key)?;
         if let Some(policy) = &key.policy {
             let policy = text(policy).and_then(|text| {
                 let policy = Policy::parse(&text, Kind::Identity);
@@ -40,8 +40,7 @@ pub fn access(settings: &Management) -> Result<Access, String> {
         }
         keys.push(AccessKey {
             id: id.clone(),
-            // An editor ends the file with a line break; no secret of AWS's has blanks.
-            secret: secret.trim().to_owned(),
+            secret,
             session_token: None,
             account: account.clone(),
             name: name.clone(),
@@ -50,6 +49,16 @@ pub fn access(settings: &Management) -> Result<Access, String> {
     }
     let keys = AccessKeys::new(keys).map_err(|error| format!("`management.keys`: {error}"))?;
     Ok(Access::Keys(Keys::new(keys, policies)))
+}
+
+/// The secret of a key, from where the config says it is.
+///
+/// # Errors
+/// What hinders it, with the field to blame.
+pub fn secret(key: &ManagementKey) -> Result<String, String> {
+    let secret = text(&key.secret).map_err(|what| blame(&key.id, "secret_file", &what))?;
+    // An editor ends the file with a line break; no secret of AWS's has blanks.
+    Ok(secret.trim().to_owned())
 }
 
 /// Whether a start could use the keys.

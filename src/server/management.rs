@@ -69,6 +69,11 @@ impl Management {
         };
         let own = control::Settings {
             strict: settings.strict,
+            // Who asks may stand in another folder.
+            data_dir: settings
+                .data_dir
+                .as_ref()
+                .and_then(|folder| std::path::absolute(folder).ok()),
         };
         let control = Control::new(store.clone(), own, surroundings(snapshot), publications)?;
         let records = |error: control::Error| ManagementError::Records(error.message);

@@ -1,7 +1,7 @@
 //! Percent-encoding and query strings of requests to the management APIs.
 
 /// `%XX` decoded; what is no UTF-8 afterwards is replaced. A `+` stands for itself in a path.
-pub(in crate::control::protocol) fn decoded(raw: &str) -> String {
+pub fn decoded(raw: &str) -> String {
     let mut bytes = Vec::with_capacity(raw.len());
     let mut rest = raw.as_bytes();
     while let Some((&first, behind)) = rest.split_first() {

@@ -32,6 +32,7 @@ pub(in crate::control::publish) fn stage(
         access_log_format: access_log(stage),
         cors: cors(&frozen["corsConfiguration"]),
         routes: Some(Arc::new(routes)),
+        rest: None,
     })
 }
 
@@ -125,10 +126,7 @@ fn asked(integration: &Value, account: &str) -> Result<Integration, String> {
             },
             timeout_ms: timeout(&integration["timeoutInMillis"], 30_000),
             account_id: account.to_owned(),
-            deployment_id: String::new(),
-            resource_id: String::new(),
-            resource_path: String::new(),
-            binary_types: Vec::new(),
+            ..FunctionCall::default()
         })));
     }
     Ok(Integration::HttpProxy {

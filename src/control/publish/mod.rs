@@ -111,7 +111,7 @@ pub fn model(desk: &Desk<'_>, id: &str) -> Outcome<Option<ApiModel>> {
                 ApiKind::File | ApiKind::Http => {
                     http::stage(&stage, &deployment, &desk.scope().account)?
                 }
-                ApiKind::Rest => rest::stage(&stage, &deployment)?,
+                ApiKind::Rest => rest::stage(desk, &stage, &deployment)?,
             };
             if has_policy {
                 refusal::close(&mut made, "A resource policy");

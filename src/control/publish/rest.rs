@@ -2,25 +2,48 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::control::desk::Record;
+use crate::control::desk::{Desk, Record};
 use crate::control::error::{Error, Outcome};
 use crate::control::publish::{
     access_log, method_of, text, throttle, timeout, unchecked, unserved, variables,
 };
 use crate::model::Throttle;
-use crate::model::v2::{Integration, Route, RouteKey, Stage};
+use crate::model::rest::{
+    GatewayResponse, Integration, Kind, Method, Passthrough, Response, Settings,
+};
+use crate::model::v2::{self, EventFormat, FunctionCall, Route, RouteKey, Stage};
 
-pub(in crate::control::publish) fn stage(stage: &Record, deployment: &Record) -> Outcome<Stage> {
+/// AWS's longest timeout, milliseconds, which is also the usual one.
+const TIMEOUT_MS: u32 = 29_000;
+
+pub(in crate::control::publish) fn stage(
+    desk: &Desk<'_>,
+    stage: &Record,
+    deployment: &Record,
+) -> Outcome<Stage> {
     let frozen = deployment.get("frozen").unwrap_or(&Value::Null);
     let mut routes = Vec::new();
-    for resource in frozen["resources"].as_array().into_iter().flatten() {
-        let path = resource["path"].as_str().unwrap_or_default();
+    for resource in items(&frozen["resources"]) {
         for (verb, method) in entries(&resource["resourceMethods"]) {
-            routes.push(route(stage, path, verb, method)?);
+            let facts = FunctionCall {
+                function: String::new(),
+                format: EventFormat::Rest,
+                timeout_ms: TIMEOUT_MS,
+                account_id: desk.scope().account.clone(),
+                deployment_id: text(deployment, "id").to_owned(),
+                resource_id: resource["id"].as_str().unwrap_or_default().to_owned(),
+                resource_path: resource["path"].as_str().unwrap_or_default().to_owned(),
+                binary_types: items(&frozen["api"]["binaryMediaTypes"])
+                    .filter_map(|media| media.as_str().map(str::to_owned))
+                    .collect(),
+            };
+            let method = (verb.as_str(), method);
+            routes.push(route(stage, frozen, resource, method, facts)?);
         }
     }
+    let responses = items(&frozen["gatewayResponses"]);
     Ok(Stage {
         name: text(stage, "stageName").to_owned(),
         variables: variables(stage, "variables"),
@@ -28,29 +51,81 @@ pub(in crate::control::publish) fn stage(stage: &Record, deployment: &Record) ->
         access_log_format: access_log(stage),
         cors: None,
         routes: Some(Arc::new(routes)),
+        rest: Some(Box::new(Settings {
+            account_id: desk.scope().account.clone(),
+            deployment_id: text(deployment, "id").to_owned(),
+            gateway_responses: responses.map(gateway_response).collect(),
+        })),
     })
+}
+
+fn items(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
 }
 
 fn entries(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
     value.as_object().into_iter().flatten()
 }
 
-fn route(stage: &Record, path: &str, verb: &str, method: &Value) -> Outcome<Route> {
+/// Names and texts of an object.
+fn texts(value: &Value) -> Vec<(String, String)> {
+    let texts = entries(value).map(|(name, value)| {
+        let value = value.as_str().unwrap_or_default();
+        (name.clone(), value.to_owned())
+    });
+    texts.collect()
+}
+
+fn gateway_response(response: &Value) -> GatewayResponse {
+    GatewayResponse {
+        kind: response["responseType"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
+        status: status(&response["statusCode"]),
+        parameters: texts(&response["responseParameters"]),
+        templates: texts(&response["responseTemplates"]),
+    }
+}
+
+fn status(code: &Value) -> Option<u16> {
+    code.as_str().and_then(|code| code.parse().ok())
+}
+
+fn route(
+    stage: &Record,
+    frozen: &Value,
+    resource: &Value,
+    (verb, method): (&str, &Value),
+    facts: FunctionCall,
+) -> Outcome<Route> {
+    let path = resource["path"].as_str().unwrap_or_default();
     let key = format!("{verb} {path}");
+    let validator = items(&frozen["validators"])
+        .find(|validator| validator["id"] == method["requestValidatorId"]);
+    let integration = match unguarded(method, validator) {
+        Some(refusal) => refusal,
+        None => match integration(&method["methodIntegration"], facts) {
+            Ok(integration) => v2::Integration::Rest(Box::new(Method {
+                resource_id: resource["id"].as_str().unwrap_or_default().to_owned(),
+                api_key_required: method["apiKeyRequired"] == true,
+                required: required(method, validator),
+                integration,
+            })),
+            Err(what) => unserved(what),
+        },
+    };
     Ok(Route {
         key: RouteKey::parse(&key)
             .map_err(|error| Error::bad_request(format!("{key} cannot be served: {error}")))?,
-        integration: match unguarded(method) {
-            Some(refusal) => refusal,
-            None => asked(&method["methodIntegration"]).unwrap_or_else(unserved),
-        },
+        integration,
         throttle: method_throttle(stage, path, verb),
         body_bytes_max: None,
     })
 }
 
 /// Whom nobody checks is not let in.
-fn unguarded(method: &Value) -> Option<Integration> {
+fn unguarded(method: &Value, validator: Option<&Value>) -> Option<v2::Integration> {
     let authorization = method["authorizationType"].as_str().unwrap_or("NONE");
     if authorization != "NONE" {
         let what = format!("Authorization type {authorization}");
@@ -59,141 +134,88 @@ fn unguarded(method: &Value) -> Option<Integration> {
     if method["apiKeyRequired"] == true {
         return Some(unchecked(403, "A required API key"));
     }
-    let validated = method["requestValidatorId"].as_str();
-    validated.map(|_| unchecked(501, "A request validator"))
+    let wants_body = validator.is_some_and(|validator| validator["validateRequestBody"] == true);
+    let has_models = entries(&method["requestModels"]).next().is_some();
+    (wants_body && has_models).then(|| unchecked(501, "The model of a request"))
+}
+
+/// What must be there, if the validator of the method looks at parameters.
+fn required(method: &Value, validator: Option<&Value>) -> Vec<String> {
+    let looks = validator.is_some_and(|validator| validator["validateRequestParameters"] == true);
+    let declared = entries(&method["requestParameters"]);
+    let wanted = declared.filter(|(_, is_required)| looks && **is_required == true);
+    wanted.map(|(name, _)| name.clone()).collect()
 }
 
 /// The error says what of the integration cannot be served.
-fn asked(integration: &Value) -> Result<Integration, String> {
-    let kind = integration["type"].as_str().unwrap_or_default();
-    match kind {
-        "HTTP_PROXY" if integration["connectionType"] == "VPC_LINK" => {
-            Err("Integration type HTTP_PROXY over VPC_LINK".to_owned())
-        }
-        "HTTP_PROXY" => http_proxy(integration),
-        "MOCK" => mock(integration),
-        other => Err(format!("Integration type {other}")),
+fn integration(written: &Value, facts: FunctionCall) -> Result<Integration, String> {
+    let uri = written["uri"].as_str().unwrap_or_default().to_owned();
+    let method = method_of(written["httpMethod"].as_str());
+    let kind = written["type"].as_str().unwrap_or_default();
+    if kind != "MOCK" && written["connectionType"] == "VPC_LINK" {
+        return Err(format!("Integration type {kind} over VPC_LINK"));
     }
-}
-
-fn http_proxy(integration: &Value) -> Result<Integration, String> {
-    let mut uri = integration["uri"].as_str().unwrap_or_default().to_owned();
-    for (target, source) in entries(&integration["requestParameters"]) {
-        let source = source.as_str().unwrap_or_default();
-        let target = target.trim_start_matches("integration.request.");
-        let source = source.strip_prefix("method.request.").unwrap_or(source);
-        match (target.strip_prefix("path."), source.strip_prefix("path.")) {
-            // The URI names its own parameter; the route's stands in its place.
-            (Some(own), Some(name)) => {
-                uri = uri.replace(&format!("{{{own}}}"), &format!("{{{name}}}"));
-            }
-            // Headers and query parameters of the client are passed on anyway.
-            _ if target == source => {}
-            _ => return Err(format!("The mapping of {source} to {target}")),
-        }
-    }
-    Ok(Integration::HttpProxy {
-        uri,
-        method: method_of(integration["httpMethod"].as_str()),
-        timeout_ms: timeout(&integration["timeoutInMillis"], 29_000),
-    })
-}
-
-const JSON: &str = "application/json";
-
-/// The request template says a status; the response whose pattern is that status, or else the one
-/// without a pattern, is the answer.
-fn mock(integration: &Value) -> Result<Integration, String> {
-    let template = integration["requestTemplates"][JSON].as_str();
-    let status = template.map(mock_status).transpose()?.flatten();
-    let responses = entries(&integration["integrationResponses"]);
-    let responses: Vec<&Value> = responses.map(|(_, response)| response).collect();
-    let pattern = |response: &Value| {
-        let pattern = response["selectionPattern"].as_str().unwrap_or_default();
-        pattern.to_owned()
+    let made = Integration {
+        kind: match kind {
+            "HTTP_PROXY" => Kind::HttpProxy { uri, method },
+            "HTTP" => Kind::Http { uri, method },
+            "AWS_PROXY" => Kind::FunctionProxy(FunctionCall {
+                // AWS finds out at a call that a function is invoked by POST.
+                function: match method.as_deref() {
+                    Some("POST") => uri,
+                    _ => String::new(),
+                },
+                timeout_ms: timeout(&written["timeoutInMillis"], TIMEOUT_MS),
+                ..facts
+            }),
+            "MOCK" => Kind::Mock,
+            other => return Err(format!("Integration type {other}")),
+        },
+        request_parameters: texts(&written["requestParameters"]),
+        request_templates: texts(&written["requestTemplates"]),
+        passthrough: match written["passthroughBehavior"].as_str() {
+            Some("NEVER") => Passthrough::Never,
+            Some("WHEN_NO_TEMPLATES") => Passthrough::WhenNoTemplates,
+            _ => Passthrough::WhenNoMatch,
+        },
+        timeout_ms: timeout(&written["timeoutInMillis"], TIMEOUT_MS),
+        responses: entries(&written["integrationResponses"])
+            .map(|(code, written)| response(code, written))
+            .collect(),
     };
-    for response in &responses {
-        let pattern = pattern(response);
-        if !pattern.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(format!("The selection pattern {pattern}"));
-        }
-    }
-    let chosen = status.and_then(|status| {
-        let exact = responses
-            .iter()
-            .find(|response| pattern(response) == status.to_string());
-        exact.or_else(|| {
-            responses
-                .iter()
-                .find(|response| pattern(response).is_empty())
-        })
-    });
-    let Some(response) = chosen else {
-        return Ok(failed());
-    };
-    let body = response["responseTemplates"][JSON]
-        .as_str()
-        .unwrap_or_default();
-    if is_dynamic(body) {
-        return Err("A response template with variables".to_owned());
-    }
-    let answer = response["statusCode"].as_str().unwrap_or_default();
-    Ok(Integration::Mock {
-        status: answer.parse().unwrap_or(500),
-        headers: headers(&response["responseParameters"])?,
-        body: body.to_owned(),
-    })
+    served(&made)?;
+    Ok(made)
 }
 
-/// A mock that does not say a status, or one without a response, is misconfigured.
-fn failed() -> Integration {
-    Integration::Mock {
-        status: 500,
-        headers: vec![("Content-Type".to_owned(), JSON.to_owned())],
-        body: "{\"message\": \"Internal server error\"}".to_owned(),
+fn response(code: &str, written: &Value) -> Response {
+    Response {
+        status: code.parse().unwrap_or(500),
+        selection_pattern: written["selectionPattern"].as_str().map(str::to_owned),
+        parameters: texts(&written["responseParameters"]),
+        templates: texts(&written["responseTemplates"]),
     }
 }
 
-fn is_dynamic(template: &str) -> bool {
-    template.contains(['$', '#'])
-}
-
-/// `{"statusCode": 200}`, the name with or without quotes.
-fn mock_status(template: &str) -> Result<Option<u16>, String> {
-    if is_dynamic(template) {
+/// Templates are text so far, and mappings do not look into bodies.
+fn served(made: &Integration) -> Result<(), String> {
+    let is_dynamic = |(_, template): &(String, String)| template.contains(['$', '#']);
+    if made.kind.has_request_templates() && made.request_templates.iter().any(is_dynamic) {
         return Err("A request template with variables".to_owned());
     }
-    let quoted = template.replace("\"statusCode\"", "statusCode");
-    let quoted = quoted.replace("statusCode", "\"statusCode\"");
-    let parsed: Map<String, Value> = serde_json::from_str(&quoted).unwrap_or_default();
-    let status = parsed.get("statusCode").and_then(|status| match status {
-        Value::String(text) => text.parse().ok(),
-        other => other.as_u64(),
-    });
-    Ok(status.and_then(|status| u16::try_from(status).ok()))
-}
-
-/// Literals in single quotes as headers.
-fn headers(parameters: &Value) -> Result<Vec<(String, String)>, String> {
-    let mut headers = Vec::new();
-    for (target, source) in entries(parameters) {
-        let source = source.as_str().unwrap_or_default();
-        let name = target.strip_prefix("method.response.header.");
-        let value = source
-            .strip_prefix('\'')
-            .and_then(|source| source.strip_suffix('\''));
-        match (name, value) {
-            (Some(name), Some(value)) => headers.push((name.to_owned(), value.to_owned())),
-            _ => return Err(format!("The mapping of {source} to {target}")),
-        }
+    let answers = made.responses.iter();
+    if answers
+        .clone()
+        .any(|answer| answer.templates.iter().any(is_dynamic))
+    {
+        return Err("A response template with variables".to_owned());
     }
-    let has_type = headers
-        .iter()
-        .any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
-    if !has_type {
-        headers.push(("Content-Type".to_owned(), JSON.to_owned()));
+    let moved = answers.flat_map(|answer| &answer.parameters);
+    let mut moved = made.request_parameters.iter().chain(moved);
+    let looks_in = |(_, source): &&(String, String)| source.contains(".body.");
+    match moved.find(looks_in) {
+        Some((target, source)) => Err(format!("The mapping of {source} to {target}")),
+        None => Ok(()),
     }
-    Ok(headers)
 }
 
 /// The settings of the method itself, else those of all methods of the stage.
@@ -206,57 +228,32 @@ fn method_throttle(stage: &Record, path: &str, verb: &str) -> Option<Throttle> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use serde_json::json;
 
     use super::*;
 
     #[test]
-    fn a_mock_answers_with_the_response_of_its_status() {
-        let integration = json!({
-            "requestTemplates": { "application/json": "{statusCode: 404}" },
-            "integrationResponses": {
-                "200": { "statusCode": "200" },
-                "410": {
-                    "statusCode": "410",
-                    "selectionPattern": "404",
-                    "responseParameters": { "method.response.header.X-A": "'b'" },
-                    "responseTemplates": { "application/json": "{}" },
-                },
-            },
-        });
-        let Integration::Mock {
-            status,
-            headers,
-            body,
-        } = mock(&integration).unwrap()
-        else {
-            return;
+    fn what_cannot_be_served_is_named() {
+        let check = |written: Value, expected: Result<Kind, &str>| {
+            let made = integration(&written, FunctionCall::default()).map(|made| made.kind);
+            assert_eq!(made, expected.map_err(str::to_owned), "{written}");
         };
-        let json = ("Content-Type".to_owned(), "application/json".to_owned());
-        let own = ("X-A".to_owned(), "b".to_owned());
-        assert_eq!(
-            (status, headers, body.as_str()),
-            (410, vec![own, json], "{}")
-        );
+        check(json!({ "type": "MOCK" }), Ok(Kind::Mock));
+        let over_link = json!({ "type": "HTTP", "connectionType": "VPC_LINK" });
+        check(over_link, Err("Integration type HTTP over VPC_LINK"));
+        check(json!({ "type": "AWS" }), Err("Integration type AWS"));
     }
 
     #[test]
-    fn a_parameter_of_the_uri_is_the_route_s_that_is_mapped_to_it() {
-        let integration = json!({
-            "uri": "http://a/{x}",
-            "httpMethod": "ANY",
-            "requestParameters": {
-                "integration.request.path.x": "method.request.path.id",
-                "integration.request.header.h": "method.request.header.h",
-            },
-        });
-        let expected = Integration::HttpProxy {
-            uri: "http://a/{id}".to_owned(),
-            method: None,
-            timeout_ms: 29_000,
-        };
-        assert_eq!(http_proxy(&integration), Ok(expected));
+    fn a_validator_that_looks_at_parameters_wants_those_that_are_required() {
+        let method = json!({ "requestParameters": {
+            "method.request.header.a": true,
+            "method.request.querystring.b": false,
+        }});
+        let looks = json!({ "validateRequestParameters": true });
+        assert_eq!(required(&method, Some(&looks)), ["method.request.header.a"]);
+        assert!(required(&method, Some(&json!({}))).is_empty());
+        assert!(required(&method, None).is_empty());
     }
 }

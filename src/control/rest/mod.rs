@@ -4,6 +4,7 @@ mod account;
 mod api;
 mod authorizer;
 mod domain;
+mod freeze;
 mod integration;
 mod key;
 mod mapping;

@@ -8,6 +8,7 @@ use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::patch::{ANY, As, Family, Patch, REPLACE, Rules};
 use crate::control::protocol::Input;
+use crate::control::rest::freeze;
 use crate::control::rest::noun::{self, given, text};
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
@@ -140,8 +141,7 @@ fn freeze(desk: &Desk<'_>, input: &Input) -> Outcome<Value> {
     {
         return Err(Error::bad_request("No integration defined for method"));
     }
-    let resources = resources.into_iter().map(|(_, resource)| resource);
-    Ok(json!({ "resources": resources.collect::<Vec<_>>() }))
+    freeze::freeze(desk, input.given("restApiId"))
 }
 
 fn update_deployment(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {

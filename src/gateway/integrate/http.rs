@@ -2,9 +2,12 @@
 
 use std::rc::Rc;
 
+use crate::gateway::asked::Asked;
+use crate::gateway::context::Scene;
 use crate::gateway::headers::{Given, Rules};
 use crate::gateway::http::rest_of_path;
 use crate::gateway::integrate::attempt::{self, Attempt, Failed, Turn, note};
+use crate::gateway::transform::request;
 use crate::gateway::{Call, Reject, Stop, Worker, cors, headers};
 use crate::net::inbound::h1::Life;
 use crate::net::outbound::deliver::{Delivered, deliver};
@@ -92,23 +95,37 @@ fn write_head(out: &mut Vec<u8>, call: &Call<'_>, exchange: &Exchange<'_>, targe
         None => out.extend_from_slice(head.method_token.of(bytes)),
     }
     out.push(b' ');
-    let path = rest_of_path(head.path.of(bytes), call.base);
-    let query = head.query.map(|query| query.of(bytes));
-    target.write_target(out, path, &call.params, query);
-    out.extend_from_slice(b" HTTP/1.1\r\nHost: ");
-    if target.host.is_empty() {
-        out.extend_from_slice(head.host.of(bytes));
-    } else {
-        out.extend_from_slice(&target.host);
-    }
-    out.extend_from_slice(b"\r\n");
     let (client, rules) = (exchange.client, Rules::streamed(call.kind));
     let gathered = exchange.upload.gathered();
+    let asked = Asked::of(exchange, gathered.unwrap_or_default());
+    let scene = Scene {
+        call,
+        asked: &asked,
+    };
+    let map = call.route.and_then(|route| route.rest.as_deref());
+    let map = map.map(|rest| &rest.request).filter(|map| !map.is_empty());
+    let query = head.query.map(|query| query.of(bytes));
+    match map {
+        None => {
+            let path = rest_of_path(head.path.of(bytes), call.base);
+            target.write_target(out, path, &call.params, query);
+        }
+        Some(map) => request::write_target(out, map, &scene, query),
+    }
+    let is_mapped = |name: &[u8]| map.is_some_and(|map| request::maps_header(map, name));
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+    if !is_mapped(b"host") {
+        encode::field(out, b"Host", target.host_for(head.host.of(bytes)));
+    }
     encode::end_to_end_fields(out, bytes, &head.fields, |field: &Field| {
         !rules.sends(field, bytes)
             || (gathered.is_some() && field.id == Name::ContentLength)
             || (rules == Rules::File && forwarded::is_rewritten(client, field))
+            || is_mapped(field.name.of(bytes))
     });
+    if let Some(map) = map {
+        request::write_headers(out, map, &scene);
+    }
     match (gathered, head.body) {
         (Some(_), Body::None) => {}
         (Some(whole), _) => encode::content_length(out, whole.len() as u64),

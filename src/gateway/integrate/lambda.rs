@@ -11,7 +11,6 @@ use crate::gateway::integrate::event_v1::{self, MALFORMED, Reading};
 use crate::gateway::integrate::event_v2;
 use crate::gateway::{Call, Reject, Stop, Worker, identify, respond};
 use crate::lambda::{Invocation, InvokeError, Returned};
-use crate::net::outbound::Failure;
 use crate::net::{Exchange, forwarded};
 use crate::observe::Trace;
 use crate::plan::FunctionTarget;
@@ -32,9 +31,7 @@ pub async fn run(
     let gathered = exchange
         .upload
         .gather(exchange.client, exchange.message, BODY_BYTES_MAX);
-    gathered
-        .await
-        .map_err(|error| Stop::from(&Failure::Upload(error)))?;
+    gathered.await.map_err(|error| Stop::from(&error))?;
     if call.trace.is_none() {
         // APIs of the config file have none, but functions know of traces.
         identify::trace(worker, call, exchange);
@@ -238,7 +235,7 @@ fn read(
     returned: &Returned,
 ) -> Result<Answer, (Reject, String)> {
     let malformed = match target.format {
-        Format::Rest => Reject::IntegrationFailure,
+        Format::Rest => Reject::MalformedAnswer,
         Format::Http1 | Format::Http2 => Reject::InternalError,
     };
     if returned.function_error.is_some() {
@@ -268,7 +265,7 @@ fn refusal(error: InvokeError) -> (Reject, String) {
     let reject = match error {
         InvokeError::TimedOut => Reject::IntegrationTimeout,
         InvokeError::NotFound(_) | InvokeError::Unavailable(_) => Reject::InternalError,
-        InvokeError::Throttled => Reject::IntegrationFailure,
+        InvokeError::Throttled => Reject::MalformedAnswer,
     };
     (reject, error.to_string())
 }

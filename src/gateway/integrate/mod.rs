@@ -9,7 +9,7 @@ pub mod lambda;
 pub mod mock;
 pub mod whole;
 
-use crate::gateway::{Call, Stop, Worker};
+use crate::gateway::{Call, Reject, Stop, Worker};
 use crate::net::Exchange;
 use crate::plan::{Route, Target};
 
@@ -25,5 +25,7 @@ pub async fn run(
         // Boxed: its state would make every connection's task larger.
         Target::Function(target) => Box::pin(lambda::run(worker, call, exchange, target)).await,
         Target::Mock(target) => mock::run(worker, call, exchange, target).await,
+        // Only a method of a REST API has no target, and its pipeline does not come here.
+        Target::Nobody => Err(Reject::ApiConfigurationError.into()),
     }
 }

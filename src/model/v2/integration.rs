@@ -1,5 +1,7 @@
 //! What a route does with a request.
 
+use crate::model::rest;
+
 #[derive(Clone, Debug, PartialEq)]
 pub enum Integration {
     HttpProxy {
@@ -16,6 +18,8 @@ pub enum Integration {
     },
     /// A Lambda function (`AWS_PROXY`).
     Function(Box<FunctionCall>),
+    /// A method of a REST API, with all that it does around its integration.
+    Rest(Box<rest::Method>),
     /// What this version cannot do: every call is refused, none is let through.
     Unserved {
         /// 501 for work that is not done; 403 or 500 where a caller would have to be let in.
@@ -26,9 +30,10 @@ pub enum Integration {
 }
 
 /// A function, and what it is told of the API that calls it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FunctionCall {
     /// A name or an ARN; `${stageVariables.x}` stands for the stage's value.
+    /// Empty where AWS finds out only at a call that there can be none.
     pub function: String,
     pub format: EventFormat,
     pub timeout_ms: u32,
@@ -44,12 +49,13 @@ pub struct FunctionCall {
 }
 
 /// In which words a function is told of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EventFormat {
     /// Of REST APIs.
     Rest,
     /// Payload format 1.0 of HTTP APIs.
     Http1,
     /// Payload format 2.0 of HTTP APIs.
+    #[default]
     Http2,
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::Throttle;
 use crate::model::v2::Route;
+use crate::model::{Throttle, rest};
 
 /// Which pages of other origins may ask, and for what. Empty lists are not sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,4 +29,6 @@ pub struct Stage {
     pub cors: Option<Cors>,
     /// What its deployment froze; none: the routes of the API.
     pub routes: Option<Arc<Vec<Route>>>,
+    /// Only of REST APIs.
+    pub rest: Option<Box<rest::Settings>>,
 }

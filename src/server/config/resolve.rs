@@ -403,10 +403,7 @@ fn integration(item: &Item, settings: &Settings) -> Option<Integration> {
             },
             timeout_ms: table.ms("timeout"),
             account_id: settings.account.clone(),
-            deployment_id: String::new(),
-            resource_id: String::new(),
-            resource_path: String::new(),
-            binary_types: Vec::new(),
+            ..FunctionCall::default()
         }))),
         _ => Some(Integration::Mock {
             status: u16::try_from(table.count("status")).ok()?,
@@ -424,6 +421,7 @@ fn stage(name: &str, table: &Table) -> Stage {
         variables: texts(table.map("variables")).collect(),
         throttle: throttle(table),
         access_log_format: table.text("access_log_format").map(str::to_owned),
+        rest: None,
     }
 }
 

@@ -1,0 +1,217 @@
+//! One method in one stage: whom it asks, and what it moves on the way there and back.
+
+use crate::compile::function;
+use crate::compile::group::Groups;
+use crate::compile::problem::{Fault, Place, Problems};
+use crate::compile::rest::{map, uri};
+use crate::compile::target::{Made, Needs, TIMEOUT_MS_MIN, method_of};
+use crate::lang::params::{Part, Source};
+use crate::lang::pattern::Pattern;
+use crate::model::rest::{self, Method};
+use crate::model::v2::{Api, RouteKey, Stage};
+use crate::plan::rest::{Kind, Parameter, Passthrough, Reply, RequestMap, RestRoute};
+use crate::plan::{HttpTarget, Target};
+
+/// What the method becomes; none if something is wrong, which is then said.
+///
+/// What AWS finds out only when a method is called becomes the fault of its route.
+pub(in crate::compile) fn method(
+    method: &Method,
+    api: &Api,
+    key: &RouteKey,
+    stage: &Stage,
+    groups: &mut Groups<'_>,
+    place: &Place<'_>,
+    problems: &mut Problems,
+) -> Option<Made> {
+    let integration = &method.integration;
+    if integration.timeout_ms < TIMEOUT_MS_MIN {
+        let message = format!("a timeout is at least {TIMEOUT_MS_MIN} milliseconds");
+        problems.push(&place.then("timeout"), Fault::new(message));
+    }
+    let mut route = match draft(method, key, stage) {
+        Ok(route) => route,
+        Err(fault) => {
+            problems.push(place, fault);
+            return None;
+        }
+    };
+    let (uri, verb) = match &integration.kind {
+        rest::Kind::Mock => return Some(alone(route)),
+        rest::Kind::FunctionProxy(call) if call.function.is_empty() => {
+            route.fault = Some("A function can only be invoked by POST".into());
+            return Some(alone(route));
+        }
+        rest::Kind::FunctionProxy(call) => {
+            let made = function::target(call, api, key, stage, place, problems)?;
+            return Some(Made {
+                rest: Some(Box::new(route)),
+                ..made
+            });
+        }
+        rest::Kind::Http { uri, method } | rest::Kind::HttpProxy { uri, method } => (uri, method),
+    };
+    match asked(integration, key, stage, groups, &mut route, uri) {
+        Ok((mut target, needs)) => {
+            match verb.as_deref().map(method_of).transpose() {
+                Ok(verb) => target.method = verb,
+                Err(fault) => problems.push(&place.then("method"), fault),
+            }
+            Some(Made {
+                target: Target::Http(target),
+                needs: Some(needs),
+                rest: Some(Box::new(route)),
+            })
+        }
+        Err(faults) => {
+            let messages: Vec<String> = faults.into_iter().map(|fault| fault.message).collect();
+            route.fault = Some(messages.join("; ").into());
+            Some(alone(route))
+        }
+    }
+}
+
+fn alone(route: RestRoute) -> Made {
+    Made {
+        target: Target::Nobody,
+        needs: None,
+        rest: Some(Box::new(route)),
+    }
+}
+
+/// All but the URI.
+fn draft(method: &Method, key: &RouteKey, stage: &Stage) -> Result<RestRoute, Fault> {
+    let integration = &method.integration;
+    let kind = match integration.kind {
+        rest::Kind::Mock => Kind::Mock,
+        rest::Kind::Http { .. } => Kind::Http,
+        rest::Kind::HttpProxy { .. } => Kind::HttpProxy,
+        rest::Kind::FunctionProxy(_) => Kind::FunctionProxy,
+    };
+    let parameters = &integration.request_parameters;
+    let request = RequestMap {
+        headers: map::headers(parameters, "integration.request.header.", stage)?,
+        queries: map::headers(parameters, "integration.request.querystring.", stage)?,
+        templates: match kind {
+            Kind::HttpProxy | Kind::FunctionProxy => Box::default(),
+            _ => map::templates(&integration.request_templates),
+        },
+        passthrough: match integration.passthrough {
+            rest::Passthrough::WhenNoMatch => Passthrough::WhenNoMatch,
+            rest::Passthrough::WhenNoTemplates => Passthrough::WhenNoTemplates,
+            rest::Passthrough::Never => Passthrough::Never,
+        },
+        ..RequestMap::default()
+    };
+    let mut required = Vec::new();
+    for name in &method.required {
+        required.push(parameter(name)?);
+    }
+    required.sort_by(|one, other| order(one).cmp(&order(other)));
+    let mut replies = Vec::new();
+    for response in &integration.responses {
+        replies.push(reply(response, stage)?);
+    }
+    replies.sort_by_key(|reply| reply.status);
+    let path = key.to_string();
+    let path = path.split_once(' ').map_or("/", |(_, path)| path);
+    Ok(RestRoute {
+        resource_id: method.resource_id.as_str().into(),
+        resource_path: path.into(),
+        api_key_required: method.api_key_required,
+        required: required.into(),
+        kind,
+        is_plain: false,
+        needs_body: kind == Kind::Http
+            || !request.templates.is_empty()
+            || request.sources().any(Source::needs_request_body),
+        request,
+        replies: replies.into(),
+        fault: None,
+        timeout_ms: integration.timeout_ms,
+    })
+}
+
+/// AWS names what is missing in the order of headers, paths and queries, each by name.
+fn order(parameter: &Parameter) -> (u8, &str) {
+    match parameter {
+        Parameter::Header(name) => (0, name),
+        Parameter::Path(name) => (1, name),
+        Parameter::Query(name) => (2, name),
+    }
+}
+
+fn parameter(text: &str) -> Result<Parameter, Fault> {
+    match Source::parse(text) {
+        Some(Source::Request(Part::Header(name))) => Ok(Parameter::Header(name)),
+        Some(Source::Request(Part::Path(name))) => Ok(Parameter::Path(name)),
+        Some(Source::Request(Part::Query(name))) => Ok(Parameter::Query(name)),
+        _ => Err(Fault::new(format!("`{text}` is not a parameter"))),
+    }
+}
+
+fn reply(response: &rest::Response, stage: &Stage) -> Result<Reply, Fault> {
+    let pattern = response.selection_pattern.as_deref();
+    let pattern = pattern.filter(|pattern| !pattern.is_empty());
+    let pattern = pattern.map(|pattern| {
+        let wrong = |error| {
+            let message = format!("the selection pattern `{pattern}` cannot be used: {error}");
+            Fault::new(message)
+        };
+        Pattern::full(pattern).map_err(wrong)
+    });
+    Ok(Reply {
+        pattern: pattern.transpose()?,
+        status: response.status,
+        headers: map::headers(&response.parameters, "method.response.header.", stage)?,
+        templates: map::templates(&response.templates),
+    })
+}
+
+/// Whom a method with a URI asks.
+fn asked(
+    integration: &rest::Integration,
+    key: &RouteKey,
+    stage: &Stage,
+    groups: &mut Groups<'_>,
+    route: &mut RestRoute,
+    written: &str,
+) -> Result<(HttpTarget, Needs), Vec<Fault>> {
+    let one = |fault: Fault| vec![fault];
+    let read = uri::read(written, stage)?;
+    let parameters = &integration.request_parameters;
+    let mapped = map::headers(parameters, "integration.request.path.", stage).map_err(one)?;
+    let path = read.parts(&read.uri.path, key, &mapped).map_err(one)?;
+    let query = read.parts(&read.uri.query, key, &mapped).map_err(one)?;
+    let resolved = groups.resolve(read.uri.tls, &read.uri.authority);
+    let resolved = resolved.map_err(one)?;
+    let mut target = HttpTarget {
+        group: resolved.group,
+        host: resolved.host,
+        path: Box::default(),
+        query: Box::default(),
+        method: None,
+        timeout_ms: integration.timeout_ms,
+    };
+    let needs = Needs {
+        lookup: resolved.lookup,
+        key: resolved.key,
+    };
+    let is_plain = route.kind == Kind::HttpProxy && route.request.is_empty();
+    match (uri::pieces(&path, key), uri::pieces(&query, key)) {
+        (Some(path), Some(query)) if is_plain => {
+            target.path = path;
+            target.query = query;
+        }
+        _ => {
+            route.request.path = path;
+            route.request.query = query;
+        }
+    }
+    route.needs_body |= route.request.sources().any(Source::needs_request_body);
+    route.is_plain = route.kind == Kind::HttpProxy
+        && route.request.is_empty()
+        && route.required.is_empty()
+        && !route.api_key_required;
+    Ok((target, needs))
+}

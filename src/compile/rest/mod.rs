@@ -1,0 +1,9 @@
+//! Methods and stages of REST APIs to what the gateway runs.
+
+mod map;
+mod method;
+mod stage;
+mod uri;
+
+pub(in crate::compile) use method::method;
+pub(in crate::compile) use stage::stage;

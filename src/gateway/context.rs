@@ -1,0 +1,144 @@
+//! `$context` of REST APIs: what mappings, gateway responses and templates may ask of a call.
+//! (AWS: "Variables for data transformations for API Gateway", `$context`.)
+
+use crate::base::date::{self, Style};
+use crate::gateway::Call;
+use crate::gateway::asked::Asked;
+use crate::lang::params::{Part, Source};
+use crate::plan::rest::RestStage;
+
+/// All names that have a value for some call, as they follow `context.`.
+pub const NAMES: &[&str] = &[
+    "accountId",
+    "apiId",
+    "deploymentId",
+    "domainName",
+    "domainPrefix",
+    "error.message",
+    "error.messageString",
+    "error.responseType",
+    "error.validationErrorString",
+    "extendedRequestId",
+    "httpMethod",
+    "identity.sourceIp",
+    "identity.userAgent",
+    "path",
+    "protocol",
+    "requestId",
+    "requestTime",
+    "requestTimeEpoch",
+    "resourceId",
+    "resourcePath",
+    "stage",
+];
+
+/// Where the values of expressions come from: a call so far, and what it was asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Scene<'a> {
+    pub call: &'a Call<'a>,
+    pub asked: &'a Asked<'a>,
+}
+
+impl Scene<'_> {
+    fn stage(&self) -> Option<&RestStage> {
+        self.call.stage?.rest.as_deref()
+    }
+
+    /// The value of `context.{name}`; none if this call has none.
+    pub fn context(&self, name: &str) -> Option<String> {
+        let (call, asked) = (self.call, self.asked);
+        let of_route = || call.route?.rest.as_deref();
+        Some(match name {
+            "accountId" => self.stage()?.account_id.to_string(),
+            "apiId" => call.stage?.api_id.to_string(),
+            "deploymentId" => self.stage()?.deployment_id.to_string(),
+            "domainName" => asked.host().into_owned(),
+            "domainPrefix" => asked.host().split('.').next()?.to_owned(),
+            "extendedRequestId" => call.request_id.as_str().to_owned(),
+            "httpMethod" => text(asked.head.method_token.of(asked.bytes)),
+            "identity.sourceIp" => match asked.peer {
+                Some(ip) => ip.to_canonical().to_string(),
+                None => "test-invoke-source-ip".to_owned(),
+            },
+            "identity.userAgent" => text(asked.head.header(asked.bytes, b"user-agent")?),
+            "path" => text(asked.head.path.of(asked.bytes)),
+            "protocol" => asked.protocol().to_owned(),
+            "requestId" => text(call.shown_request_id()),
+            "requestTime" => date::text(Style::Clf, call.epoch_ms),
+            "requestTimeEpoch" => call.epoch_ms.to_string(),
+            "resourceId" => of_route()?.resource_id.to_string(),
+            "resourcePath" => of_route()?.resource_path.to_string(),
+            "stage" => call.stage?.name.to_string(),
+            _ => return self.error(name),
+        })
+    }
+
+    fn error(&self, name: &str) -> Option<String> {
+        let call = self.call;
+        let reject = call.reject?;
+        Some(match name {
+            "error.message" => call.message(reject).to_owned(),
+            "error.messageString" => crate::base::json::line(&call.message(reject)),
+            "error.responseType" => reject.rest().0.aws_name().to_owned(),
+            "error.validationErrorString" => call.validation_error.as_deref()?.to_owned(),
+            _ => return None,
+        })
+    }
+
+    /// The value of a stage variable.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        let all = &self.stage()?.variables;
+        let found = all.iter().find(|(other, _)| **other == *name);
+        found.map(|(_, value)| &**value)
+    }
+
+    /// Every value that an expression about the request has. Bodies and answers have none here.
+    pub fn values(&self, source: &Source) -> Vec<String> {
+        let one = |value: Option<String>| value.into_iter().collect();
+        match source {
+            Source::Static(text) => vec![text.to_string()],
+            Source::Context(name) => one(self.context(name)),
+            Source::StageVariable(name) => one(self.variable(name).map(str::to_owned)),
+            Source::Request(part) => self.parts(part),
+            Source::Response(_) => Vec::new(),
+        }
+    }
+
+    fn parts(&self, part: &Part) -> Vec<String> {
+        let asked = self.asked;
+        let queries = |wanted: &str| {
+            let all = asked.queries().into_iter();
+            let found = all.filter(|(name, _)| name == wanted);
+            found.map(|(_, value)| value).collect::<Vec<String>>()
+        };
+        let last = |mut all: Vec<String>| all.pop().into_iter().collect();
+        match part {
+            Part::Path(name) => {
+                let value = asked.path_parameter(self.call, name);
+                value
+                    .map(std::borrow::Cow::into_owned)
+                    .into_iter()
+                    .collect()
+            }
+            Part::Query(name) => last(queries(name)),
+            Part::QueryAll(name) => queries(name),
+            Part::Header(name) => {
+                let value = asked.headers(name).next_back();
+                value
+                    .map(std::borrow::Cow::into_owned)
+                    .into_iter()
+                    .collect()
+            }
+            Part::HeaderAll(name) => {
+                let values = asked.headers(name);
+                values.map(std::borrow::Cow::into_owned).collect()
+            }
+            Part::Body(None) => vec![text(asked.body)],
+            Part::Body(Some(_)) => Vec::new(),
+        }
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

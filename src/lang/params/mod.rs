@@ -1,0 +1,7 @@
+//! The values that mappings of REST APIs move: `method.request.header.x`, `context.stage`, `'text'`.
+
+mod source;
+mod text;
+
+pub use source::{Part, Source};
+pub use text::{Piece, Text};

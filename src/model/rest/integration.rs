@@ -1,0 +1,60 @@
+//! What a method does with a request, and with the answer of its integration.
+
+use crate::model::v2::FunctionCall;
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Integration {
+    pub kind: Kind,
+    /// `integration.request.header.X-A` and where its value comes from.
+    pub request_parameters: Vec<(String, String)>,
+    /// By media type.
+    pub request_templates: Vec<(String, String)>,
+    pub passthrough: Passthrough,
+    /// 50 milliseconds at least.
+    pub timeout_ms: u32,
+    pub responses: Vec<Response>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    #[default]
+    Mock,
+    Http {
+        uri: String,
+        /// None: the client's own.
+        method: Option<String>,
+    },
+    HttpProxy {
+        uri: String,
+        method: Option<String>,
+    },
+    /// A Lambda function that is told of the request (`AWS_PROXY`).
+    FunctionProxy(FunctionCall),
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Passthrough {
+    #[default]
+    WhenNoMatch,
+    WhenNoTemplates,
+    Never,
+}
+
+/// An integration response.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Response {
+    pub status: u16,
+    /// A regular expression of Java that must match as a whole; none: where no other does.
+    pub selection_pattern: Option<String>,
+    /// `method.response.header.X-A` and where its value comes from.
+    pub parameters: Vec<(String, String)>,
+    /// By media type.
+    pub templates: Vec<(String, String)>,
+}
+
+impl Kind {
+    /// A proxy passes on what came.
+    pub fn has_request_templates(&self) -> bool {
+        !matches!(self, Self::HttpProxy { .. } | Self::FunctionProxy(_))
+    }
+}

@@ -1,0 +1,135 @@
+//! What REST APIs add: what a method asks of its requests, how it turns them into those of its
+//! integration, and answers into answers.
+
+use crate::lang::params::Source;
+use crate::lang::pattern::Pattern;
+use crate::plan::refusal::GatewayResponses;
+
+/// What all methods of a stage share.
+#[derive(Clone, Debug, Default)]
+pub struct RestStage {
+    pub account_id: Box<str>,
+    pub deployment_id: Box<str>,
+    pub responses: GatewayResponses,
+    /// Names and values, in the order of the names.
+    pub variables: Box<[(Box<str>, Box<str>)]>,
+}
+
+/// A method of a REST API in one stage.
+#[derive(Debug)]
+pub struct RestRoute {
+    pub resource_id: Box<str>,
+    /// As written: `/pets/{id}`.
+    pub resource_path: Box<str>,
+    pub api_key_required: bool,
+    /// What must be there and not blank, in the order in which AWS names what is missing.
+    pub required: Box<[Parameter]>,
+    pub kind: Kind,
+    pub request: RequestMap,
+    /// In the order of their status codes; the first whose pattern matches is taken.
+    pub replies: Box<[Reply]>,
+    /// Nothing is asked of a request and nothing moved: it streams to the target.
+    pub is_plain: bool,
+    /// The body must be in memory before the integration is asked.
+    pub needs_body: bool,
+    /// Why every request ends as API_CONFIGURATION_ERROR, for the log; AWS finds out at the call.
+    pub fault: Option<Box<str>>,
+    /// Time for the integration, milliseconds.
+    pub timeout_ms: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// All that the client sent goes on, and the answer comes back as it is.
+    HttpProxy,
+    /// Only what is mapped goes on and comes back.
+    Http,
+    /// A function is told of the request and says the answer.
+    FunctionProxy,
+    /// Nobody is asked.
+    Mock,
+}
+
+/// A part of a request that a method has declared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Parameter {
+    Header(Box<str>),
+    Path(Box<str>),
+    Query(Box<str>),
+}
+
+impl Parameter {
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Header(name) | Self::Path(name) | Self::Query(name) => name,
+        }
+    }
+}
+
+/// How a request becomes that of its integration.
+#[derive(Debug, Default)]
+pub struct RequestMap {
+    /// The path of the URI; begins with `/` when it is written.
+    pub path: Box<[UriPart]>,
+    /// The URI's own query without `?`.
+    pub query: Box<[UriPart]>,
+    pub headers: Moves,
+    pub queries: Moves,
+    pub templates: Templates,
+    pub passthrough: Passthrough,
+}
+
+impl RequestMap {
+    /// Every place that a value of the request is taken from.
+    pub fn sources(&self) -> impl Iterator<Item = &Source> {
+        let parts = self.path.iter().chain(&self.query);
+        let in_uri = parts.filter_map(|part| match part {
+            UriPart::Literal(_) => None,
+            UriPart::Value(source) => Some(source),
+        });
+        let moved = self.headers.iter().chain(&self.queries);
+        in_uri.chain(moved.map(|(_, source)| source))
+    }
+
+    /// Nothing is moved: the target says it all.
+    pub fn is_empty(&self) -> bool {
+        self.path.is_empty() && self.headers.is_empty() && self.queries.is_empty()
+    }
+}
+
+/// Names and where their values come from, in the order in which they were written.
+pub type Moves = Box<[(Box<str>, Source)]>;
+
+/// Templates by the media type that they are for, in the order in which they were written.
+pub type Templates = Box<[(Box<str>, Template)]>;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Template {
+    /// Nothing in it has to be evaluated.
+    Static(Box<str>),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UriPart {
+    Literal(Box<[u8]>),
+    Value(Source),
+}
+
+/// What becomes of a body that no template is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Passthrough {
+    #[default]
+    WhenNoMatch,
+    WhenNoTemplates,
+    Never,
+}
+
+/// An integration response: what of the integration's answer the client gets.
+#[derive(Debug)]
+pub struct Reply {
+    /// None: where no other matches.
+    pub pattern: Option<Pattern>,
+    pub status: u16,
+    pub headers: Moves,
+    pub templates: Templates,
+}
