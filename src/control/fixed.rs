@@ -86,8 +86,11 @@ fn of_integration(id: String, integration: &Integration) -> Value {
             },
             "timeoutInMillis": call.timeout_ms,
         }),
-        // The config file has no REST APIs.
-        Integration::Mock { .. } | Integration::Unserved { .. } | Integration::Rest(_) => {
+        // The config file has no mappings and no REST APIs.
+        Integration::Mapped(_)
+        | Integration::Mock { .. }
+        | Integration::Unserved { .. }
+        | Integration::Rest(_) => {
             json!({ "integrationId": id, "integrationType": "MOCK" })
         }
     }

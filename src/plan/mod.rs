@@ -11,6 +11,7 @@ pub mod function;
 pub mod host;
 pub mod limit;
 pub mod live;
+pub mod mapped;
 #[cfg(test)]
 mod oracle;
 pub mod refusal;
@@ -31,6 +32,7 @@ pub use cors::Cors;
 pub use function::FunctionTarget;
 pub use host::HostTable;
 pub use limit::{Limit, LimitId};
+pub use mapped::{MappedTarget, ReplyMapping};
 pub use route::{Route, RouteId};
 pub use router::{Params, Router};
 pub use stage::Stage;

@@ -86,14 +86,14 @@ class Gateway:
         self.said = []
         threading.Thread(target=self.said.extend, args=[self.process.stderr], daemon=True).start()
 
-    def client(self, service, region=REGION, retries=0):
+    def client(self, service, region=REGION, retries=0, key="AKIDEXAMPLE", secret="secret"):
         """AWS's client of one of the two services."""
         return boto3.client(
             service,
             region_name=region,
             endpoint_url=f"http://{self.management}",
-            aws_access_key_id="AKIDEXAMPLE",
-            aws_secret_access_key="secret",
+            aws_access_key_id=key,
+            aws_secret_access_key=secret,
             config=botocore.config.Config(retries={"max_attempts": retries}),
         )
 

@@ -10,7 +10,9 @@ use crate::control::publish::{
     access_log, method_of, text, throttle, timeout, unchecked, unserved, variables,
 };
 use crate::model::Throttle;
-use crate::model::v2::{Cors, EventFormat, FunctionCall, Integration, Route, RouteKey, Stage};
+use crate::model::v2::{
+    Cors, EventFormat, FunctionCall, Integration, Mapped, Route, RouteKey, Stage,
+};
 
 pub(in crate::control::publish) fn stage(
     stage: &Record,
@@ -107,33 +109,78 @@ fn asked(integration: &Value, account: &str) -> Result<Integration, String> {
         ("HTTP_PROXY", _) | ("AWS_PROXY", "INTERNET") => {}
         (other, _) => return Err(format!("Integration type {other}")),
     }
-    for member in ["requestParameters", "responseParameters", "tlsConfig"] {
-        let all = integration[member].as_object();
-        if all.is_some_and(|all| !all.is_empty()) {
-            return Err(format!("An integration with {member}"));
-        }
+    let tls = integration["tlsConfig"].as_object();
+    if tls.is_some_and(|tls| !tls.is_empty()) {
+        return Err("An integration with tlsConfig".to_owned());
     }
-    let uri = integration["integrationUri"].as_str().unwrap_or_default();
+    if kind_of == "AWS_PROXY" {
+        return function(integration, account);
+    }
+    Ok(http_proxy(integration))
+}
+
+/// The error says what of the integration cannot be served.
+fn function(integration: &Value, account: &str) -> Result<Integration, String> {
     if let Some(subtype) = integration["integrationSubtype"].as_str() {
         return Err(format!("Integration subtype {subtype}"));
     }
-    if kind_of == "AWS_PROXY" {
-        return Ok(Integration::Function(Box::new(FunctionCall {
-            function: uri.to_owned(),
-            format: match integration["payloadFormatVersion"].as_str() {
-                Some("2.0") => EventFormat::Http2,
-                _ => EventFormat::Http1,
-            },
-            timeout_ms: timeout(&integration["timeoutInMillis"], 30_000),
-            account_id: account.to_owned(),
-            ..FunctionCall::default()
-        })));
+    for member in ["requestParameters", "responseParameters"] {
+        if integration[member]
+            .as_object()
+            .is_some_and(|all| !all.is_empty())
+        {
+            return Err(format!("A function with {member}"));
+        }
     }
-    Ok(Integration::HttpProxy {
-        uri: uri.to_owned(),
-        method: method_of(integration["integrationMethod"].as_str()),
+    Ok(Integration::Function(Box::new(FunctionCall {
+        function: integration["integrationUri"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
+        format: match integration["payloadFormatVersion"].as_str() {
+            Some("2.0") => EventFormat::Http2,
+            _ => EventFormat::Http1,
+        },
         timeout_ms: timeout(&integration["timeoutInMillis"], 30_000),
-    })
+        account_id: account.to_owned(),
+        ..FunctionCall::default()
+    })))
+}
+
+/// With what is changed on the way, if anything is.
+fn http_proxy(integration: &Value) -> Integration {
+    let uri = integration["integrationUri"].as_str().unwrap_or_default();
+    let uri = uri.to_owned();
+    let method = method_of(integration["integrationMethod"].as_str());
+    let timeout_ms = timeout(&integration["timeoutInMillis"], 30_000);
+    let request = pairs(&integration["requestParameters"]);
+    let by_status = integration["responseParameters"].as_object();
+    let by_status = by_status.into_iter().flatten();
+    let responses = by_status.filter_map(|(status, table)| {
+        let status = status.parse().ok()?;
+        Some((status, pairs(table)))
+    });
+    let responses: Vec<_> = responses.collect();
+    if request.is_empty() && responses.is_empty() {
+        return Integration::HttpProxy {
+            uri,
+            method,
+            timeout_ms,
+        };
+    }
+    Integration::Mapped(Box::new(Mapped {
+        uri,
+        method,
+        timeout_ms,
+        request,
+        responses,
+    }))
+}
+
+fn pairs(table: &Value) -> Vec<(String, String)> {
+    let table = table.as_object().into_iter().flatten();
+    let pairs = table.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
+    pairs.collect()
 }
 
 /// The settings of the route itself, else those for all routes of the stage.

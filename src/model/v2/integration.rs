@@ -11,6 +11,8 @@ pub enum Integration {
         method: Option<String>,
         timeout_ms: u32,
     },
+    /// An HTTP proxy that changes requests or answers on their way.
+    Mapped(Box<Mapped>),
     Mock {
         status: u16,
         headers: Vec<(String, String)>,
@@ -58,4 +60,17 @@ pub enum EventFormat {
     /// Payload format 2.0 of HTTP APIs.
     #[default]
     Http2,
+}
+
+/// Parameter mapping: keys and values as an HTTP API writes them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Mapped {
+    /// As of `HttpProxy`.
+    pub uri: String,
+    pub method: Option<String>,
+    pub timeout_ms: u32,
+    /// `append:header.x` and its value.
+    pub request: Vec<(String, String)>,
+    /// By the status of the backend's answer.
+    pub responses: Vec<(u16, Vec<(String, String)>)>,
 }

@@ -1,0 +1,71 @@
+# One of each kind of API, as tests/api/test_terraform.py makes, changes and destroys them.
+
+terraform {
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = "~> 5.100"
+    }
+  }
+}
+
+variable "endpoint" {
+  description = "Where the management APIs listen"
+  type        = string
+}
+
+variable "upstream" {
+  description = "The URL of a server that echoes"
+  type        = string
+}
+
+variable "changed" {
+  description = "Whether all that can be changed in place is changed"
+  type        = bool
+  default     = false
+}
+
+provider "aws" {
+  region                      = "eu-west-1"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+
+  endpoints {
+    apigateway   = var.endpoint
+    apigatewayv2 = var.endpoint
+  }
+
+  default_tags {
+    tags = { team = "pets" }
+  }
+}
+
+module "rest" {
+  source   = "./rest"
+  upstream = var.upstream
+  changed  = var.changed
+}
+
+module "http" {
+  source   = "./http"
+  upstream = var.upstream
+  changed  = var.changed
+}
+
+module "websocket" {
+  source   = "./websocket"
+  upstream = var.upstream
+  changed  = var.changed
+}
+
+output "apis" {
+  description = "Ids by kind"
+  value = {
+    rest      = module.rest.api
+    closed    = module.rest.closed
+    http      = module.http.api
+    quick     = module.http.quick
+    websocket = module.websocket.api
+  }
+}
