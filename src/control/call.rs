@@ -177,6 +177,31 @@ impl Control {
         })
     }
 
+    /// Runs `work` as one change that the data plane need not hear of.
+    ///
+    /// # Errors
+    /// That of `work`, or the store's.
+    pub(in crate::control) async fn keep<T: Send + 'static>(
+        &self,
+        scope: Scope,
+        work: impl FnOnce(&mut Desk<'_>) -> Outcome<T> + Send + 'static,
+    ) -> Outcome<T> {
+        let surroundings = locked(&self.surroundings).clone();
+        let (ids, now_ms) = (Arc::clone(&self.ids), locked(&self.clock).epoch_ms());
+        let work = move |change: &mut crate::store::Change<'_>| {
+            let mut ids = locked(&ids);
+            let rows = Rows::Write(change);
+            work(&mut Desk::new(
+                rows,
+                &scope,
+                &surroundings.fixed,
+                &mut ids,
+                now_ms,
+            ))
+        };
+        self.store.change(work).await
+    }
+
     async fn live(&self, caller: &Caller, path: &str) -> Outcome<Value> {
         let surroundings = locked(&self.surroundings).clone();
         let (ids, caller) = (Arc::clone(&self.ids), caller.clone());
@@ -197,10 +222,12 @@ impl Control {
     async fn read(&self, handler: Handler, scope: Scope, input: Input) -> Outcome<Value> {
         let surroundings = locked(&self.surroundings).clone();
         let (ids, now_ms) = (Arc::clone(&self.ids), locked(&self.clock).epoch_ms());
+        let strict = self.settings.strict;
         let work = move |view: &crate::store::View<'_>| {
             let mut ids = locked(&ids);
             let rows = Rows::Read(view);
-            let mut desk = Desk::new(rows, &scope, &surroundings.fixed, &mut ids, now_ms);
+            let mut desk =
+                Desk::new(rows, &scope, &surroundings.fixed, &mut ids, now_ms).with_quotas(strict);
             handler(&mut desk, &input)
         };
         self.store.read(work).await
@@ -209,12 +236,14 @@ impl Control {
     async fn change(&self, handler: Handler, scope: Scope, input: Input) -> Outcome<Value> {
         let surroundings = locked(&self.surroundings).clone();
         let (ids, now_ms) = (Arc::clone(&self.ids), locked(&self.clock).epoch_ms());
+        let strict = self.settings.strict;
         let served = Arc::clone(&self.served);
         let work = move |change: &mut crate::store::Change<'_>| {
             let version = change.version();
             let mut ids = locked(&ids);
             let rows = Rows::Write(change);
-            let mut desk = Desk::new(rows, &scope, &surroundings.fixed, &mut ids, now_ms);
+            let mut desk =
+                Desk::new(rows, &scope, &surroundings.fixed, &mut ids, now_ms).with_quotas(strict);
             let output = handler(&mut desk, &input)?;
             let mut models = Vec::new();
             for api in desk.touched().clone() {
