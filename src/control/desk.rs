@@ -34,6 +34,8 @@ pub struct Desk<'a> {
     is_strict: bool,
     /// APIs of which something was written.
     touched: BTreeSet<String>,
+    /// Something of usage plans or keys was written.
+    touches_usage: bool,
 }
 
 /// Where the records are.
@@ -89,6 +91,7 @@ impl<'a> Desk<'a> {
             now_ms,
             is_strict: false,
             touched: BTreeSet::new(),
+            touches_usage: false,
         }
     }
 
@@ -146,6 +149,11 @@ impl<'a> Desk<'a> {
     /// A new id of so many small letters and digits.
     pub fn new_id(&mut self, length: usize) -> String {
         self.ids.next(length)
+    }
+
+    /// Whether something was written that API keys and their plans depend on.
+    pub fn touches_usage(&self) -> bool {
+        self.touches_usage
     }
 
     pub fn touched(&self) -> &BTreeSet<String> {
@@ -237,6 +245,7 @@ impl<'a> Desk<'a> {
                 "{api} is defined in the config file of the gateway and can only be changed there"
             )));
         }
+        self.touches_usage |= kind::OF_USAGE.contains(&kind);
         if kind == kind::API || kind == kind::REST_API || kind::BELOW_API.contains(&kind) {
             self.touched.insert(api.to_owned());
         }

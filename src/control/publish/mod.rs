@@ -3,6 +3,9 @@
 mod http;
 mod refusal;
 mod rest;
+mod usage;
+
+pub use usage::usage;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,7 +21,7 @@ use crate::control::kind;
 use crate::control::publish::refusal::{unchecked, unserved};
 use crate::control::{AUTHORIZER_EPOCH, CACHE_EPOCH};
 use crate::model::v2::{self, ApiKind, Reach};
-use crate::model::{Snapshot, Throttle, Upstream};
+use crate::model::{Snapshot, Throttle, Upstream, Usage};
 use crate::store::{Prefix, View};
 
 pub use refusal::report;
@@ -34,6 +37,8 @@ pub struct Publication {
     pub version: u64,
     /// By id; none: served no more.
     pub models: Vec<(String, Option<ApiModel>)>,
+    /// The usage plans of an account and region, where they have changed.
+    pub usage: Option<Arc<Usage>>,
     /// Told when all cores know.
     pub done: oneshot::Sender<Result<(), String>>,
 }
@@ -90,6 +95,32 @@ pub fn all(
         }
     }
     Ok(models)
+}
+
+/// The usage plans of every account and region.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn all_usage(
+    view: &View<'_>,
+    surroundings: &Surroundings,
+    ids: &mut ResourceIds,
+    now_ms: u64,
+) -> Outcome<Vec<Arc<Usage>>> {
+    let page = view.list(&Prefix::everything(), None, usize::MAX)?;
+    let plans = page.entries.iter().map(|entry| &entry.key);
+    let plans = plans.filter(|key| key.kind.as_str() == kind::USAGE_PLAN);
+    let scopes: BTreeSet<(&str, &str)> = plans.map(|key| (&*key.account, &*key.region)).collect();
+    let mut all = Vec::new();
+    for (account, region) in scopes {
+        let scope = Scope {
+            account: account.to_owned(),
+            region: region.to_owned(),
+        };
+        let desk = Desk::new(Rows::Read(view), &scope, &surroundings.fixed, ids, now_ms);
+        all.push(Arc::new(usage::usage(&desk)?));
+    }
+    Ok(all)
 }
 
 /// The model of an API with its stages; none if there is nothing to serve.
