@@ -127,8 +127,7 @@ impl Running {
         let workers = settings.workers.map_or(cpus.len(), usize::from).max(1);
         let (listeners, doors) =
             Listeners::open(&settings.listeners, sockets, workers).map_err(Error::Listeners)?;
-        let functions = FunctionRoom::start(&settings)?;
-        functions.configure(config.functions);
+        let functions = FunctionRoom::start(&settings, config.functions)?;
         let making = Making::open(&settings, config.snapshot, takes_over).await?;
         if !making.made.is_empty() {
             let joined = making.join(&settings, &current);
@@ -149,15 +148,10 @@ impl Running {
         let first = &current.published;
         let cores = Cores::start(driver, &shared, first, &names.book(), seats).await?;
         let observer = Observer::new(cores.mailboxes(), workers, exporter.written());
-        let admin = open_admin(settings.admin, takes_over, &observer);
+        let admin = open_admin(settings.admin, takes_over, &observer)
+            .inspect_err(|_| cores.tell(|_| crate::gateway::Command::Stop))?;
         let mut running = Self {
-            admin: match admin {
-                Ok(admin) => admin,
-                Err(error) => {
-                    cores.tell(|_| crate::gateway::Command::Stop);
-                    return Err(error);
-                }
-            },
+            admin,
             source,
             settings,
             making,

@@ -16,11 +16,11 @@ pub struct FunctionRoom {
 }
 
 impl FunctionRoom {
-    /// Starts the thread of the functions, without any.
+    /// Starts the thread of the functions, with those of the config file.
     ///
     /// # Errors
     /// When the log cannot be opened, or the system has no thread left.
-    pub fn start(settings: &Settings) -> Result<Self, Error> {
+    pub fn start(settings: &Settings, configured: Vec<Function>) -> Result<Self, Error> {
         let log = &settings.logging.function_log;
         let exporter = Exporter::start(&boot::destination(log))
             .map_err(|error| Error::Log(error.to_string()))?;
@@ -37,6 +37,7 @@ impl FunctionRoom {
             scratch,
         };
         room.connect_log(log);
+        room.configure(configured);
         Ok(room)
     }
 
