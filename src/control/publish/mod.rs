@@ -148,6 +148,7 @@ pub fn model(desk: &Desk<'_>, id: &str) -> Outcome<Option<ApiModel>> {
                     rest::stage(desk, &stage, &deployment, canary.as_ref())?
                 }
             };
+            made.account_id.clone_from(&desk.scope().account);
             if has_policy {
                 refusal::close(&mut made, "A resource policy");
             }
