@@ -7,6 +7,7 @@ mod cors;
 pub mod explain;
 #[cfg(test)]
 mod explain_tests;
+pub mod function;
 pub mod host;
 #[cfg(test)]
 mod host_tests;
@@ -32,6 +33,7 @@ pub mod usage;
 use std::sync::Arc;
 
 pub use cors::Cors;
+pub use function::FunctionTarget;
 pub use host::HostTable;
 pub use limit::{Limit, LimitId};
 pub use mapped::{MappedTarget, ReplyMapping};

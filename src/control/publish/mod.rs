@@ -159,7 +159,7 @@ pub fn model(desk: &Desk<'_>, id: &str) -> Outcome<Option<ApiModel>> {
             let mut made = match kind {
                 ApiKind::File | ApiKind::Http => {
                     link::in_http(desk, &stage, &mut deployment)?;
-                    http::stage(&stage, &deployment)?
+                    http::stage(&stage, &deployment, &desk.scope().account)?
                 }
                 ApiKind::Rest => {
                     let mut canary = canary(desk, &below, &stage)?;
