@@ -34,6 +34,12 @@ pub struct Desk<'a> {
     is_strict: bool,
     /// APIs of which something was written.
     touched: BTreeSet<String>,
+    /// The same of domain names.
+    touched_domains: BTreeSet<String>,
+    /// Something was written that any API may look at.
+    touched_links: bool,
+    /// Something of usage plans or keys was written.
+    touches_usage: bool,
 }
 
 /// Where the records are.
@@ -84,6 +90,9 @@ impl<'a> Desk<'a> {
             now_ms,
             is_strict: false,
             touched: BTreeSet::new(),
+            touched_domains: BTreeSet::new(),
+            touched_links: false,
+            touches_usage: false,
         }
     }
 
@@ -143,8 +152,22 @@ impl<'a> Desk<'a> {
         self.ids.next(length)
     }
 
+    /// Whether something was written that API keys and their plans depend on.
+    pub fn touches_usage(&self) -> bool {
+        self.touches_usage
+    }
+
     pub fn touched(&self) -> &BTreeSet<String> {
         &self.touched
+    }
+
+    pub fn touched_domains(&self) -> &BTreeSet<String> {
+        &self.touched_domains
+    }
+
+    /// Whether VPC links changed.
+    pub fn touched_links(&self) -> bool {
+        self.touched_links
     }
 
     pub fn get(&self, kind: &'static str, id: &str) -> Outcome<Option<Record>> {
@@ -232,9 +255,14 @@ impl<'a> Desk<'a> {
                 "{api} is defined in the config file of the gateway and can only be changed there"
             )));
         }
+        self.touches_usage |= kind::OF_USAGE.contains(&kind);
         if kind == kind::API || kind == kind::REST_API || kind::BELOW_API.contains(&kind) {
             self.touched.insert(api.to_owned());
         }
+        if kind == kind::DOMAIN_NAME || kind::BELOW_DOMAIN.contains(&kind) {
+            self.touched_domains.insert(api.to_owned());
+        }
+        self.touched_links |= kind == kind::VPC_LINK || kind == kind::VPC_LINK_V2;
         match &mut self.rows {
             Rows::Write(change) => Ok(&mut **change),
             Rows::Read(_) => Err(Error::internal(

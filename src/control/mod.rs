@@ -18,6 +18,7 @@ pub mod kind;
 pub mod live;
 mod metering;
 mod patch;
+mod permission;
 pub mod protocol;
 pub mod publish;
 mod rest;
@@ -26,7 +27,7 @@ pub mod usage;
 mod v2;
 
 pub use call::{
-    Answer, Control, Request, Settings, operations_list, operations_page, refused, too_large,
+    Answer, Control, Kept, Request, Settings, operations_list, operations_page, refused, too_large,
 };
 pub use caller::{Access, Caller, Service};
 pub use desk::{Desk, Fixed, Record, Scope};

@@ -8,7 +8,9 @@ use crate::gateway::Reject;
 use crate::net::outbound::GroupState;
 use crate::observe::Trace;
 use crate::plan::stage::StageKind;
+use crate::plan::usage::ApiKey;
 use crate::plan::{Params, Route, Stage};
+use crate::wire::head::ResponseHead;
 
 #[derive(Debug)]
 pub struct Call<'p> {
@@ -29,9 +31,13 @@ pub struct Call<'p> {
     pub params: Params,
     /// Bytes of the request path in front of what the router saw.
     pub base: u32,
+    /// A custom domain led here: its base path belongs to what events call the path.
+    pub by_domain: bool,
     /// What the client got; 0 until it got something.
     pub status: u16,
     pub reject: Option<Reject>,
+    /// The key that a method required.
+    pub api_key: Option<&'p ApiKey>,
     /// What a refusal says in the place of its usual message.
     pub said: Option<Box<str>>,
     /// What is wrong with the body, in the words of its validation.
@@ -46,6 +52,8 @@ pub struct Call<'p> {
     pub integration_us: u64,
     /// What went wrong with the integration, for the log.
     pub integration_error: Option<Box<str>>,
+    /// The backend's own id of the request, and its second one; only if the log shows them.
+    pub endpoint_ids: Option<Box<[Box<[u8]>; 2]>>,
 }
 
 impl Call<'_> {
@@ -61,8 +69,10 @@ impl Call<'_> {
             route: None,
             params: Params::default(),
             base: 0,
+            by_domain: false,
             status: 0,
             reject: None,
+            api_key: None,
             said: None,
             validation_error: None,
             is_preflight: false,
@@ -70,6 +80,7 @@ impl Call<'_> {
             integration_status: 0,
             integration_us: 0,
             integration_error: None,
+            endpoint_ids: None,
         }
     }
 }
@@ -85,6 +96,23 @@ impl Call<'_> {
             Some(uuid) => uuid.as_bytes(),
             None => self.request_id.as_bytes(),
         }
+    }
+
+    /// Keeps the ids that a backend gave to its answer, if the log shows them.
+    #[inline]
+    pub fn note_endpoint(&mut self, head: &ResponseHead, bytes: &[u8]) {
+        if self.stage.is_some_and(|stage| stage.logs_endpoint_ids) {
+            self.keep_endpoint_ids(head, bytes);
+        }
+    }
+
+    #[cold]
+    fn keep_endpoint_ids(&mut self, head: &ResponseHead, bytes: &[u8]) {
+        let first = head.header(bytes, b"x-amzn-requestid");
+        let first = first.or_else(|| head.header(bytes, b"x-amz-request-id"));
+        let second = head.header(bytes, b"x-amz-id-2");
+        let ids = [first, second].map(|id| id.unwrap_or_default().into());
+        self.endpoint_ids = Some(Box::new(ids));
     }
 
     /// What the client is told by this refusal.

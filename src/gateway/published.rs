@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::gateway::Usage;
 use crate::gateway::throttle::{self, Bucket};
 use crate::net::Settings;
 use crate::net::outbound::group::{GroupSettings, TargetSettings, TlsSettings};
@@ -18,6 +19,8 @@ pub struct Published {
     /// Indexed by `GroupId`.
     pub groups: Vec<Option<Arc<GroupSettings>>>,
     pub settings: Settings,
+    /// API keys with their plans.
+    pub usage: Arc<Usage>,
     /// Route ids that were used before and are no more: their numbers are dropped.
     pub retired_routes: Vec<u32>,
 }
@@ -60,6 +63,9 @@ impl Published {
             plan,
             groups,
             settings,
+            usage: before
+                .map(|before| Arc::clone(&before.usage))
+                .unwrap_or_default(),
             retired_routes,
         })
     }
@@ -90,8 +96,10 @@ fn settings_of(
             Trust::File(file) => tls::Trust::File(PathBuf::from(&**file)),
             Trust::Anybody => tls::Trust::Anybody,
         };
+        let identity = tls.identity.as_ref();
+        let identity = identity.map(|own| (&*own.chain, &*own.key));
         Ok(TlsSettings {
-            client: Arc::new(tls::Client::new(&trust, &[b"http/1.1"])?),
+            client: Arc::new(tls::Client::new(&trust, identity, &[b"http/1.1"])?),
             server_name: tls.server_name.clone(),
         })
     });

@@ -67,12 +67,14 @@ fn stage(api: &str, name: &str, routes: Vec<(&str, Target)>) -> Arc<Stage> {
     Arc::new(Stage {
         api_id: api.into(),
         name: name.into(),
+        account_id: "".into(),
         kind: StageKind::File,
         router,
         routes: routes.into_iter().zip(0..).map(route).collect(),
         limit: (name == "beta").then_some(LimitId(1)),
         cors: None,
         access_log: None,
+        logs_endpoint_ids: false,
         rest: None,
     })
 }
@@ -109,6 +111,7 @@ fn plan() -> Plan {
     ];
     let entry = |host, base_path, stages| HostEntry {
         is_rest: false,
+        private_id: None,
         host: Some(host),
         base_path,
         stages,
@@ -257,7 +260,7 @@ proptest! {
         ]),
     ) {
         let routes: Vec<_> = keys.iter().map(|key| (*key, mock())).collect();
-        let only = HostEntry { host: None, is_rest: false, base_path: "/", stages: &[("$default", 0)] };
+        let only = HostEntry { host: None, is_rest: false, private_id: None, base_path: "/", stages: &[("$default", 0)] };
         let plan = Plan {
             hosts: HostTable::build(&[only]).unwrap(),
             stages: vec![stage("a", "$default", routes)],

@@ -30,7 +30,10 @@ impl Running {
             match self.next_event().await {
                 Event::Signal(Signal::Terminate) => return self.drain().await,
                 Event::Signal(Signal::Reload) => self.reload().await,
-                Event::Signal(Signal::Reopen) => self.exporter.reopen(),
+                Event::Signal(Signal::Reopen) => {
+                    self.exporter.reopen();
+                    self.functions.reopen_log();
+                }
                 Event::Signal(Signal::HandOver) => {
                     if self.hand_over().await {
                         return self.drain().await;
@@ -78,6 +81,7 @@ impl Running {
     async fn hand_over(&mut self) -> bool {
         tracing::info!("handing over to a new process");
         // One process at a time has the store; the new one opens it when it starts.
+        self.making.keep_usage().await;
         self.making.close();
         match hand_over(&self.listeners.kept, HAND_OVER_LIMIT).await {
             Outcome::Ready(pid) => {

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::compile::{self, Ledger};
-use crate::gateway::Published;
-use crate::model::{Snapshot, v2};
+use crate::control::publish::DomainModel;
+use crate::gateway::{self, Published};
+use crate::model::{Snapshot, Usage, v2};
 use crate::net;
 use crate::plan::Plan;
+use crate::rt::tls::GivenCertificate;
 use crate::server::config::{self, Config, Located, Report};
 use crate::server::source::Source;
 use crate::wire;
@@ -19,14 +21,49 @@ pub struct Current {
     pub ledger: Arc<Ledger>,
 }
 
-/// The APIs that were made through the management APIs, by id.
-pub type Made = BTreeMap<String, Arc<v2::Api>>;
+/// What was made through the management APIs.
+#[derive(Debug, Default)]
+pub struct Made {
+    /// By id.
+    pub apis: BTreeMap<String, Arc<v2::Api>>,
+    /// By account, region and id.
+    pub domains: BTreeMap<String, DomainModel>,
+}
+
+impl Made {
+    pub fn is_empty(&self) -> bool {
+        self.apis.is_empty() && self.domains.is_empty()
+    }
+
+    /// The certificates that came with domain names.
+    pub fn certificates(&self) -> Vec<GivenCertificate> {
+        let domains = self.domains.values();
+        let own = domains.filter_map(|model| {
+            let pair = model.certificate.as_ref()?;
+            Some(GivenCertificate {
+                name: model.domain.name.clone(),
+                chain: pair.chain.clone(),
+                key: pair.key.clone(),
+            })
+        });
+        own.collect()
+    }
+}
 
 /// A config that can be served.
 #[derive(Debug)]
 pub struct Prepared {
     pub config: Config,
     pub next: Current,
+}
+
+/// The usage plans of each account and region.
+pub type Plans = BTreeMap<(String, String), Arc<Usage>>;
+
+/// The state of all keys, those of `before` going on.
+pub fn usage(plans: &Plans, before: &gateway::Usage) -> Arc<gateway::Usage> {
+    let table = compile::usage(plans.values().map(|usage| &**usage));
+    Arc::new(gateway::Usage::next(table, before))
 }
 
 /// Reads and compiles `source` with the APIs `made` beside its own; what is unchanged is shared with `before`.
@@ -56,6 +93,7 @@ pub fn with_made(
     snapshot: &Snapshot,
     settings: &config::Settings,
     made: &Made,
+    usage: &Arc<gateway::Usage>,
     before: &Current,
 ) -> Result<Current, String> {
     let joined = joined(snapshot, made, &before.ledger, Some(before));
@@ -67,14 +105,15 @@ pub fn with_made(
         texts.join("\n")
     })?;
     published.settings = self::settings(settings);
+    published.usage = Arc::clone(usage);
     Ok(Current {
         published: Arc::new(published),
         ledger: Arc::new(ledger),
     })
 }
 
-/// Compiles the config's APIs with those that were made. One of the latter that cannot be served
-/// any more, since the config has changed, is left out and said.
+/// Compiles the config's APIs with what was made. What of the latter cannot be served any more,
+/// since the config has changed, is left out and said.
 fn joined(
     snapshot: &Snapshot,
     made: &Made,
@@ -82,20 +121,35 @@ fn joined(
     before: Option<&Current>,
 ) -> Result<(Published, Ledger), Vec<Located>> {
     let own = |id: &String| snapshot.apis.iter().any(|api| api.id == *id);
-    let mut left_out: Vec<String> = made.keys().filter(|id| own(id)).cloned().collect();
+    let mut left_out: Vec<String> = made.apis.keys().filter(|id| own(id)).cloned().collect();
+    let mut domains_out: Vec<String> = Vec::new();
     loop {
         let mut whole = snapshot.clone();
-        let served = made.iter().filter(|(id, _)| !left_out.contains(id));
+        let served = made.apis.iter().filter(|(id, _)| !left_out.contains(id));
         whole.apis.extend(served.map(|(_, api)| Arc::clone(api)));
+        let domains = made.domains.values().map(|model| &model.domain);
+        let domains = domains.filter(|domain| !domains_out.contains(&domain.name));
+        whole.domains.extend(domains.cloned());
         let problems = match compiled(&whole, ledger, before) {
             Ok(compiled) => return Ok(compiled),
             Err(problems) => problems,
         };
-        let known = left_out.len();
+        let known = (left_out.len(), domains_out.len());
         for problem in &problems {
+            if let [domains, name, ..] = problem.path.as_slice()
+                && domains == "domains"
+                && !domains_out.contains(name)
+            {
+                tracing::error!(
+                    domain = name,
+                    problem = problem.message,
+                    "not served any more"
+                );
+                domains_out.push(name.clone());
+            }
             if let [apis, id, ..] = problem.path.as_slice()
                 && apis == "apis"
-                && made.contains_key(id)
+                && made.apis.contains_key(id)
                 && !own(id)
                 && !left_out.contains(id)
             {
@@ -103,7 +157,7 @@ fn joined(
                 left_out.push(id.clone());
             }
         }
-        if left_out.len() == known {
+        if (left_out.len(), domains_out.len()) == known {
             return Err(problems);
         }
     }

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use crate::control::publish::Changes;
 use crate::control::{Access, Publication};
-use crate::gateway::Command;
-use crate::model::Snapshot;
+use crate::gateway::{self, Command};
+use crate::model::{Snapshot, Usage};
 use crate::server::boot::{self, Running};
 use crate::server::config::Settings;
 use crate::server::management::{Management, ManagementError};
-use crate::server::prepare::{self, Current, Made};
+use crate::server::prepare::{self, Current, Made, Plans};
 
 /// The management APIs and the APIs that were made with them, beside those of the config.
 #[derive(Debug)]
@@ -21,10 +22,15 @@ pub struct Making {
     pub management: Option<Management>,
     pub publications: mpsc::UnboundedReceiver<Publication>,
     pub made: Made,
+    pub plans: Plans,
+    /// The state of the keys of `plans`.
+    usage: Arc<gateway::Usage>,
+    /// Where what keys use is counted.
+    meter: Arc<gateway::Meter>,
     /// What the config serves.
     pub snapshot: Snapshot,
     publisher: mpsc::UnboundedSender<Publication>,
-    /// Versions of the store that the APIs made are of.
+    /// Versions of the store that what was made is of, by keys.
     versions: HashMap<String, u64>,
 }
 
@@ -43,7 +49,10 @@ impl Making {
         let mut making = Self {
             management: None,
             publications,
-            made: Made::new(),
+            made: Made::default(),
+            plans: Plans::new(),
+            usage: Arc::default(),
+            meter: Arc::default(),
             snapshot,
             publisher,
             versions: HashMap::new(),
@@ -56,10 +65,18 @@ impl Making {
         if let Some(wanted) = &settings.management {
             let publisher = self.publisher.clone();
             let opened = Management::open(wanted, &self.snapshot, beside, publisher).await?;
-            let (management, models) = opened;
+            let (management, kept, plans) = opened;
+            management.meter(&self.meter);
+            for usage in plans {
+                self.plan(usage);
+            }
+            self.renew_usage();
             self.management = Some(management);
-            let made = models.into_iter().map(|api| (api.id.clone(), api));
-            self.made = made.collect();
+            let apis = kept.apis.into_iter().map(|api| (api.id.clone(), api));
+            self.made = Made {
+                apis: apis.collect(),
+                domains: kept.domains.into_iter().collect(),
+            };
         }
         Ok(())
     }
@@ -84,20 +101,54 @@ impl Making {
     /// # Errors
     /// What hinders it.
     pub fn join(&self, settings: &Settings, before: &Current) -> Result<Current, String> {
-        prepare::with_made(&self.snapshot, settings, &self.made, before)
+        prepare::with_made(&self.snapshot, settings, &self.made, &self.usage, before)
+    }
+
+    fn plan(&mut self, usage: Arc<Usage>) {
+        let scope = (usage.account.clone(), usage.region.clone());
+        self.plans.insert(scope, usage);
+    }
+
+    fn renew_usage(&mut self) {
+        self.usage = prepare::usage(&self.plans, &self.usage);
+        self.meter.set(&self.usage);
+    }
+
+    /// Keeps what has been counted so far.
+    pub async fn keep_usage(&self) {
+        if let Some(management) = &self.management {
+            management.keep_usage(&self.meter).await;
+        }
     }
 
     /// Changes are kept one after the other, but may be told of in another order.
-    fn take(&mut self, version: u64, id: String, model: Option<crate::control::publish::ApiModel>) {
-        let at = self.versions.entry(id.clone()).or_default();
-        if *at > version {
-            return;
+    fn take(&mut self, version: u64, changes: Changes) {
+        for (id, model) in changes.apis {
+            if self.is_news(version, &id) {
+                match model {
+                    Some(model) => self.made.apis.insert(id, model),
+                    None => self.made.apis.remove(&id),
+                };
+            }
         }
-        *at = version;
-        match model {
-            Some(model) => self.made.insert(id, model),
-            None => self.made.remove(&id),
-        };
+        for (key, model) in changes.domains {
+            if self.is_news(version, &key) {
+                match model {
+                    Some(model) => self.made.domains.insert(key, model),
+                    None => self.made.domains.remove(&key),
+                };
+            }
+        }
+    }
+
+    /// The keys of domains hold slashes, so that they are no API's.
+    fn is_news(&mut self, version: u64, key: &str) -> bool {
+        let at = self.versions.entry(key.to_owned()).or_default();
+        let is_news = *at <= version;
+        if is_news {
+            *at = version;
+        }
+        is_news
     }
 }
 
@@ -110,8 +161,10 @@ impl Running {
         let mut next = Some(publication);
         // Those that came meanwhile are served with it.
         while let Some(publication) = next {
-            for (id, model) in publication.models {
-                self.making.take(publication.version, id, model);
+            self.making.take(publication.version, publication.models);
+            if let Some(usage) = publication.usage {
+                self.making.plan(usage);
+                self.making.renew_usage();
             }
             waiting.push(publication.done);
             next = self.making.publications.try_recv().ok();
@@ -129,6 +182,8 @@ impl Running {
             tracing::error!(problems, "the plan before stays");
         })?;
         self.current = next;
+        // A name that leads here has its certificate before it has its APIs.
+        self.listeners.set_given(&self.making.made.certificates());
         self.names.names(boot::hosts(&self.current.published));
         // A new host is known before a request needs it, unless its name servers are slow.
         self.names.settled(NAMES_LIMIT).await;

@@ -5,9 +5,13 @@ mod authorizer;
 mod deploy;
 mod domain;
 mod integration;
+mod link;
 mod mapping;
 mod noun;
+mod pages;
 mod parameters;
+mod portal;
+mod product;
 mod quick;
 mod response;
 mod route;
@@ -26,7 +30,11 @@ pub const OPERATIONS: &[&[(&str, Handler)]] = &[
     deploy::OPERATIONS,
     domain::OPERATIONS,
     integration::OPERATIONS,
+    link::OPERATIONS,
     mapping::OPERATIONS,
+    pages::OPERATIONS,
+    portal::OPERATIONS,
+    product::OPERATIONS,
     response::OPERATIONS,
     route::OPERATIONS,
     rule::OPERATIONS,
