@@ -200,6 +200,7 @@ impl<'d> ApiDraft<'d> {
             let limit = memory.limit(limit);
             let made = target::target(
                 &route.integration,
+                self.api,
                 &route.key,
                 stage,
                 &mut work.groups,

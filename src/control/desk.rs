@@ -8,7 +8,7 @@ use crate::base::id::ResourceIds;
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::model::quota::{Quota, Size};
-use crate::store::{Change, Entry, Expect, Key, Page, Prefix, StoreError, View};
+use crate::store::{Change, Expect, Key, Prefix, StoreError, View};
 
 /// A resource: members by the names that operations use, dates as milliseconds since 1970.
 pub type Record = Map<String, Value>;
@@ -34,6 +34,10 @@ pub struct Desk<'a> {
     is_strict: bool,
     /// APIs of which something was written.
     touched: BTreeSet<String>,
+    /// The same of domain names.
+    touched_domains: BTreeSet<String>,
+    /// Something was written that any API may look at.
+    touched_links: bool,
     /// Something of usage plans or keys was written.
     touches_usage: bool,
 }
@@ -46,20 +50,15 @@ pub enum Rows<'a> {
 
 /// A change of the store, whatever it borrows.
 pub trait Draft {
-    fn get(&self, key: &Key) -> Result<Option<Entry>, StoreError>;
-    fn list(&self, prefix: &Prefix) -> Result<Page, StoreError>;
+    fn view(&self) -> View<'_>;
     fn put(&mut self, key: &Key, bytes: &[u8]) -> Result<(), StoreError>;
     fn delete(&mut self, key: &Key) -> Result<bool, StoreError>;
     fn delete_all(&mut self, prefix: &Prefix) -> Result<usize, StoreError>;
 }
 
 impl Draft for Change<'_> {
-    fn get(&self, key: &Key) -> Result<Option<Entry>, StoreError> {
-        Change::get(self, key)
-    }
-
-    fn list(&self, prefix: &Prefix) -> Result<Page, StoreError> {
-        Change::list(self, prefix, None, usize::MAX)
+    fn view(&self) -> View<'_> {
+        Change::view(self)
     }
 
     fn put(&mut self, key: &Key, bytes: &[u8]) -> Result<(), StoreError> {
@@ -91,6 +90,8 @@ impl<'a> Desk<'a> {
             now_ms,
             is_strict: false,
             touched: BTreeSet::new(),
+            touched_domains: BTreeSet::new(),
+            touched_links: false,
             touches_usage: false,
         }
     }
@@ -160,13 +161,18 @@ impl<'a> Desk<'a> {
         &self.touched
     }
 
+    pub fn touched_domains(&self) -> &BTreeSet<String> {
+        &self.touched_domains
+    }
+
+    /// Whether VPC links changed.
+    pub fn touched_links(&self) -> bool {
+        self.touched_links
+    }
+
     pub fn get(&self, kind: &'static str, id: &str) -> Outcome<Option<Record>> {
         let key = self.key(kind, id);
-        let entry = match &self.rows {
-            Rows::Read(view) => view.get(&key)?,
-            Rows::Write(change) => change.get(&key)?,
-        };
-        match entry {
+        match self.view().get(&key)? {
             Some(entry) => read(&entry.bytes).map(Some),
             None => Ok(self.fixed.get(&(kind, id.to_owned())).cloned()),
         }
@@ -181,10 +187,7 @@ impl<'a> Desk<'a> {
     pub fn list(&self, kind: &'static str, below: &str) -> Outcome<Vec<(String, Record)>> {
         let Scope { account, region } = self.scope;
         let prefix = Prefix::id(account, region, kind, below);
-        let page = match &self.rows {
-            Rows::Read(view) => view.list(&prefix, None, usize::MAX)?,
-            Rows::Write(change) => change.list(&prefix)?,
-        };
+        let page = self.view().list(&prefix, None, usize::MAX)?;
         let mut found = BTreeMap::new();
         for entry in page.entries {
             found.insert(entry.key.id, read(&entry.bytes)?);
@@ -232,6 +235,13 @@ impl<'a> Desk<'a> {
         Ok(())
     }
 
+    fn view(&self) -> View<'_> {
+        match &self.rows {
+            Rows::Read(view) => **view,
+            Rows::Write(change) => change.view(),
+        }
+    }
+
     fn key(&self, kind: &str, id: &str) -> Key {
         let Scope { account, region } = self.scope;
         Key::new(account, region, kind, id)
@@ -249,6 +259,10 @@ impl<'a> Desk<'a> {
         if kind == kind::API || kind == kind::REST_API || kind::BELOW_API.contains(&kind) {
             self.touched.insert(api.to_owned());
         }
+        if kind == kind::DOMAIN_NAME || kind::BELOW_DOMAIN.contains(&kind) {
+            self.touched_domains.insert(api.to_owned());
+        }
+        self.touched_links |= kind == kind::VPC_LINK || kind == kind::VPC_LINK_V2;
         match &mut self.rows {
             Rows::Write(change) => Ok(&mut **change),
             Rows::Read(_) => Err(Error::internal(

@@ -7,7 +7,10 @@ mod cors;
 pub mod explain;
 #[cfg(test)]
 mod explain_tests;
+pub mod function;
 pub mod host;
+#[cfg(test)]
+mod host_tests;
 pub mod limit;
 pub mod live;
 pub mod mapped;
@@ -19,6 +22,7 @@ pub mod route;
 pub mod router;
 #[cfg(test)]
 mod router_tests;
+pub mod rule;
 pub mod segment;
 pub mod stage;
 mod table;
@@ -29,6 +33,7 @@ pub mod usage;
 use std::sync::Arc;
 
 pub use cors::Cors;
+pub use function::FunctionTarget;
 pub use host::HostTable;
 pub use limit::{Limit, LimitId};
 pub use mapped::{MappedTarget, ReplyMapping};

@@ -1,9 +1,10 @@
 //! Where the integration goes and how.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::base::Method;
-use crate::plan::{MappedTarget, Params};
+use crate::plan::{FunctionTarget, MappedTarget, Params};
 
 #[derive(Debug)]
 pub enum Target {
@@ -11,6 +12,7 @@ pub enum Target {
     /// Parameter mapping of an HTTP API.
     Mapped(Box<MappedTarget>),
     Mock(MockTarget),
+    Function(Box<FunctionTarget>),
     /// Nobody: a REST method makes its answer of what it was asked.
     Nobody,
 }
@@ -21,7 +23,7 @@ impl Target {
         match self {
             Self::Http(target) => Some(target),
             Self::Mapped(mapped) => Some(&mapped.http),
-            Self::Mock(_) | Self::Nobody => None,
+            Self::Mock(_) | Self::Function(_) | Self::Nobody => None,
         }
     }
 }
@@ -184,6 +186,22 @@ pub struct GroupTls {
     /// The name sent as SNI and looked for in the certificate; empty: the target's own host.
     pub server_name: Box<str>,
     pub trust: Trust,
+    /// What is shown to targets that ask who we are.
+    pub identity: Option<GroupIdentity>,
+}
+
+/// A client certificate and its key, PEM.
+#[derive(Clone, PartialEq, Eq)]
+pub struct GroupIdentity {
+    pub id: Box<str>,
+    pub chain: Box<str>,
+    pub key: Box<str>,
+}
+
+impl fmt::Debug for GroupIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "GroupIdentity({})", self.id)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,15 +6,17 @@ use serde_json::Value;
 
 use crate::control::desk::{Desk, Record};
 use crate::control::error::{Error, Outcome};
+use crate::control::kind;
+use crate::control::publish::domain::KEY;
 use crate::control::publish::{
-    AUTHORIZER_EPOCH, CACHE_EPOCH, access_log, epoch, method_of, text, throttle, timeout,
+    AUTHORIZER_EPOCH, CACHE_EPOCH, access_log, epoch, link, method_of, text, throttle, timeout,
     unchecked, unserved, variables,
 };
 use crate::model::Throttle;
 use crate::model::rest::{
-    Canary, GatewayResponse, Integration, Kind, Method, Passthrough, Response, Settings,
+    Canary, GatewayResponse, Identity, Integration, Kind, Method, Passthrough, Response, Settings,
 };
-use crate::model::v2::{self, Route, RouteKey, Stage};
+use crate::model::v2::{self, EventFormat, FunctionCall, Route, RouteKey, Stage};
 
 /// AWS's longest timeout, milliseconds, which is also the usual one.
 const TIMEOUT_MS: u32 = 29_000;
@@ -26,25 +28,27 @@ pub(in crate::control::publish) fn stage(
     deployment: &Record,
     canary: Option<&Record>,
 ) -> Outcome<Stage> {
-    let canary = canary.map(|deployment| of_canary(stage, deployment));
+    let account = desk.scope().account.as_str();
+    let canary = canary.map(|deployment| of_canary(stage, deployment, account));
     Ok(Stage {
         name: text(stage, "stageName").to_owned(),
         variables: variables(stage, "variables"),
         access_log_format: access_log(stage),
-        routes: Some(routes(stage, deployment)?),
+        routes: Some(routes(stage, deployment, account)?),
         authorizer_epoch: epoch(stage, AUTHORIZER_EPOCH),
         rest: Some(Box::new(Settings {
-            account_id: desk.scope().account.clone(),
+            account_id: account.to_owned(),
             deployment_id: text(deployment, "id").to_owned(),
             gateway_responses: gateway_responses(deployment),
             cache_epoch: epoch(stage, CACHE_EPOCH),
             canary: canary.transpose()?,
+            client_certificate: client_certificate(desk, stage)?,
         })),
         ..Stage::default()
     })
 }
 
-fn of_canary(stage: &Record, deployment: &Record) -> Outcome<Canary> {
+fn of_canary(stage: &Record, deployment: &Record, account: &str) -> Outcome<Canary> {
     let settings = stage.get("canarySettings").and_then(Value::as_object);
     let settings = settings.cloned().unwrap_or_default();
     let mut own = variables(stage, "variables");
@@ -56,7 +60,7 @@ fn of_canary(stage: &Record, deployment: &Record) -> Outcome<Canary> {
         use_stage_cache: settings.get("useStageCache") == Some(&Value::Bool(true)),
         deployment_id: text(deployment, "id").to_owned(),
         gateway_responses: gateway_responses(deployment),
-        routes: routes(stage, deployment)?,
+        routes: routes(stage, deployment, account)?,
     })
 }
 
@@ -67,12 +71,25 @@ fn gateway_responses(deployment: &Record) -> Vec<GatewayResponse> {
 }
 
 /// What a deployment froze.
-fn routes(stage: &Record, deployment: &Record) -> Outcome<Arc<Vec<Route>>> {
+fn routes(stage: &Record, deployment: &Record, account: &str) -> Outcome<Arc<Vec<Route>>> {
     let frozen = deployment.get("frozen").unwrap_or(&Value::Null);
     let mut routes = Vec::new();
     for resource in items(&frozen["resources"]) {
         for (verb, method) in entries(&resource["resourceMethods"]) {
-            routes.push(route(stage, frozen, resource, verb, method)?);
+            let facts = FunctionCall {
+                function: String::new(),
+                format: EventFormat::Rest,
+                timeout_ms: TIMEOUT_MS,
+                account_id: account.to_owned(),
+                deployment_id: text(deployment, "id").to_owned(),
+                resource_id: resource["id"].as_str().unwrap_or_default().to_owned(),
+                resource_path: resource["path"].as_str().unwrap_or_default().to_owned(),
+                binary_types: items(&frozen["api"]["binaryMediaTypes"])
+                    .filter_map(|media| media.as_str().map(str::to_owned))
+                    .collect(),
+            };
+            let method = (verb.as_str(), method);
+            routes.push(route(stage, frozen, resource, method, facts)?);
         }
     }
     Ok(Arc::new(routes))
@@ -80,6 +97,20 @@ fn routes(stage: &Record, deployment: &Record) -> Outcome<Arc<Vec<Route>>> {
 
 fn items(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
+}
+
+/// The certificate that a stage shows its backends.
+fn client_certificate(desk: &Desk<'_>, stage: &Record) -> Outcome<Option<Identity>> {
+    let id = text(stage, "clientCertificateId");
+    if id.is_empty() {
+        return Ok(None);
+    }
+    let found = desk.get(kind::CLIENT_CERTIFICATE, id)?;
+    Ok(found.map(|record| Identity {
+        id: id.to_owned(),
+        chain: text(&record, "pemEncodedCertificate").to_owned(),
+        key: text(&record, KEY).to_owned(),
+    }))
 }
 
 fn entries(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
@@ -115,8 +146,8 @@ fn route(
     stage: &Record,
     frozen: &Value,
     resource: &Value,
-    verb: &str,
-    method: &Value,
+    (verb, method): (&str, &Value),
+    facts: FunctionCall,
 ) -> Outcome<Route> {
     let path = resource["path"].as_str().unwrap_or_default();
     let key = format!("{verb} {path}");
@@ -124,7 +155,7 @@ fn route(
         .find(|validator| validator["id"] == method["requestValidatorId"]);
     let integration = match unguarded(method, validator, &frozen["api"]["apiKeySource"]) {
         Some(refusal) => refusal,
-        None => match integration(&method["methodIntegration"]) {
+        None => match integration(&method["methodIntegration"], facts) {
             Ok(integration) => v2::Integration::Rest(Box::new(Method {
                 resource_id: resource["id"].as_str().unwrap_or_default().to_owned(),
                 api_key_required: method["apiKeyRequired"] == true,
@@ -167,17 +198,26 @@ fn required(method: &Value, validator: Option<&Value>) -> Vec<String> {
 }
 
 /// The error says what of the integration cannot be served.
-fn integration(written: &Value) -> Result<Integration, String> {
+fn integration(written: &Value, facts: FunctionCall) -> Result<Integration, String> {
     let uri = written["uri"].as_str().unwrap_or_default().to_owned();
     let method = method_of(written["httpMethod"].as_str());
     let kind = written["type"].as_str().unwrap_or_default();
     if kind != "MOCK" && written["connectionType"] == "VPC_LINK" {
-        return Err(format!("Integration type {kind} over VPC_LINK"));
+        return Err(link::fault(written));
     }
     let made = Integration {
         kind: match kind {
             "HTTP_PROXY" => Kind::HttpProxy { uri, method },
             "HTTP" => Kind::Http { uri, method },
+            "AWS_PROXY" => Kind::FunctionProxy(FunctionCall {
+                // AWS finds out at a call that a function is invoked by POST.
+                function: match method.as_deref() {
+                    Some("POST") => uri,
+                    _ => String::new(),
+                },
+                timeout_ms: timeout(&written["timeoutInMillis"], TIMEOUT_MS),
+                ..facts
+            }),
             "MOCK" => Kind::Mock,
             other => return Err(format!("Integration type {other}")),
         },
@@ -246,12 +286,12 @@ mod tests {
     #[test]
     fn what_cannot_be_served_is_named() {
         let check = |written: Value, expected: Result<Kind, &str>| {
-            let made = integration(&written).map(|made| made.kind);
+            let made = integration(&written, FunctionCall::default()).map(|made| made.kind);
             assert_eq!(made, expected.map_err(str::to_owned), "{written}");
         };
         check(json!({ "type": "MOCK" }), Ok(Kind::Mock));
         let over_link = json!({ "type": "HTTP", "connectionType": "VPC_LINK" });
-        check(over_link, Err("Integration type HTTP over VPC_LINK"));
+        check(over_link, Err("An integration over a VPC link"));
         check(json!({ "type": "AWS" }), Err("Integration type AWS"));
     }
 
