@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::base::date::Style;
 use crate::base::{Clock, DateCache, RequestIds};
+use crate::gateway::cache::Caches;
 use crate::gateway::{Call, Published, Reject, Stop, access_log, http, respond};
 use crate::net::inbound::accept::Hall;
 use crate::net::inbound::h1::Life;
@@ -47,6 +48,7 @@ pub struct Worker {
     pub(in crate::gateway) log_date: RefCell<DateCache>,
     pub(in crate::gateway) lines: RefCell<Option<Lines>>,
     pub(in crate::gateway) numbers: RefCell<CoreNumbers>,
+    pub(in crate::gateway) caches: Caches,
     open: Cell<usize>,
     draining: Cell<bool>,
 }
@@ -69,6 +71,7 @@ impl Worker {
             log_date: RefCell::new(DateCache::new(Style::Clf)),
             lines: RefCell::default(),
             numbers: RefCell::default(),
+            caches: Caches::default(),
             open: Cell::new(0),
             draining: Cell::new(false),
         })))
