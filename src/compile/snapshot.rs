@@ -49,7 +49,7 @@ pub fn compile(snapshot: &Snapshot, ledger: &Ledger) -> Result<(Plan, Ledger), V
                 .for_each(|memory| work.retire(&memory.stage));
         }
     }
-    let hosts = host::table(&snapshot.apis, &mut work.problems);
+    let hosts = host::table(snapshot, &mut work.problems);
     if !work.problems.is_empty() {
         return Err(work.problems.into_list());
     }

@@ -34,6 +34,10 @@ pub struct Desk<'a> {
     is_strict: bool,
     /// APIs of which something was written.
     touched: BTreeSet<String>,
+    /// The same of domain names.
+    touched_domains: BTreeSet<String>,
+    /// Something was written that any API may look at.
+    touched_links: bool,
     /// Something of usage plans or keys was written.
     touches_usage: bool,
 }
@@ -91,6 +95,8 @@ impl<'a> Desk<'a> {
             now_ms,
             is_strict: false,
             touched: BTreeSet::new(),
+            touched_domains: BTreeSet::new(),
+            touched_links: false,
             touches_usage: false,
         }
     }
@@ -158,6 +164,15 @@ impl<'a> Desk<'a> {
 
     pub fn touched(&self) -> &BTreeSet<String> {
         &self.touched
+    }
+
+    pub fn touched_domains(&self) -> &BTreeSet<String> {
+        &self.touched_domains
+    }
+
+    /// Whether VPC links changed.
+    pub fn touched_links(&self) -> bool {
+        self.touched_links
     }
 
     pub fn get(&self, kind: &'static str, id: &str) -> Outcome<Option<Record>> {
@@ -249,6 +264,10 @@ impl<'a> Desk<'a> {
         if kind == kind::API || kind == kind::REST_API || kind::BELOW_API.contains(&kind) {
             self.touched.insert(api.to_owned());
         }
+        if kind == kind::DOMAIN_NAME || kind::BELOW_DOMAIN.contains(&kind) {
+            self.touched_domains.insert(api.to_owned());
+        }
+        self.touched_links |= kind == kind::VPC_LINK || kind == kind::VPC_LINK_V2;
         match &mut self.rows {
             Rows::Write(change) => Ok(&mut **change),
             Rows::Read(_) => Err(Error::internal(

@@ -13,6 +13,12 @@ pub fn of(snapshot: &Snapshot, started_ms: u64) -> Fixed {
     for api in &snapshot.apis {
         add(&mut fixed, api, started_ms);
     }
+    for upstream in &snapshot.upstreams {
+        if let Some(link) = &upstream.vpc_link {
+            let own = json!({ "name": upstream.name });
+            put(&mut fixed, kind::UPSTREAM, link.clone(), own);
+        }
+    }
     fixed
 }
 

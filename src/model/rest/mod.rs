@@ -6,4 +6,4 @@ mod stage;
 
 pub use integration::{ContentHandling, Integration, Kind, Passthrough, Response};
 pub use method::{Cache, Method, Unauthorized};
-pub use stage::{Canary, GatewayResponse, Settings};
+pub use stage::{Canary, GatewayResponse, Identity, Settings};

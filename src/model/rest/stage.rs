@@ -1,5 +1,7 @@
 //! What the stage of a REST API has besides that of any API.
 
+use std::fmt;
+
 use crate::model::v2::Stage;
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,6 +19,22 @@ pub struct Settings {
     /// A canary that takes what the stage has kept.
     pub shares_cache: bool,
     pub canary: Option<Canary>,
+    /// Shown to backends that ask who calls them.
+    pub client_certificate: Option<Identity>,
+}
+
+/// A client certificate and its key, PEM.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Identity {
+    pub id: String,
+    pub chain: String,
+    pub key: String,
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Identity({})", self.id)
+    }
 }
 
 /// A second deployment of a stage, which some of the requests get.
