@@ -158,6 +158,15 @@ impl ResourceIds {
         Self(RequestIds::seeded(seed))
     }
 
+    /// A source of its own, so that two threads do not wait for each other.
+    pub fn fork(&mut self) -> Self {
+        Self(RequestIds {
+            state: self.0.words(),
+            left: IDS_PER_SEED,
+            reseeds: self.0.reseeds,
+        })
+    }
+
     /// So many characters, the first one a letter. Fresh randomness each time: keys that nobody
     /// may guess are made here too.
     pub fn next(&mut self, length: usize) -> String {

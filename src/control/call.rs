@@ -56,7 +56,7 @@ pub struct Control {
     store: Store,
     settings: Settings,
     clock: Mutex<Clock>,
-    ids: Arc<Mutex<ResourceIds>>,
+    ids: Mutex<ResourceIds>,
     surroundings: Mutex<Arc<Surroundings>>,
     /// What was published last, so that a change that nobody would see is not published.
     served: Arc<Mutex<HashMap<String, ApiModel>>>,
@@ -83,7 +83,7 @@ impl Control {
             store,
             settings,
             clock: Mutex::new(Clock::real()),
-            ids: Arc::new(Mutex::new(ResourceIds::from_system()?)),
+            ids: Mutex::new(ResourceIds::from_system()?),
             surroundings: Mutex::new(Arc::new(surroundings)),
             served: Arc::default(),
             publications,
@@ -101,11 +101,10 @@ impl Control {
     /// When the store cannot be read. An API that cannot be served is left out and said.
     pub async fn load(&self) -> Outcome<Vec<ApiModel>> {
         let fixed = locked(&self.surroundings).clone();
-        let ids = Arc::clone(&self.ids);
+        let mut ids = locked(&self.ids).fork();
         let models = self
             .store
             .read(move |view| {
-                let mut ids = locked(&ids);
                 publish::all(view, &fixed, &mut ids)
             })
             .await?;
@@ -179,14 +178,14 @@ impl Control {
 
     async fn live(&self, caller: &Caller, path: &str) -> Outcome<Value> {
         let surroundings = locked(&self.surroundings).clone();
-        let (ids, caller) = (Arc::clone(&self.ids), caller.clone());
+        let (mut ids, caller) = (locked(&self.ids).fork(), caller.clone());
         let path = path.to_owned();
         let data_dir = self.settings.data_dir.clone();
         let work = move |view: &crate::store::View<'_>| {
             let sight = live::Sight {
                 view,
                 fixed: &surroundings.fixed,
-                ids: &mut locked(&ids),
+                ids: &mut ids,
                 data_dir: data_dir.as_deref(),
             };
             live::answer(&path, &caller, sight)
@@ -196,9 +195,8 @@ impl Control {
 
     async fn read(&self, handler: Handler, scope: Scope, input: Input) -> Outcome<Value> {
         let surroundings = locked(&self.surroundings).clone();
-        let (ids, now_ms) = (Arc::clone(&self.ids), locked(&self.clock).epoch_ms());
+        let (mut ids, now_ms) = (locked(&self.ids).fork(), locked(&self.clock).epoch_ms());
         let work = move |view: &crate::store::View<'_>| {
-            let mut ids = locked(&ids);
             let rows = Rows::Read(view);
             let mut desk = Desk::new(rows, &scope, &surroundings.fixed, &mut ids, now_ms);
             handler(&mut desk, &input)
@@ -208,17 +206,20 @@ impl Control {
 
     async fn change(&self, handler: Handler, scope: Scope, input: Input) -> Outcome<Value> {
         let surroundings = locked(&self.surroundings).clone();
-        let (ids, now_ms) = (Arc::clone(&self.ids), locked(&self.clock).epoch_ms());
+        let (mut ids, now_ms) = (locked(&self.ids).fork(), locked(&self.clock).epoch_ms());
         let served = Arc::clone(&self.served);
         let work = move |change: &mut crate::store::Change<'_>| {
             let version = change.version();
-            let mut ids = locked(&ids);
             let rows = Rows::Write(change);
             let mut desk = Desk::new(rows, &scope, &surroundings.fixed, &mut ids, now_ms);
             let output = handler(&mut desk, &input)?;
             let mut models = Vec::new();
             for api in desk.touched().clone() {
                 v2::deploy_automatically(&mut desk, &api)?;
+                // A model is made of whole deployments: much work for a change that is in none.
+                if !desk.is_live(&api) {
+                    continue;
+                }
                 let model = publish::model(&desk, &api)?;
                 let before = locked(&served).get(&api).cloned();
                 if model == before {

@@ -1,6 +1,8 @@
 //! Read, change, write back: one transaction for each operation.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
+use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 
@@ -19,8 +21,32 @@ pub struct Scope {
     pub region: String,
 }
 
-/// Resources that only their config file can change, seen in every region: by kind and id.
-pub type Fixed = BTreeMap<(&'static str, String), Record>;
+/// Resources that only their config file can change, seen in every region: by kind and id. They
+/// are made when somebody first looks: a reload of thousands of routes does not wait for them.
+#[derive(Debug)]
+pub struct Fixed(LazyLock<FixedRecords, Box<dyn FnOnce() -> FixedRecords + Send>>);
+
+pub type FixedRecords = BTreeMap<(&'static str, String), Record>;
+
+impl Fixed {
+    pub fn new(make: impl FnOnce() -> FixedRecords + Send + 'static) -> Self {
+        Self(LazyLock::new(Box::new(make)))
+    }
+}
+
+impl Default for Fixed {
+    fn default() -> Self {
+        Self::new(FixedRecords::new)
+    }
+}
+
+impl Deref for Fixed {
+    type Target = FixedRecords;
+
+    fn deref(&self) -> &FixedRecords {
+        &self.0
+    }
+}
 
 /// What an operation works on. All it reads is of one moment, all it writes is kept or nothing.
 pub struct Desk<'a> {
@@ -31,6 +57,8 @@ pub struct Desk<'a> {
     now_ms: u64,
     /// APIs of which something was written.
     touched: BTreeSet<String>,
+    /// Those of which more was written than what a deployment has to freeze first.
+    touched_live: BTreeSet<String>,
 }
 
 /// Where the records are.
@@ -85,6 +113,7 @@ impl<'a> Desk<'a> {
             ids,
             now_ms,
             touched: BTreeSet::new(),
+            touched_live: BTreeSet::new(),
         }
     }
 
@@ -104,6 +133,11 @@ impl<'a> Desk<'a> {
 
     pub fn touched(&self) -> &BTreeSet<String> {
         &self.touched
+    }
+
+    /// Whether what was written of an API may be seen by its callers.
+    pub fn is_live(&self, api: &str) -> bool {
+        self.touched_live.contains(api)
     }
 
     pub fn get(&self, kind: &'static str, id: &str) -> Outcome<Option<Record>> {
@@ -188,6 +222,9 @@ impl<'a> Desk<'a> {
         }
         if kind == kind::API || kind == kind::REST_API || kind::BELOW_API.contains(&kind) {
             self.touched.insert(api.to_owned());
+            if !kind::DRAFT.contains(&kind) {
+                self.touched_live.insert(api.to_owned());
+            }
         }
         match &mut self.rows {
             Rows::Write(change) => Ok(&mut **change),

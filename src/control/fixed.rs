@@ -2,21 +2,24 @@
 
 use serde_json::{Value, json};
 
-use crate::control::desk::Fixed;
+use crate::control::desk::{Fixed, FixedRecords};
 use crate::control::kind;
 use crate::model::Snapshot;
 use crate::model::v2::{Api, Integration};
 
 /// Their records. `started_ms` stands for the dates that a config file does not have.
 pub fn of(snapshot: &Snapshot, started_ms: u64) -> Fixed {
-    let mut fixed = Fixed::new();
-    for api in &snapshot.apis {
-        add(&mut fixed, api, started_ms);
-    }
-    fixed
+    let apis = snapshot.apis.clone();
+    Fixed::new(move || {
+        let mut fixed = FixedRecords::new();
+        for api in &apis {
+            add(&mut fixed, api, started_ms);
+        }
+        fixed
+    })
 }
 
-fn add(fixed: &mut Fixed, api: &Api, started_ms: u64) {
+fn add(fixed: &mut FixedRecords, api: &Api, started_ms: u64) {
     let id = &api.id;
     let own = json!({
         "apiId": id,
@@ -81,7 +84,7 @@ fn of_integration(id: String, integration: &Integration) -> Value {
     }
 }
 
-fn put(fixed: &mut Fixed, kind: &'static str, id: String, record: Value) {
+fn put(fixed: &mut FixedRecords, kind: &'static str, id: String, record: Value) {
     if let Value::Object(record) = record {
         fixed.insert((kind, id), record);
     }

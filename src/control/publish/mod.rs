@@ -4,7 +4,7 @@ mod http;
 mod refusal;
 mod rest;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -18,7 +18,7 @@ use crate::control::kind;
 use crate::control::publish::refusal::{unchecked, unserved};
 use crate::model::v2::{self, ApiKind, Reach};
 use crate::model::{Snapshot, Throttle, Upstream};
-use crate::store::{Prefix, View};
+use crate::store::{Key, Prefix, View};
 
 pub use refusal::report;
 
@@ -54,24 +54,18 @@ pub fn all(
     surroundings: &Surroundings,
     ids: &mut ResourceIds,
 ) -> Outcome<Vec<ApiModel>> {
-    let page = view.list(&Prefix::everything(), None, usize::MAX)?;
-    let apis = page.entries.iter().filter(|entry| {
-        let kind = entry.key.kind.as_str();
-        kind == kind::API || kind == kind::REST_API
-    });
-    let apis: BTreeSet<(&str, &str, &str)> = apis
-        .map(|entry| {
-            let key = &entry.key;
-            (&*key.account, &*key.region, &*key.id)
-        })
-        .collect();
-    let mut models = Vec::new();
-    for (account, region, id) in apis {
-        let scope = Scope {
-            account: account.to_owned(),
-            region: region.to_owned(),
-        };
-        let desk = Desk::new(Rows::Read(view), &scope, &surroundings.fixed, ids, 0);
+    let mut apis = Vec::new();
+    for scope in scopes(view)? {
+        for kind in [kind::API, kind::REST_API] {
+            let prefix = Prefix::kind(&scope.account, &scope.region, kind);
+            let page = view.list(&prefix, None, usize::MAX)?;
+            let ids = page.entries.into_iter().map(|entry| entry.key.id);
+            apis.extend(ids.map(|id| (scope.clone(), id)));
+        }
+    }
+    let mut models = Vec::with_capacity(apis.len());
+    for (scope, id) in &apis {
+        let desk = Desk::new(Rows::Read(view), scope, &surroundings.fixed, ids, 0);
         let made = model(&desk, id).and_then(|made| match made {
             Some(made) => check(&made, surroundings).map(|()| Some(made)),
             None => Ok(None),
@@ -90,6 +84,25 @@ pub fn all(
     }
     Ok(models)
 }
+
+/// Every account and region that holds anything. Only a record or two of each is read: all of them
+/// would be much more than the APIs need.
+fn scopes(view: &View<'_>) -> Outcome<Vec<Scope>> {
+    let mut scopes = Vec::new();
+    let mut after: Option<Key> = None;
+    loop {
+        let page = view.list(&Prefix::everything(), after.as_ref(), 1)?;
+        let Some(entry) = page.entries.into_iter().next() else {
+            return Ok(scopes);
+        };
+        let Key { account, region, .. } = entry.key;
+        after = Some(Key::new(&*account, &*region, LAST, LAST));
+        scopes.push(Scope { account, region });
+    }
+}
+
+/// No kind and no id stands behind it.
+const LAST: &str = "\u{10ffff}";
 
 /// The model of an API with its stages; none if there is nothing to serve.
 ///
