@@ -53,6 +53,11 @@ fn log_lines_keep_their_promises() {
 }
 
 #[test]
+fn parameter_mappings_keep_their_promises() {
+    smoke(&targets::mapping::TARGET);
+}
+
+#[test]
 fn every_target_has_a_program_for_libfuzzer() {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
     let manifest = fs::read_to_string(fuzz.join("Cargo.toml")).expect("fuzz/Cargo.toml");

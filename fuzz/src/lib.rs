@@ -7,6 +7,7 @@ pub mod chunked;
 pub mod config;
 pub mod head;
 pub mod logline;
+pub mod mapping;
 pub mod request_head;
 pub mod response_head;
 pub mod target_and_router;
@@ -35,4 +36,5 @@ pub const TARGETS: &[Target] = &[
     target_and_router::TARGET,
     config::TARGET,
     logline::TARGET,
+    mapping::TARGET,
 ];

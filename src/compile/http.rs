@@ -231,7 +231,7 @@ impl StageDraft {
 
     /// One group looks for one upstream: thousands of routes add a few entries.
     fn need(&mut self, needs: Option<target::Needs>, target: &Target) {
-        if let (Some(needs), Target::Http(target)) = (needs, target)
+        if let (Some(needs), Some(target)) = (needs, target.http())
             && !self.groups.contains_key(&needs.key)
         {
             self.lookups.push(needs.lookup);

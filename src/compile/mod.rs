@@ -18,6 +18,7 @@ mod http;
 mod ledger;
 #[cfg(test)]
 mod ledger_tests;
+mod mapping;
 mod name;
 mod pool;
 mod problem;

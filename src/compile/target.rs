@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::base::{Method, ascii, json};
 use crate::compile::group::{GroupKey, Groups, Resolved};
 use crate::compile::problem::{Fault, Place, Problems};
-use crate::compile::{rest, uri};
+use crate::compile::{mapping, rest, uri};
 use crate::model::v2::{Integration, RouteKey, Stage};
 use crate::plan::rest::RestRoute;
 use crate::plan::{HttpTarget, MockTarget, Target};
@@ -58,26 +58,74 @@ pub(in crate::compile) fn target(
             method,
             timeout_ms,
         } => {
-            if *timeout_ms < TIMEOUT_MS_MIN {
-                let message = format!("a timeout is at least {TIMEOUT_MS_MIN} milliseconds");
-                problems.push(&place.then("timeout"), Fault::new(message));
-            }
-            let made = uri::read(uri, key, stage).and_then(|uri| {
-                let resolved = groups.resolve(uri.tls, &uri.authority);
-                let mut made = http(uri, resolved.map_err(|fault| vec![fault])?, *timeout_ms);
-                if let (Target::Http(target), Some(method)) = (&mut made.target, method) {
-                    target.method = Some(method_of(method).map_err(|fault| vec![fault])?);
-                }
-                Ok(made)
-            });
-            made.map_err(|faults| {
-                let here = place.then("uri");
-                for fault in faults {
-                    problems.push(&here, fault);
-                }
+            let proxy = Proxy {
+                uri,
+                method: method.as_deref(),
+                timeout_ms: *timeout_ms,
+            };
+            let (target, needs) = proxy.read(key, stage, groups, place, problems)?;
+            Some(Made {
+                target: Target::Http(target),
+                needs: Some(needs),
+                rest: None,
             })
-            .ok()
         }
+        Integration::Mapped(mapped) => {
+            let proxy = Proxy {
+                uri: &mapped.uri,
+                method: mapped.method.as_deref(),
+                timeout_ms: mapped.timeout_ms,
+            };
+            let read = proxy.read(key, stage, groups, place, problems);
+            let changes = mapping::changes(mapped, stage, place, problems);
+            let (http, needs) = read?;
+            Some(Made {
+                target: Target::Mapped(Box::new(changes?.of(http))),
+                needs: Some(needs),
+                rest: None,
+            })
+        }
+    }
+}
+
+/// An HTTP proxy as it was written.
+struct Proxy<'a> {
+    uri: &'a str,
+    method: Option<&'a str>,
+    timeout_ms: u32,
+}
+
+impl Proxy<'_> {
+    fn read(
+        &self,
+        key: &RouteKey,
+        stage: &Stage,
+        groups: &mut Groups<'_>,
+        place: &Place<'_>,
+        problems: &mut Problems,
+    ) -> Option<(HttpTarget, Needs)> {
+        if self.timeout_ms < TIMEOUT_MS_MIN {
+            let message = format!("a timeout is at least {TIMEOUT_MS_MIN} milliseconds");
+            problems.push(&place.then("timeout"), Fault::new(message));
+        }
+        let made = uri::read(self.uri, key, stage).and_then(|uri| {
+            let resolved = groups.resolve(uri.tls, &uri.authority);
+            let (mut target, needs) =
+                http(uri, resolved.map_err(|fault| vec![fault])?, self.timeout_ms);
+            target.method = self
+                .method
+                .map(method_of)
+                .transpose()
+                .map_err(|fault| vec![fault])?;
+            Ok((target, needs))
+        });
+        made.map_err(|faults| {
+            let here = place.then("uri");
+            for fault in faults {
+                problems.push(&here, fault);
+            }
+        })
+        .ok()
     }
 }
 
@@ -96,22 +144,20 @@ pub(in crate::compile) fn method_of(text: &str) -> Result<Method, Fault> {
     found.ok_or_else(|| Fault::new(format!("`{text}` is not a method to ask with")))
 }
 
-fn http(uri: uri::Uri, resolved: Resolved, timeout_ms: u32) -> Made {
-    Made {
-        needs: Some(Needs {
-            lookup: resolved.lookup,
-            key: resolved.key,
-        }),
-        target: Target::Http(HttpTarget {
-            group: resolved.group,
-            host: resolved.host,
-            path: uri.path.into(),
-            query: uri.query.into(),
-            method: None,
-            timeout_ms,
-        }),
-        rest: None,
-    }
+fn http(uri: uri::Uri, resolved: Resolved, timeout_ms: u32) -> (HttpTarget, Needs) {
+    let needs = Needs {
+        lookup: resolved.lookup,
+        key: resolved.key,
+    };
+    let target = HttpTarget {
+        group: resolved.group,
+        host: resolved.host,
+        path: uri.path.into(),
+        query: uri.query.into(),
+        method: None,
+        timeout_ms,
+    };
+    (target, needs)
 }
 
 fn mock(

@@ -118,7 +118,7 @@ fn an_upstream_used_over_both_schemes_is_two_groups() {
     let (plan, _) = first(&snapshot(vec![pets], vec![api("a", routes)]));
     let group = |index: usize| match &plan.stages[0].routes[index].target {
         Target::Http(target) => Arc::clone(&target.group),
-        _ => panic!(),
+        other => panic!("{other:?}"),
     };
     assert_eq!(plan.groups.iter().flatten().count(), 3);
     assert!(group(0).tls.is_none());

@@ -77,8 +77,11 @@ fn of_integration(id: String, integration: &Integration) -> Value {
             "payloadFormatVersion": "1.0",
             "timeoutInMillis": timeout_ms,
         }),
-        // The config file has no REST APIs.
-        Integration::Mock { .. } | Integration::Unserved { .. } | Integration::Rest(_) => {
+        // The config file has no mappings and no REST APIs.
+        Integration::Mapped(_)
+        | Integration::Mock { .. }
+        | Integration::Unserved { .. }
+        | Integration::Rest(_) => {
             json!({ "integrationId": id, "integrationType": "MOCK" })
         }
     }

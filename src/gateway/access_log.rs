@@ -1,12 +1,9 @@
 //! One line for each finished call, in the format of its stage.
 
-use crate::base::ascii;
+use crate::gateway::variable::Facts;
 use crate::gateway::{Call, Worker};
-use crate::lang::logline::{Format, Variable};
+use crate::lang::logline::Format;
 use crate::net::Exchange;
-use crate::net::forwarded;
-use crate::wire::h1::encode::decimal;
-use crate::wire::head::Version;
 
 /// Writes the line, if there is somewhere to write it to.
 pub fn write(
@@ -18,138 +15,14 @@ pub fn write(
 ) {
     let mut lines = worker.lines.borrow_mut();
     let Some(lines) = lines.as_mut() else { return };
-    let finished = Finished {
+    let facts = Facts {
         worker,
         call,
         exchange,
         latency_us,
     };
     format.render(lines.begin(), &mut |variable, out| {
-        finished.value(variable, out);
+        facts.write(variable, out);
     });
     lines.commit();
-}
-
-struct Finished<'a> {
-    worker: &'a Worker,
-    call: &'a Call<'a>,
-    exchange: &'a Exchange<'a>,
-    latency_us: u64,
-}
-
-impl Finished<'_> {
-    /// Appends the value, or nothing when there is none: the format shows `-` then.
-    fn value(&self, variable: &Variable, out: &mut Vec<u8>) {
-        let (head, bytes) = (self.exchange.head(), self.exchange.bytes());
-        match variable {
-            Variable::RequestId => out.extend_from_slice(self.call.shown_request_id()),
-            Variable::ExtendedRequestId => {
-                out.extend_from_slice(self.call.request_id.as_bytes());
-            }
-            Variable::HttpMethod => out.extend_from_slice(head.method_token.of(bytes)),
-            Variable::Path => out.extend_from_slice(head.path.of(bytes)),
-            Variable::Protocol => out.extend_from_slice(match head.version {
-                Version::Http10 => b"HTTP/1.0",
-                Version::Http11 => b"HTTP/1.1",
-            }),
-            Variable::SourceIp => forwarded::address(out, self.exchange.client.peer.ip()),
-            Variable::UserAgent => {
-                let agent = head.header(bytes, b"user-agent");
-                out.extend_from_slice(agent.unwrap_or_default());
-            }
-            Variable::DomainName => out.extend_from_slice(self.domain()),
-            Variable::DomainPrefix => {
-                let first = self.domain().split(|byte| *byte == b'.').next();
-                out.extend_from_slice(first.unwrap_or_default());
-            }
-            Variable::BasePathMatched => {
-                let base = &head.path.of(bytes)[..self.call.base as usize];
-                out.extend_from_slice(base.strip_prefix(b"/").unwrap_or(base));
-            }
-            Variable::RequestTime | Variable::RequestTimeEpoch => self.time(variable, out),
-            Variable::ResponseLatency => decimal(out, self.latency_us / 1000),
-            Variable::DataProcessed => {
-                let received = u64::from(head.length) + self.exchange.upload.received_bytes;
-                decimal(out, received + self.exchange.sent_bytes);
-            }
-            Variable::ResponseLength => decimal(out, self.exchange.body_bytes),
-            Variable::Status => decimal_if(out, u64::from(self.call.status)),
-            _ => self.resource(variable, out),
-        }
-    }
-
-    /// What the configuration and the upstream said.
-    fn resource(&self, variable: &Variable, out: &mut Vec<u8>) {
-        let call = self.call;
-        match variable {
-            Variable::ApiId => text(out, call.stage.map(|stage| &*stage.api_id)),
-            Variable::Stage => text(out, call.stage.map(|stage| &*stage.name)),
-            Variable::RouteKey => text(out, call.route.map(|route| &*route.key)),
-            Variable::ErrorMessage | Variable::ErrorMessageString => {
-                text(out, call.reject.map(|reject| reject.message()));
-            }
-            Variable::ErrorResponseType => text(out, call.reject.map(|reject| reject.aws_name())),
-            Variable::IntegrationError => text(out, call.integration_error.as_deref()),
-            Variable::IntegrationStatus | Variable::IntegrationServiceStatus => {
-                decimal_if(out, u64::from(call.integration_status));
-            }
-            Variable::IntegrationLatency if call.upstream.is_some() => {
-                decimal(out, call.integration_us / 1000);
-            }
-            Variable::Upstream => {
-                if let Some((group, index)) = &call.upstream {
-                    let target = &group.settings.targets[*index];
-                    text(out, Some(&target.host));
-                    out.push(b':');
-                    decimal(out, u64::from(target.port));
-                }
-            }
-            // Authorizers, certificates of clients and AWS services come with later work.
-            _ => {}
-        }
-    }
-
-    fn domain(&self) -> &[u8] {
-        let host = self.exchange.head().host.of(self.exchange.bytes());
-        let host = ascii::trim(host);
-        match host.iter().rposition(|byte| *byte == b':') {
-            // A colon inside brackets belongs to an IPv6 address.
-            Some(colon) if !host[colon..].contains(&b']') => &host[..colon],
-            _ => host,
-        }
-    }
-
-    fn time(&self, variable: &Variable, out: &mut Vec<u8>) {
-        let ended = self.worker.epoch_ms();
-        let began = ended.saturating_sub(self.latency_us / 1000);
-        if *variable == Variable::RequestTimeEpoch {
-            return decimal(out, began);
-        }
-        out.extend_from_slice(self.worker.log_date.borrow_mut().at(began));
-    }
-}
-
-fn text(out: &mut Vec<u8>, value: Option<&str>) {
-    out.extend_from_slice(value.unwrap_or_default().as_bytes());
-}
-
-/// 0 means that there was none.
-fn decimal_if(out: &mut Vec<u8>, number: u64) {
-    if number != 0 {
-        decimal(out, number);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    // Lines of real requests are checked by the integration tests, which read the log of a
-    // running gateway; here nothing can go wrong that they would not see.
-    #[test]
-    fn a_missing_number_leaves_nothing() {
-        let mut out = Vec::new();
-        super::decimal_if(&mut out, 0);
-        assert!(out.is_empty());
-        super::decimal_if(&mut out, 7);
-        assert_eq!(out, b"7");
-    }
 }

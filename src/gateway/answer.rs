@@ -76,6 +76,11 @@ impl Headers {
         self.0.retain(|header| !header.is(name));
     }
 
+    /// Takes out all fields whose name does not please.
+    pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
+        self.0.retain(|header| keep(&header.name));
+    }
+
     /// This one value in the place of all that there were; says whether it could be a field.
     pub fn set(&mut self, name: &str, value: &[u8]) -> bool {
         self.remove(name);

@@ -87,8 +87,12 @@ impl Call<'_> {
         }
     }
 
-    /// What a REST API says to this refusal.
+    /// What the client is told by this refusal.
     pub fn message(&self, reject: Reject) -> &str {
-        self.said.as_deref().unwrap_or(reject.rest().1)
+        match self.kind {
+            StageKind::File => reject.message(),
+            StageKind::Http => reject.http().1,
+            StageKind::Rest => self.said.as_deref().unwrap_or(reject.rest().1),
+        }
     }
 }

@@ -10,6 +10,7 @@ pub mod headers;
 pub mod http;
 mod identify;
 pub mod integrate;
+mod mapping;
 pub mod published;
 pub mod refuse;
 pub mod reject;
@@ -19,6 +20,7 @@ pub mod serve;
 pub mod throttle;
 pub mod transform;
 pub mod validate;
+mod variable;
 pub mod worker;
 
 pub use answer::{Answer, Headers};

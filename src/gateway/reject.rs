@@ -86,6 +86,16 @@ rejects! {
 }
 
 impl Reject {
+    /// How an HTTP API says it: the status and the message. Where an integration fails, it says no
+    /// more than that.
+    pub fn http(self) -> (u16, &'static str) {
+        match self {
+            Self::IntegrationFailure | Self::IntegrationTimeout => (503, "Service Unavailable"),
+            Self::ApiConfigurationError => (500, "Internal Server Error"),
+            _ => (self.status(), self.message()),
+        }
+    }
+
     /// What counts it; the throttles count themselves, by scope, and upstreams by their fault.
     pub fn counter(self) -> Option<Counter> {
         Counter::rejected(self.status())

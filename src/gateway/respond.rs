@@ -94,6 +94,12 @@ pub async fn reject(
     }
     let body = reject.body().as_bytes();
     match call.kind {
+        StageKind::Http => {
+            let (status, message) = reject.http();
+            call.status = status;
+            let body = format!("{{\"message\":\"{message}\"}}");
+            fixed(worker, call, exchange, JSON, body.as_bytes()).await
+        }
         // A REST API without such a stage.
         StageKind::Rest => {
             let exception = reject.rest().0.exception().as_bytes();

@@ -1,6 +1,7 @@
 //! The small languages a user's API may contain: parsed once, run many times.
 
 pub mod logline;
+pub mod mapping;
 pub mod params;
 pub mod pattern;
 pub mod policy;

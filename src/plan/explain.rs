@@ -211,6 +211,7 @@ fn goes_to(target: &Target, asked: &Asked<'_>, path: &str, params: &Params) -> G
             };
         }
         Target::Http(target) => target,
+        Target::Mapped(mapped) => &mapped.http,
     };
     let mut written = Vec::new();
     let query = asked.query.map(str::as_bytes);

@@ -10,6 +10,7 @@ mod explain_tests;
 pub mod host;
 pub mod limit;
 pub mod live;
+pub mod mapped;
 #[cfg(test)]
 mod oracle;
 pub mod refusal;
@@ -29,6 +30,7 @@ use std::sync::Arc;
 pub use cors::Cors;
 pub use host::HostTable;
 pub use limit::{Limit, LimitId};
+pub use mapped::{MappedTarget, ReplyMapping};
 pub use route::{Route, RouteId};
 pub use router::{Params, Router};
 pub use stage::Stage;

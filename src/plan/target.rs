@@ -3,14 +3,27 @@
 use std::sync::Arc;
 
 use crate::base::Method;
-use crate::plan::Params;
+use crate::plan::{MappedTarget, Params};
 
 #[derive(Debug)]
 pub enum Target {
     Http(HttpTarget),
+    /// Parameter mapping of an HTTP API.
+    Mapped(Box<MappedTarget>),
     Mock(MockTarget),
     /// Nobody: a REST method makes its answer of what it was asked.
     Nobody,
+}
+
+impl Target {
+    /// Where it sends requests to, if it does.
+    pub fn http(&self) -> Option<&HttpTarget> {
+        match self {
+            Self::Http(target) => Some(target),
+            Self::Mapped(mapped) => Some(&mapped.http),
+            Self::Mock(_) | Self::Nobody => None,
+        }
+    }
 }
 
 /// An upstream request: the client's method and end-to-end headers, its body streamed.

@@ -10,7 +10,7 @@ use crate::control::publish::{
     access_log, method_of, text, throttle, timeout, unchecked, unserved, variables,
 };
 use crate::model::Throttle;
-use crate::model::v2::{Cors, Integration, Route, RouteKey, Stage};
+use crate::model::v2::{Cors, Integration, Mapped, Route, RouteKey, Stage};
 
 pub(in crate::control::publish) fn stage(stage: &Record, deployment: &Record) -> Outcome<Stage> {
     let frozen = deployment.get("frozen").unwrap_or(&Value::Null);
@@ -98,18 +98,47 @@ fn asked(integration: &Value) -> Result<Integration, String> {
         ("HTTP_PROXY", _) => {}
         (other, _) => return Err(format!("Integration type {other}")),
     }
-    for member in ["requestParameters", "responseParameters", "tlsConfig"] {
-        let all = integration[member].as_object();
-        if all.is_some_and(|all| !all.is_empty()) {
-            return Err(format!("An integration with {member}"));
-        }
+    let tls = integration["tlsConfig"].as_object();
+    if tls.is_some_and(|tls| !tls.is_empty()) {
+        return Err("An integration with tlsConfig".to_owned());
     }
+    Ok(http_proxy(integration))
+}
+
+/// With what is changed on the way, if anything is.
+fn http_proxy(integration: &Value) -> Integration {
     let uri = integration["integrationUri"].as_str().unwrap_or_default();
-    Ok(Integration::HttpProxy {
-        uri: uri.to_owned(),
-        method: method_of(integration["integrationMethod"].as_str()),
-        timeout_ms: timeout(&integration["timeoutInMillis"], 30_000),
-    })
+    let uri = uri.to_owned();
+    let method = method_of(integration["integrationMethod"].as_str());
+    let timeout_ms = timeout(&integration["timeoutInMillis"], 30_000);
+    let request = pairs(&integration["requestParameters"]);
+    let by_status = integration["responseParameters"].as_object();
+    let by_status = by_status.into_iter().flatten();
+    let responses = by_status.filter_map(|(status, table)| {
+        let status = status.parse().ok()?;
+        Some((status, pairs(table)))
+    });
+    let responses: Vec<_> = responses.collect();
+    if request.is_empty() && responses.is_empty() {
+        return Integration::HttpProxy {
+            uri,
+            method,
+            timeout_ms,
+        };
+    }
+    Integration::Mapped(Box::new(Mapped {
+        uri,
+        method,
+        timeout_ms,
+        request,
+        responses,
+    }))
+}
+
+fn pairs(table: &Value) -> Vec<(String, String)> {
+    let table = table.as_object().into_iter().flatten();
+    let pairs = table.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
+    pairs.collect()
 }
 
 /// The settings of the route itself, else those for all routes of the stage.

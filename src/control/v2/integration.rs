@@ -8,6 +8,7 @@ use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::protocol::Input;
 use crate::control::v2::noun::{self, Noun, given, is_http, text, with_defaults};
+use crate::control::v2::parameters;
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
     ("CreateIntegration", create),
@@ -146,5 +147,8 @@ pub fn check(is_http: bool, record: &Record) -> Outcome<()> {
         let message = "HTTP_PROXY integrations only support payload format version 1.0";
         return Err(Error::bad_request(message));
     }
-    Ok(())
+    match is_http {
+        true => parameters::check(record),
+        false => Ok(()),
+    }
 }

@@ -7,6 +7,7 @@ mod domain;
 mod integration;
 mod mapping;
 mod noun;
+mod parameters;
 mod quick;
 mod response;
 mod route;

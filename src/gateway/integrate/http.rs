@@ -7,6 +7,7 @@ use crate::gateway::context::Scene;
 use crate::gateway::headers::{Given, Rules};
 use crate::gateway::http::rest_of_path;
 use crate::gateway::integrate::attempt::{self, Attempt, Failed, Turn, note};
+use crate::gateway::integrate::mapped;
 use crate::gateway::transform::request;
 use crate::gateway::{Call, Reject, Stop, Worker, cors, headers};
 use crate::net::inbound::h1::Life;
@@ -14,16 +15,25 @@ use crate::net::outbound::deliver::{Delivered, deliver};
 use crate::net::outbound::{GroupState, Reply, h1};
 use crate::net::{Exchange, Message, forwarded};
 use crate::observe::Counter;
-use crate::plan::HttpTarget;
+use crate::plan::{HttpTarget, MappedTarget};
 use crate::wire::h1::encode;
 use crate::wire::head::{Body, Field, Name, ResponseHead};
+
+/// What mappings make of a request and its answer.
+pub struct Changed<'m> {
+    /// The whole head of the request; none: unchanged.
+    pub head: Option<&'m [u8]>,
+    pub target: &'m MappedTarget,
+}
 
 pub async fn run(
     worker: &'static Worker,
     call: &mut Call<'_>,
     exchange: &mut Exchange<'_>,
     target: &HttpTarget,
+    changed: Option<&Changed<'_>>,
 ) -> Result<(), Stop> {
+    let head = changed.and_then(|changed| changed.head);
     let Some(group) = worker.group(target.group.id.0) else {
         return Err(Reject::InternalError.into());
     };
@@ -37,12 +47,22 @@ pub async fn run(
             Attempt::First => exchange.started_us,
             _ => worker.core.now_us(),
         };
-        let outcome = ask(worker, call, exchange, target, &turn, &attempt).await;
+        let outcome = ask(worker, call, exchange, (target, head), &turn, &attempt).await;
         call.integration_us = worker.core.now_us() - asked_us;
         let failure = match outcome {
             Ok(reply) => {
                 group.succeeded(index);
-                return give(worker, call, exchange, &group, reply).await;
+                let status = reply.message.head.status;
+                return match changed.and_then(|changed| changed.target.reply(status)) {
+                    None => give(worker, call, exchange, &group, reply, |_| false, |_| ()).await,
+                    Some(changes) => {
+                        let timeout_ms = target.timeout_ms;
+                        let given = mapped::give(
+                            worker, call, exchange, &group, reply, changes, timeout_ms,
+                        );
+                        Box::pin(given).await
+                    }
+                };
             }
             Err(failure) => failure,
         };
@@ -68,7 +88,7 @@ async fn ask(
     worker: &'static Worker,
     call: &Call<'_>,
     exchange: &mut Exchange<'_>,
-    target: &HttpTarget,
+    (target, head): (&HttpTarget, Option<&[u8]>),
     turn: &Turn<'_>,
     attempt: &Attempt,
 ) -> Result<Reply, Failed> {
@@ -76,9 +96,15 @@ async fn ask(
     let until_ms = exchange.client.due(0);
     let connection = attempt::connection(worker, turn, attempt, method, until_ms).await?;
     let was_reused = connection.is_reused;
-    h1::call(exchange, connection, target.timeout_ms, |out, exchange| {
-        write_head(out, call, exchange, target);
-    })
+    h1::call(
+        exchange,
+        connection,
+        target.timeout_ms,
+        |out, exchange| match head {
+            None => write_head(out, call, exchange, target),
+            Some(head) => out.extend_from_slice(head),
+        },
+    )
     .await
     .map_err(|kind| Failed {
         kind,
@@ -136,16 +162,21 @@ fn write_head(out: &mut Vec<u8>, call: &Call<'_>, exchange: &Exchange<'_>, targe
     out.extend_from_slice(b"\r\n");
 }
 
-/// The answer to the client; the connection goes back to rest if it can.
-async fn give(
+/// The answer to the client; the connection goes back to rest if it can. Fields that `replaces`
+/// names are left out, the lines that `write` appends are added.
+pub(in crate::gateway::integrate) async fn give(
     worker: &'static Worker,
     call: &mut Call<'_>,
     exchange: &mut Exchange<'_>,
     group: &Rc<GroupState>,
     reply: Reply,
+    replaces: impl Fn(&[u8]) -> bool,
+    write: impl Fn(&mut Vec<u8>),
 ) -> Result<(), Stop> {
     call.status = reply.message.head.status;
-    call.integration_status = call.status;
+    if call.integration_status == 0 {
+        call.integration_status = call.status;
+    }
     // The process may have begun to end while the upstream worked.
     exchange.close |= worker.is_draining();
     let rules = Rules::streamed(call.kind);
@@ -155,7 +186,10 @@ async fn give(
         let name = field.name.of(bytes);
         // The length is there under both names: this one frames the body that streams.
         let is_given = rules.gives(field.id) == Given::AsIs || field.id == Name::ContentLength;
-        is_given && !headers::is_id(call_now, name, client) && !cors::replaces(call_now, name)
+        is_given
+            && !headers::is_id(call_now, name, client)
+            && !cors::replaces(call_now, name)
+            && !replaces(name)
     };
     let add = |out: &mut Vec<u8>, exchange: &Exchange<'_>, message: &Message<ResponseHead>| {
         // "A recipient with a clock that receives a response message without a Date header field
@@ -167,6 +201,7 @@ async fn give(
         } else if message.head.field(message.bytes(), Name::Date).is_none() {
             worker.write_date(out);
         }
+        write(out);
         headers::append_ids(out, call_now, exchange);
         cors::write(out, call_now, exchange);
     };

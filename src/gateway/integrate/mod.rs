@@ -2,6 +2,7 @@
 
 pub mod attempt;
 pub mod http;
+pub mod mapped;
 pub mod mock;
 pub mod whole;
 
@@ -17,7 +18,9 @@ pub async fn run(
     route: &Route,
 ) -> Result<(), Stop> {
     match &route.target {
-        Target::Http(target) => http::run(worker, call, exchange, target).await,
+        Target::Http(target) => http::run(worker, call, exchange, target, None).await,
+        // Boxed: what mappings hold should not make the task of every connection larger.
+        Target::Mapped(target) => Box::pin(mapped::run(worker, call, exchange, target)).await,
         Target::Mock(target) => mock::run(worker, call, exchange, target).await,
         // Only a method of a REST API has no target, and its pipeline does not come here.
         Target::Nobody => Err(Reject::ApiConfigurationError.into()),

@@ -163,7 +163,7 @@ const SIMILARITY_MIN: f64 = 0.8;
 
 impl Variable {
     /// The variable that a format writes as `$context.` and a name; case counts.
-    pub(super) fn named(name: &str) -> Option<Self> {
+    pub fn named(name: &str) -> Option<Self> {
         let path = name.strip_prefix("$context.")?;
         if let Ok(found) = NAMES.binary_search_by_key(&path, |(name, _)| name) {
             return Some(NAMES[found].1.clone());

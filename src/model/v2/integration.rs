@@ -11,6 +11,8 @@ pub enum Integration {
         method: Option<String>,
         timeout_ms: u32,
     },
+    /// An HTTP proxy that changes requests or answers on their way.
+    Mapped(Box<Mapped>),
     Mock {
         status: u16,
         headers: Vec<(String, String)>,
@@ -25,4 +27,17 @@ pub enum Integration {
         /// A sentence for the client and the log.
         what: String,
     },
+}
+
+/// Parameter mapping: keys and values as an HTTP API writes them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Mapped {
+    /// As of `HttpProxy`.
+    pub uri: String,
+    pub method: Option<String>,
+    pub timeout_ms: u32,
+    /// `append:header.x` and its value.
+    pub request: Vec<(String, String)>,
+    /// By the status of the backend's answer.
+    pub responses: Vec<(u16, Vec<(String, String)>)>,
 }

@@ -1,0 +1,180 @@
+//! HTTP_PROXY with parameter mapping: what the mappings ask for is looked up, all else streams.
+
+use std::rc::Rc;
+
+use crate::gateway::integrate::http::{self, Changed};
+use crate::gateway::mapping::{self, Answered, Body, Edits, Form, Scene, joined};
+use crate::gateway::{Answer, Call, Reject, Stop, Worker, cors, headers, respond};
+use crate::lang::mapping::{Mapping, Place};
+use crate::net::Exchange;
+use crate::net::outbound::{Asking, Failure, GroupState, Reply, whole};
+use crate::plan::{MappedTarget, ReplyMapping};
+use crate::wire::head::Span;
+
+/// AWS: "Maximum payload size: 10 MB". What is held in memory is not larger.
+const BODY_BYTES_MAX: u64 = 10 * 1024 * 1024;
+
+pub async fn run(
+    worker: &'static Worker,
+    call: &mut Call<'_>,
+    exchange: &mut Exchange<'_>,
+    target: &MappedTarget,
+) -> Result<(), Stop> {
+    if target.needs_body {
+        let most = call.route.map_or(0, |route| route.body_bytes_max);
+        let most = most.min(BODY_BYTES_MAX);
+        let (client, message) = (exchange.client, exchange.message);
+        let gathered = exchange.upload.gather(client, message, most).await;
+        if let Err(error) = gathered {
+            exchange.close = true;
+            return Err(Stop::from(&Failure::Upload(error)));
+        }
+    }
+    let head = if target.request.is_empty() {
+        None
+    } else {
+        let scene = scene(worker, call, exchange);
+        Some(mapping::head(&scene, target))
+    };
+    let changed = Changed {
+        head: head.as_deref(),
+        target,
+    };
+    http::run(worker, call, exchange, &target.http, Some(&changed)).await
+}
+
+fn scene<'a>(worker: &'static Worker, call: &'a Call<'_>, exchange: &'a Exchange<'_>) -> Scene<'a> {
+    Scene {
+        worker,
+        call,
+        exchange,
+        body: Body::of(exchange.upload.gathered().unwrap_or_default()),
+        answer: None,
+    }
+}
+
+/// The answer to the client, changed.
+pub async fn give(
+    worker: &'static Worker,
+    call: &mut Call<'_>,
+    exchange: &mut Exchange<'_>,
+    group: &Rc<GroupState>,
+    mut reply: Reply,
+    changes: &ReplyMapping,
+    timeout_ms: u32,
+) -> Result<(), Stop> {
+    let head = &reply.message.head;
+    call.integration_status = head.status;
+    let (edits, status) = {
+        let scene = Scene {
+            answer: Some(Answered {
+                head,
+                bytes: reply.message.bytes(),
+                body: Body::of(b""),
+            }),
+            ..scene(worker, call, exchange)
+        };
+        edits(&scene, &changes.mappings)
+    };
+    // A status without a body, or one that would have one, has to be framed anew.
+    let is_reframed = is_bodyless(status) != is_bodyless(head.status);
+    if changes.needs_body || is_reframed {
+        return give_whole(worker, call, exchange, group, reply, changes, timeout_ms).await;
+    }
+    if status != head.status {
+        reply.message.head.status = status;
+        reply.message.head.reason = Span::default();
+    }
+    http::give(
+        worker,
+        call,
+        exchange,
+        group,
+        reply,
+        |name| edits.replaces(name),
+        |out| edits.write(out, ""),
+    )
+    .await
+}
+
+/// The same for an answer that has to be in memory first.
+async fn give_whole(
+    worker: &'static Worker,
+    call: &mut Call<'_>,
+    exchange: &mut Exchange<'_>,
+    group: &Rc<GroupState>,
+    reply: Reply,
+    changes: &ReplyMapping,
+    timeout_ms: u32,
+) -> Result<(), Stop> {
+    let client = exchange.client;
+    let asking = Asking {
+        core: client.core,
+        settings: &client.settings,
+        pools: client.pools,
+        until_ms: client.due(timeout_ms),
+        bytes_max: BODY_BYTES_MAX as usize,
+    };
+    let whole = match whole::gather(&asking, reply).await {
+        Ok(whole) => whole,
+        Err(failure) => {
+            call.integration_error = Some(failure.to_string().into());
+            return Err(Stop::from(&failure));
+        }
+    };
+    if let Some(connection) = whole.connection
+        && exchange.upload.is_whole()
+    {
+        group.give_idle(connection, worker.core.now_ms());
+    }
+    let (message, body) = (whole.message, whole.body);
+    let mut answer = Answer::of(&message.head, message.bytes(), Vec::new());
+    {
+        let scene = Scene {
+            answer: Some(Answered {
+                head: &message.head,
+                bytes: message.bytes(),
+                body: Body::of(&body),
+            }),
+            ..scene(worker, call, exchange)
+        };
+        let (edits, status) = edits(&scene, &changes.mappings);
+        answer.status = status;
+        answer.headers.retain(|name| {
+            let name = name.as_bytes();
+            !edits.replaces(name)
+                && !headers::is_id(call, name, client)
+                && !cors::replaces(call, name)
+        });
+        for (name, value) in edits.fields() {
+            answer.headers.push(name, value);
+        }
+    }
+    answer.body = body;
+    client.pools.responses.give(client.core, message);
+    respond::answer(worker, call, exchange, &answer).await?;
+    Ok(())
+}
+
+/// What becomes of the headers and the status.
+fn edits<'m>(scene: &Scene<'_>, mappings: &'m [Mapping]) -> (Edits<'m>, u16) {
+    let Some(answer) = &scene.answer else {
+        return (Edits::default(), Reject::InternalError.status());
+    };
+    let (fields, bytes) = (&answer.head.fields, answer.bytes);
+    let edits = Edits::of(
+        mappings,
+        |expression| scene.value(expression, Form::Text),
+        |name| joined(fields, bytes, name.to_ascii_lowercase().as_bytes()),
+    );
+    let mut places = mappings.iter();
+    let mapped = places.find(|mapping| mapping.target.place == Place::Status);
+    let value = mapped.and_then(|mapping| scene.value(&mapping.value, Form::Text));
+    let status = value.and_then(|value| std::str::from_utf8(&value).ok()?.trim().parse().ok());
+    let status = status.filter(|status| (200..=599).contains(status));
+    (edits, status.unwrap_or(answer.head.status))
+}
+
+fn is_bodyless(status: u16) -> bool {
+    matches!(status, 204 | 304)
+}

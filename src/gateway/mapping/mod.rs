@@ -1,0 +1,10 @@
+//! Parameter mapping of HTTP APIs: values put in, messages changed.
+
+mod edit;
+mod query;
+mod request;
+mod scene;
+
+pub use edit::Edits;
+pub use request::head;
+pub use scene::{Answered, Body, Form, Scene, joined};

@@ -1,0 +1,129 @@
+//! Where the values of mappings come from: a call, its request, and the backend's answer to it.
+
+use crate::base::ascii;
+use crate::gateway::http::rest_of_path;
+use crate::gateway::mapping::query;
+use crate::gateway::variable::Facts;
+use crate::gateway::{Call, Worker};
+use crate::lang::mapping::{Document, Expression, Pick, Piece, Source};
+use crate::net::Exchange;
+use crate::wire::head::{Field, ResponseHead};
+
+/// All that a mapping may ask.
+pub struct Scene<'a> {
+    pub worker: &'a Worker,
+    pub call: &'a Call<'a>,
+    pub exchange: &'a Exchange<'a>,
+    pub body: Body<'a>,
+    pub answer: Option<Answered<'a>>,
+}
+
+/// A backend's answer.
+pub struct Answered<'a> {
+    pub head: &'a ResponseHead,
+    /// What `head` points into.
+    pub bytes: &'a [u8],
+    pub body: Body<'a>,
+}
+
+/// A body in memory, and what it holds; empty where no mapping asks for it.
+pub struct Body<'a> {
+    bytes: &'a [u8],
+    document: Document,
+}
+
+impl<'a> Body<'a> {
+    pub fn of(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            document: Document::read(bytes),
+        }
+    }
+
+    fn value(&self, pick: Option<&Pick>) -> Option<Vec<u8>> {
+        match pick {
+            None => (!self.bytes.is_empty()).then(|| self.bytes.to_vec()),
+            Some(pick) => self.document.find(pick).map(String::into_bytes),
+        }
+    }
+}
+
+/// What a value is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A header or a query: path parameters are decoded.
+    Text,
+    /// A path: path parameters stay as they came.
+    Path,
+}
+
+impl Scene<'_> {
+    /// The value of an expression; none if there is nothing that it stands for, which is then not
+    /// mapped.
+    pub fn value(&self, expression: &Expression, form: Form) -> Option<Vec<u8>> {
+        let mut value = Vec::new();
+        for piece in &expression.pieces {
+            match piece {
+                Piece::Literal(text) => value.extend_from_slice(text.as_bytes()),
+                Piece::Value(source) => {
+                    value.extend(self.source(source, form).unwrap_or_default());
+                }
+            }
+        }
+        (!value.is_empty()).then_some(value)
+    }
+
+    fn source(&self, source: &Source, form: Form) -> Option<Vec<u8>> {
+        let (head, bytes) = (self.exchange.head(), self.exchange.bytes());
+        let path = || rest_of_path(head.path.of(bytes), self.call.base);
+        match source {
+            Source::RequestHeader(name) => joined(&head.fields, bytes, name.as_bytes()),
+            Source::RequestQuery(name) => query::values(head.query?.of(bytes), name),
+            Source::RequestPath => Some(path().to_vec()),
+            Source::RequestParameter(name) => {
+                let names = &self.call.route?.param_names;
+                let index = names.iter().position(|other| other == name)?;
+                let raw = self.call.params.get(u8::try_from(index).ok()?, path());
+                match form {
+                    Form::Path => Some(raw.to_vec()),
+                    Form::Text => {
+                        let mut text = Vec::with_capacity(raw.len());
+                        ascii::percent_decode(&mut text, raw);
+                        Some(text)
+                    }
+                }
+            }
+            Source::RequestBody(pick) => self.body.value(pick.as_ref()),
+            Source::ResponseHeader(name) => {
+                let answer = self.answer.as_ref()?;
+                joined(&answer.head.fields, answer.bytes, name.as_bytes())
+            }
+            Source::ResponseBody(pick) => self.answer.as_ref()?.body.value(pick.as_ref()),
+            Source::Context(variable) => {
+                let facts = Facts {
+                    worker: self.worker,
+                    call: self.call,
+                    exchange: self.exchange,
+                    latency_us: self.worker.core.now_us() - self.exchange.started_us,
+                };
+                let mut value = Vec::new();
+                facts.write(variable, &mut value);
+                Some(value)
+            }
+            // Put in when the plan was compiled.
+            Source::StageVariable(_) => None,
+        }
+    }
+}
+
+/// The values of all fields with this name, which is in lower case, joined by commas.
+pub fn joined(fields: &[Field], bytes: &[u8], name: &[u8]) -> Option<Vec<u8>> {
+    let found = fields.iter();
+    let mut found = found.filter(|field| ascii::is_lower(field.name.of(bytes), name));
+    let mut value = found.next()?.value.of(bytes).to_vec();
+    for field in found {
+        value.push(b',');
+        value.extend_from_slice(field.value.of(bytes));
+    }
+    Some(value)
+}

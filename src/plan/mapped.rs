@@ -1,0 +1,36 @@
+//! An HTTP target that changes requests and answers on their way.
+
+use crate::lang::mapping::{Mapping, Source};
+use crate::plan::HttpTarget;
+
+#[derive(Debug)]
+pub struct MappedTarget {
+    pub http: HttpTarget,
+    /// Removals first, additions last; without stage variables.
+    pub request: Box<[Mapping]>,
+    /// Some mapping of the request asks for its body, which is held in memory then.
+    pub needs_body: bool,
+    pub replies: Box<[ReplyMapping]>,
+}
+
+/// What is changed of answers with one status.
+#[derive(Debug)]
+pub struct ReplyMapping {
+    /// The backend's.
+    pub status: u16,
+    pub mappings: Box<[Mapping]>,
+    /// Some of them asks for the body of the answer, which is held in memory then.
+    pub needs_body: bool,
+}
+
+impl MappedTarget {
+    pub fn reply(&self, status: u16) -> Option<&ReplyMapping> {
+        self.replies.iter().find(|reply| reply.status == status)
+    }
+}
+
+/// Whether some value is taken from a body.
+pub fn needs_body(mappings: &[Mapping]) -> bool {
+    let mut sources = mappings.iter().flat_map(|mapping| mapping.value.sources());
+    sources.any(|source| matches!(source, Source::RequestBody(_) | Source::ResponseBody(_)))
+}
