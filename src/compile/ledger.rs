@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::compile::group::GroupKey;
 use crate::compile::pool::Pool;
 use crate::model::{Upstream, v2};
-use crate::plan::{Group, Limit, LimitId, RouteId, Stage};
+use crate::plan::{Group, HostTable, Limit, LimitId, RouteId, Stage};
 
 /// The ids given out and what was compiled under them.
 ///
@@ -18,8 +18,9 @@ pub struct Ledger {
     pub(in crate::compile) account_limit: Option<LimitId>,
     pub(in crate::compile) upstreams: Arc<[Upstream]>,
     pub(in crate::compile) groups: BTreeMap<GroupKey, Arc<Group>>,
-    /// By API id, in the order of the ids.
-    pub(in crate::compile) apis: BTreeMap<Arc<str>, ApiMemory>,
+    /// In the order of the snapshot.
+    pub(in crate::compile) apis: Vec<Arc<ApiMemory>>,
+    pub(in crate::compile) hosts: Arc<HostTable>,
     pub(in crate::compile) route_ids: Pool,
     pub(in crate::compile) limit_ids: Pool,
     pub(in crate::compile) group_ids: Pool,
@@ -43,7 +44,7 @@ impl Ledger {
 
     /// Every route of the plan, stage by stage.
     pub fn routes(&self) -> impl Iterator<Item = RouteOf<'_>> {
-        let stages = self.apis.values().flat_map(|api| &api.stages);
+        let stages = self.apis.iter().flat_map(|api| &api.stages);
         stages.flat_map(|memory| {
             let stage = &memory.stage;
             stage.routes.iter().map(|route| RouteOf {
@@ -63,7 +64,7 @@ impl Ledger {
 }
 
 /// An API as it was compiled.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(in crate::compile) struct ApiMemory {
     pub model: Arc<v2::Api>,
     /// In the order of the model's.

@@ -104,9 +104,7 @@ impl Control {
         let mut ids = locked(&self.ids).fork();
         let models = self
             .store
-            .read(move |view| {
-                publish::all(view, &fixed, &mut ids)
-            })
+            .read(move |view| publish::all(view, &fixed, &mut ids))
             .await?;
         let mut served = locked(&self.served);
         for model in &models {

@@ -82,7 +82,8 @@ fn joined(
     before: Option<&Current>,
 ) -> Result<(Published, Ledger), Vec<Located>> {
     let own = |id: &String| snapshot.apis.iter().any(|api| api.id == *id);
-    let mut left_out: Vec<String> = made.keys().filter(|id| own(id)).cloned().collect();
+    let ids = snapshot.apis.iter().map(|api| &api.id);
+    let mut left_out: Vec<String> = ids.filter(|id| made.contains_key(*id)).cloned().collect();
     loop {
         let mut whole = snapshot.clone();
         let served = made.iter().filter(|(id, _)| !left_out.contains(id));

@@ -95,7 +95,9 @@ fn scopes(view: &View<'_>) -> Outcome<Vec<Scope>> {
         let Some(entry) = page.entries.into_iter().next() else {
             return Ok(scopes);
         };
-        let Key { account, region, .. } = entry.key;
+        let Key {
+            account, region, ..
+        } = entry.key;
         after = Some(Key::new(&*account, &*region, LAST, LAST));
         scopes.push(Scope { account, region });
     }
