@@ -1,0 +1,69 @@
+//! The values that a user's templates and paths work on: JSON as json-smart reads it, printed and
+//! compared as Java does.
+//!
+//! Maps and lists are shared and can be written, as Java's are, so they live in a [`Heap`] that ends
+//! with the request: a map that holds itself leaks nothing.
+
+mod heap;
+mod map;
+mod number;
+mod print;
+mod read;
+mod text;
+
+pub use heap::{Heap, List, ListId, ListKind, MapId};
+pub use map::Map;
+pub use number::{Number, Operation};
+pub use print::{Style, quote};
+pub use read::{DEPTH_MAX, ReadError, read};
+pub use text::Text;
+
+/// One value. Cheap to copy: what is large is borrowed, counted or on the heap.
+#[derive(Clone, Debug)]
+pub enum Value<'a> {
+    Null,
+    Bool(bool),
+    Number(Number<'a>),
+    /// Java's `Character`, as `charAt` gives it.
+    Char(char),
+    Text(Text<'a>),
+    Map(MapId),
+    List(ListId),
+    Handle(Handle),
+}
+
+/// An object that is no data: what it can do is known by the template engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handle {
+    /// `$input`
+    Input,
+    /// `$util`
+    Util,
+    /// `$foreach`: which of the open loops.
+    Loop(u32),
+    /// What `#define` made: which block of the template.
+    Block(u32),
+}
+
+impl<'a> Value<'a> {
+    pub const EMPTY: Self = Self::Text(Text::EMPTY);
+
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Text(Text::owned(text.into()))
+    }
+
+    pub fn borrowed(text: &'a str) -> Self {
+        Self::Text(Text::Borrowed(text))
+    }
+
+    pub fn int(value: usize) -> Self {
+        Self::Number(Number::from_i64(i64::try_from(value).unwrap_or(i64::MAX)))
+    }
+
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text.as_str()),
+            _ => None,
+        }
+    }
+}

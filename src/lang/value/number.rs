@@ -1,0 +1,236 @@
+//! Numbers as Java has them: which class a result is, how it prints, how it compares.
+
+use std::cmp::Ordering;
+
+use super::Text;
+
+/// Integers grow from `Integer` over `Long` to `BigInteger` as they need; this one ends at 128 bits.
+#[derive(Clone, Debug)]
+pub enum Number<'a> {
+    Int(i32),
+    Long(i64),
+    Big(i128),
+    Double(f64),
+    /// `BigDecimal`, as it was written. Arithmetic on it is that of doubles.
+    Decimal(Text<'a>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Modulo,
+}
+
+impl<'a> Number<'a> {
+    pub fn from_i64(value: i64) -> Self {
+        i32::try_from(value).map_or(Self::Long(value), Self::Int)
+    }
+
+    /// The smallest class that holds it.
+    pub fn from_i128(value: i128) -> Self {
+        i64::try_from(value).map_or(Self::Big(value), Self::from_i64)
+    }
+
+    /// An integer of any length, `None` beyond 128 bits.
+    pub fn parse_integer(text: &str) -> Option<Self> {
+        text.parse().ok().map(Self::from_i128)
+    }
+
+    /// The same number, borrowing nothing.
+    pub fn to_owned_number<'b>(&self) -> Number<'b> {
+        match self {
+            Self::Int(value) => Number::Int(*value),
+            Self::Long(value) => Number::Long(*value),
+            Self::Big(value) => Number::Big(*value),
+            Self::Double(value) => Number::Double(*value),
+            Self::Decimal(text) => Number::Decimal(Text::owned(text.as_str().to_owned())),
+        }
+    }
+
+    pub fn as_double(&self) -> f64 {
+        match self {
+            Self::Int(value) => f64::from(*value),
+            Self::Long(value) => *value as f64,
+            Self::Big(value) => *value as f64,
+            Self::Double(value) => *value,
+            Self::Decimal(text) => text.as_str().parse().unwrap_or(f64::NAN),
+        }
+    }
+
+    pub fn as_integer(&self) -> Option<i128> {
+        match self {
+            Self::Int(value) => Some(i128::from(*value)),
+            Self::Long(value) => Some(i128::from(*value)),
+            Self::Big(value) => Some(*value),
+            Self::Double(_) | Self::Decimal(_) => None,
+        }
+    }
+
+    /// Velocity's arithmetic. `None` for a division by zero and for what 128 bits cannot hold.
+    pub fn calculate(&self, operation: Operation, other: &Self) -> Option<Self> {
+        let (Some(left), Some(right)) = (self.as_integer(), other.as_integer()) else {
+            return decimal(self.as_double(), operation, other.as_double());
+        };
+        let result = match operation {
+            Operation::Add => left.checked_add(right),
+            Operation::Subtract => left.checked_sub(right),
+            Operation::Multiply => left.checked_mul(right),
+            Operation::Divide => left.checked_div(right),
+            Operation::Modulo => left.checked_rem(right),
+        }?;
+        Some(Self::wrap(result, self.width().max(other.width())))
+    }
+
+    /// The result is of the wider class of both, or of the next one that holds it.
+    fn wrap(value: i128, width: u8) -> Self {
+        match width {
+            0 => Self::from_i128(value),
+            1 => i64::try_from(value).map_or(Self::Big(value), Self::Long),
+            _ => Self::Big(value),
+        }
+    }
+
+    fn width(&self) -> u8 {
+        match self {
+            Self::Int(_) => 0,
+            Self::Long(_) => 1,
+            _ => 2,
+        }
+    }
+
+    /// Velocity's comparison across all classes.
+    pub fn compare(&self, other: &Self) -> Ordering {
+        match (self.as_integer(), other.as_integer()) {
+            (Some(left), Some(right)) => left.cmp(&right),
+            _ => {
+                let (left, right) = (self.as_double(), other.as_double());
+                left.partial_cmp(&right).unwrap_or(Ordering::Equal)
+            }
+        }
+    }
+
+    /// Java's `equals`: never true between classes.
+    pub fn equals(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Int(left), Self::Int(right)) => left == right,
+            (Self::Long(left), Self::Long(right)) => left == right,
+            (Self::Big(left), Self::Big(right)) => left == right,
+            (Self::Double(left), Self::Double(right)) => left.to_bits() == right.to_bits(),
+            (Self::Decimal(left), Self::Decimal(right)) => left == right,
+            _ => false,
+        }
+    }
+
+    /// As `toString` prints it.
+    pub fn print(&self, out: &mut String) {
+        use std::fmt::Write as _;
+        // Writing into a text cannot fail.
+        let _ = match self {
+            Self::Int(value) => write!(out, "{value}"),
+            Self::Long(value) => write!(out, "{value}"),
+            Self::Big(value) => write!(out, "{value}"),
+            Self::Double(value) => {
+                print_double(out, *value);
+                Ok(())
+            }
+            Self::Decimal(text) => {
+                out.push_str(text.as_str());
+                Ok(())
+            }
+        };
+    }
+}
+
+fn decimal<'a>(left: f64, operation: Operation, right: f64) -> Option<Number<'a>> {
+    let result = match operation {
+        Operation::Add => left + right,
+        Operation::Subtract => left - right,
+        Operation::Multiply => left * right,
+        Operation::Divide if right == 0.0 => return None,
+        Operation::Divide => left / right,
+        Operation::Modulo if right == 0.0 => return None,
+        Operation::Modulo => left % right,
+    };
+    Some(Number::Double(result))
+}
+
+/// Java's `Double.toString`: digits and point from 0.001 to 10,000,000, else with an exponent.
+fn print_double(out: &mut String, value: f64) {
+    if value.is_nan() {
+        out.push_str("NaN");
+        return;
+    }
+    if value.is_sign_negative() {
+        out.push('-');
+    }
+    let value = value.abs();
+    if value.is_infinite() {
+        out.push_str("Infinity");
+    } else if value == 0.0 {
+        out.push_str("0.0");
+    } else if (1e-3..1e7).contains(&value) {
+        let plain = value.to_string();
+        out.push_str(&plain);
+        if !plain.contains('.') {
+            out.push_str(".0");
+        }
+    } else {
+        let scientific = format!("{value:E}");
+        let (digits, exponent) = scientific.split_once('E').unwrap_or((&scientific, "0"));
+        out.push_str(digits);
+        if !digits.contains('.') {
+            out.push_str(".0");
+        }
+        out.push('E');
+        out.push_str(exponent);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(value: f64, expected: &str) {
+        let mut out = String::new();
+        Number::Double(value).print(&mut out);
+        assert_eq!(out, expected);
+    }
+
+    #[test]
+    fn doubles_print_as_javas() {
+        check(1.0, "1.0");
+        check(-0.5, "-0.5");
+        check(1e-7, "1.0E-7");
+        check(1234567.0, "1234567.0");
+        check(12345678.0, "1.2345678E7");
+        check(0.001, "0.001");
+        check(0.00012, "1.2E-4");
+        check(1e21, "1.0E21");
+        check(-0.0, "-0.0");
+    }
+
+    #[test]
+    fn integers_grow_as_they_need() {
+        let sum = Number::Int(i32::MAX).calculate(Operation::Add, &Number::Int(1));
+        assert!(matches!(sum, Some(Number::Long(2_147_483_648))));
+        let sum = Number::Long(i64::MAX).calculate(Operation::Add, &Number::Int(1));
+        assert!(matches!(sum, Some(Number::Big(_))));
+        let quotient = Number::Int(-7).calculate(Operation::Divide, &Number::Int(2));
+        assert!(matches!(quotient, Some(Number::Int(-3))));
+        assert!(
+            Number::Int(1)
+                .calculate(Operation::Modulo, &Number::Int(0))
+                .is_none()
+        );
+        assert!(
+            Number::Big(i128::MAX)
+                .calculate(Operation::Add, &Number::Int(1))
+                .is_none()
+        );
+    }
+}

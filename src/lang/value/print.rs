@@ -1,0 +1,200 @@
+//! Values as text: Java's `toString` and json-smart's JSON.
+
+use super::{Handle, Heap, List, ListKind, Map, Value};
+
+/// Which of json-smart's two ways to write a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// `$input.json`.
+    Compact,
+    /// A list that is printed: `/` is written `\/`.
+    Web,
+}
+
+/// What is deeper than this is left out; only a map that holds itself comes here.
+const DEPTH_MAX: usize = 200;
+
+impl<'a> Heap<'a> {
+    /// Java's `toString`, at most `bytes_max` bytes more; `false` when it would be longer.
+    pub fn print(&self, out: &mut String, value: &Value<'a>, bytes_max: usize) -> bool {
+        let mut printer = self.printer(out, bytes_max);
+        printer.java(value, 0);
+        printer.fits()
+    }
+
+    /// JSON text, at most `bytes_max` bytes more; `false` when it would be longer.
+    pub fn write_json(
+        &self,
+        out: &mut String,
+        value: &Value<'a>,
+        style: Style,
+        bytes_max: usize,
+    ) -> bool {
+        let mut printer = self.printer(out, bytes_max);
+        printer.json(value, style, 0);
+        printer.fits()
+    }
+
+    fn printer<'p>(&'p self, out: &'p mut String, bytes_max: usize) -> Printer<'p, 'a> {
+        let end = out.len().saturating_add(bytes_max);
+        Printer {
+            heap: self,
+            out,
+            end,
+        }
+    }
+}
+
+struct Printer<'p, 'a> {
+    heap: &'p Heap<'a>,
+    out: &'p mut String,
+    /// Where the text has to end.
+    end: usize,
+}
+
+impl<'a> Printer<'_, 'a> {
+    fn fits(&self) -> bool {
+        self.out.len() <= self.end
+    }
+
+    /// Whether a level more can be printed: a small map that holds itself twice would double at each.
+    fn may_descend(&self, depth: usize) -> bool {
+        depth < DEPTH_MAX && self.fits()
+    }
+
+    fn java(&mut self, value: &Value<'a>, depth: usize) {
+        match value {
+            Value::Null => self.out.push_str("null"),
+            Value::Bool(value) => self.out.push_str(if *value { "true" } else { "false" }),
+            Value::Number(number) => number.print(self.out),
+            Value::Char(c) => self.out.push(*c),
+            Value::Text(text) => self.out.push_str(text.as_str()),
+            Value::Map(id) if self.may_descend(depth) => self.java_map(self.heap.map(*id), depth),
+            Value::List(id) if self.may_descend(depth) => {
+                self.java_list(self.heap.list(*id), depth);
+            }
+            Value::Map(_) | Value::List(_) => {}
+            Value::Handle(handle) => self.out.push_str(match handle {
+                Handle::Input => "$input",
+                Handle::Util => "$util",
+                Handle::Loop(_) => "$foreach",
+                Handle::Block(_) => "",
+            }),
+        }
+    }
+
+    fn java_map(&mut self, map: &Map<'a>, depth: usize) {
+        self.out.push('{');
+        for (index, (key, value)) in map.entries().iter().enumerate() {
+            if index > 0 {
+                self.out.push_str(", ");
+            }
+            self.java(key, depth + 1);
+            self.out.push('=');
+            self.java(value, depth + 1);
+        }
+        self.out.push('}');
+    }
+
+    fn java_list(&mut self, list: &List<'a>, depth: usize) {
+        match list.kind {
+            ListKind::Json => self.json_list(list, Style::Web, depth),
+            ListKind::Array => self.out.push_str("[Ljava.lang.String;"),
+            ListKind::Entry => {
+                for (index, item) in list.items.iter().enumerate() {
+                    if index > 0 {
+                        self.out.push('=');
+                    }
+                    self.java(item, depth + 1);
+                }
+            }
+            ListKind::Plain | ListKind::View => {
+                self.out.push('[');
+                for (index, item) in list.items.iter().enumerate() {
+                    if index > 0 {
+                        self.out.push_str(", ");
+                    }
+                    self.java(item, depth + 1);
+                }
+                self.out.push(']');
+            }
+        }
+    }
+
+    fn json(&mut self, value: &Value<'a>, style: Style, depth: usize) {
+        match value {
+            Value::Text(text) => quote(self.out, text.as_str(), style),
+            Value::Char(c) => quote(self.out, c.encode_utf8(&mut [0; 4]), style),
+            Value::Number(number) if number.as_double().is_infinite() => {
+                self.out.push_str("null");
+            }
+            Value::Map(id) if self.may_descend(depth) => {
+                self.json_map(self.heap.map(*id), style, depth);
+            }
+            Value::List(id) if self.may_descend(depth) => {
+                self.json_list(self.heap.list(*id), style, depth);
+            }
+            Value::Map(_) | Value::List(_) => {}
+            _ => self.java(value, depth),
+        }
+    }
+
+    fn json_map(&mut self, map: &Map<'a>, style: Style, depth: usize) {
+        self.out.push('{');
+        for (index, (key, value)) in map.entries().iter().enumerate() {
+            if index > 0 {
+                self.out.push(',');
+            }
+            match key {
+                Value::Text(text) => quote(self.out, text.as_str(), style),
+                _ => {
+                    self.out.push('"');
+                    self.java(key, depth + 1);
+                    self.out.push('"');
+                }
+            }
+            self.out.push(':');
+            self.json(value, style, depth + 1);
+        }
+        self.out.push('}');
+    }
+
+    fn json_list(&mut self, list: &List<'a>, style: Style, depth: usize) {
+        self.out.push('[');
+        for (index, item) in list.items.iter().enumerate() {
+            if index > 0 {
+                self.out.push(',');
+            }
+            self.json(item, style, depth + 1);
+        }
+        self.out.push(']');
+    }
+}
+
+/// A JSON string as json-smart writes it: control characters and U+2000 to U+20FF are escaped.
+pub fn quote(out: &mut String, text: &str, style: Style) {
+    out.push('"');
+    let mut copied = 0;
+    for (at, c) in text.char_indices() {
+        let escape = match c {
+            '"' => "\\\"",
+            '\\' => "\\\\",
+            '\u{8}' => "\\b",
+            '\u{c}' => "\\f",
+            '\n' => "\\n",
+            '\r' => "\\r",
+            '\t' => "\\t",
+            '/' if style == Style::Web => "\\/",
+            '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{2000}'..='\u{20ff}' => "",
+            _ => continue,
+        };
+        out.push_str(&text[copied..at]);
+        copied = at + c.len_utf8();
+        out.push_str(escape);
+        if escape.is_empty() {
+            out.push_str(&format!("\\u{:04X}", u32::from(c)));
+        }
+    }
+    out.push_str(&text[copied..]);
+    out.push('"');
+}

@@ -1,0 +1,101 @@
+//! `$input`: the body and the parameters of the request.
+
+use super::run::{Engine, Halt};
+use super::scope::keep_texts;
+use crate::lang::jsonpath::Path;
+use crate::lang::value::{Map, Style, Value, read};
+
+/// Where `$input.params(name)` looks, in this order.
+const PLACES: [&str; 3] = ["path", "querystring", "header"];
+
+impl<'a> Engine<'a, '_> {
+    pub(super) fn input_method(
+        &mut self,
+        name: &str,
+        arguments: &[Value<'a>],
+    ) -> Result<Option<Value<'a>>, Halt> {
+        Ok(Some(match (name, arguments) {
+            ("getBody", []) => self.body()?,
+            ("path", [Value::Text(path)]) => self.path(path.as_str())?,
+            ("json", [Value::Text(path)]) => {
+                let found = self.path(path.as_str())?;
+                let mut out = String::new();
+                match found {
+                    // A path that leads nowhere, or to null.
+                    Value::Null => out.push_str("\"\""),
+                    found => {
+                        let max = self.memory_left();
+                        self.heap.write_json(&mut out, &found, Style::Compact, max);
+                    }
+                }
+                self.allot(out.len())?;
+                Value::text(out)
+            }
+            ("params", []) => self.all_params(),
+            ("params", [Value::Text(name)]) => self.param(name.as_str()),
+            _ => return Ok(None),
+        }))
+    }
+
+    /// `$input.body`: the text as it came, `{}` when there was none.
+    pub(super) fn body(&mut self) -> Result<Value<'a>, Halt> {
+        if self.scope.body.is_empty() {
+            return Ok(Value::borrowed("{}"));
+        }
+        let text = std::str::from_utf8(self.scope.body);
+        let text = text.map_err(|_| Halt::error("the body is not UTF-8"))?;
+        Ok(Value::borrowed(text))
+    }
+
+    fn path(&mut self, path: &str) -> Result<Value<'a>, Halt> {
+        let document = match &self.document {
+            Some(document) => document.clone(),
+            None => {
+                let text = if self.scope.body.is_empty() {
+                    "{}"
+                } else {
+                    let text = std::str::from_utf8(self.scope.body);
+                    text.map_err(|_| Halt::error("the body is not UTF-8"))?
+                };
+                let document = read(&mut self.heap, text);
+                let document = document.map_err(|error| Halt::error(error.to_string()))?;
+                self.document = Some(document.clone());
+                document
+            }
+        };
+        self.spend(path.len() / 8)?;
+        let path = Path::parse(path).map_err(|error| Halt::error(error.to_string()))?;
+        let found = path.read(&mut self.heap, &document);
+        let found = found.map_err(|_| Halt::Runaway("a JSONPath visits too many values"))?;
+        Ok(found.unwrap_or(Value::Null))
+    }
+
+    fn all_params(&mut self) -> Value<'a> {
+        if let Some(params) = self.params {
+            return Value::Map(params);
+        }
+        let scope = self.scope;
+        let mut all = Map::new();
+        for (place, values) in PLACES
+            .into_iter()
+            .zip([scope.path, scope.query, scope.headers])
+        {
+            let values = Value::Map(keep_texts(&mut self.heap, values));
+            all.put(Value::borrowed(place), values);
+        }
+        let params = self.heap.keep_map(all);
+        self.params = Some(params);
+        Value::Map(params)
+    }
+
+    fn param(&self, name: &str) -> Value<'a> {
+        let scope = self.scope;
+        for values in [scope.path, scope.query, scope.headers] {
+            let found = values.iter().rev().find(|(known, _)| *known == name);
+            if let Some((_, value)) = found {
+                return Value::borrowed(value);
+            }
+        }
+        Value::Null
+    }
+}

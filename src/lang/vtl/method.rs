@@ -1,0 +1,204 @@
+//! Methods: which object answers to which name.
+
+use super::run::{Engine, Halt};
+use crate::lang::value::{Handle, MapId, Number, Value};
+
+impl<'a> Engine<'a, '_> {
+    /// Calls a method. `None` when there is none of that name for these arguments; what Java throws
+    /// is an error.
+    pub(super) fn call(
+        &mut self,
+        target: &Value<'a>,
+        name: &str,
+        arguments: &[Value<'a>],
+    ) -> Result<Option<Value<'a>>, Halt> {
+        let found = match target {
+            Value::Text(text) => self.text_method(text, name, arguments)?,
+            Value::Map(id) => self.map_method(*id, name, arguments)?,
+            Value::List(id) => self.list_method(*id, name, arguments)?,
+            Value::Number(number) => self.number_method(number, name, arguments)?,
+            Value::Bool(value) => bool_method(*value, name, arguments),
+            Value::Char(c) => char_method(*c, name, arguments),
+            Value::Handle(Handle::Input) => return self.input_method(name, arguments),
+            Value::Handle(Handle::Util) => return self.util_method(name, arguments),
+            Value::Handle(Handle::Loop(open)) => return self.loop_method(*open, name, arguments),
+            Value::Handle(Handle::Block(_)) | Value::Null => None,
+        };
+        match (found, name, arguments) {
+            (Some(found), ..) => Ok(Some(found)),
+            (None, "toString", []) => {
+                let text = self.text_of(target)?;
+                Ok(Some(Value::text(text)))
+            }
+            (None, "equals", [other]) => {
+                self.spend(self.size_of(target))?;
+                Ok(Some(Value::Bool(self.heap.equals(target, other, 130))))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn loop_method(
+        &mut self,
+        open: u32,
+        name: &str,
+        arguments: &[Value<'a>],
+    ) -> Result<Option<Value<'a>>, Halt> {
+        let property = match (name, arguments) {
+            ("stop", []) => return Err(Halt::BreakLoop(open)),
+            ("getIndex", []) => "index",
+            ("getCount", []) => "count",
+            ("hasNext" | "getHasNext" | "isHasNext", []) => "hasNext",
+            ("isFirst" | "getFirst", []) => "first",
+            ("isLast" | "getLast", []) => "last",
+            ("getParent", []) => "parent",
+            ("getTopmost", []) => "topmost",
+            _ => return Ok(None),
+        };
+        Ok(self.loop_property(open, property))
+    }
+
+    pub(super) fn size_of(&self, value: &Value<'a>) -> usize {
+        match value {
+            Value::Map(id) => self.heap.map(*id).len(),
+            Value::List(id) => self.heap.list(*id).items.len(),
+            Value::Text(text) => text.as_str().len() / 64,
+            _ => 1,
+        }
+    }
+
+    /// Writes an entry; the value that was there before.
+    pub(super) fn put(
+        &mut self,
+        id: MapId,
+        key: Value<'a>,
+        value: Value<'a>,
+    ) -> Result<Option<Value<'a>>, Halt> {
+        self.allot(2 * size_of::<Value<'_>>())?;
+        self.spend_on_key(id, &key)?;
+        Ok(self.heap.map_mut(id).put(key, value))
+    }
+
+    /// Keys that are no texts are looked for one by one.
+    fn spend_on_key(&mut self, id: MapId, key: &Value<'a>) -> Result<(), Halt> {
+        match key {
+            Value::Text(_) => Ok(()),
+            _ => self.spend(self.heap.map(id).len() / 8),
+        }
+    }
+
+    fn map_method(
+        &mut self,
+        id: MapId,
+        name: &str,
+        arguments: &[Value<'a>],
+    ) -> Result<Option<Value<'a>>, Halt> {
+        use crate::lang::value::ListKind;
+        let null = Value::Null;
+        let map = self.heap.map(id);
+        Ok(Some(match (name, arguments) {
+            ("size", []) => Value::int(map.len()),
+            ("isEmpty", []) => Value::Bool(map.is_empty()),
+            ("get", [key]) => {
+                self.spend_on_key(id, key)?;
+                self.heap.map(id).get(key).cloned().unwrap_or(null)
+            }
+            ("getOrDefault", [key, other]) => {
+                self.spend_on_key(id, key)?;
+                self.heap.map(id).get(key).unwrap_or(other).clone()
+            }
+            ("put", [key, value]) => self.put(id, key.clone(), value.clone())?.unwrap_or(null),
+            ("putIfAbsent", [key, value]) => match map.get(key) {
+                Some(known) if !matches!(known, Value::Null) => known.clone(),
+                _ => self.put(id, key.clone(), value.clone())?.unwrap_or(null),
+            },
+            ("replace", [key, value]) => match map.get(key) {
+                Some(_) => self.put(id, key.clone(), value.clone())?.unwrap_or(null),
+                None => null,
+            },
+            ("remove", [key]) => {
+                self.spend(self.heap.map(id).len() / 8)?;
+                self.heap.map_mut(id).remove(key).unwrap_or(null)
+            }
+            ("containsKey", [key]) => {
+                self.spend_on_key(id, key)?;
+                Value::Bool(self.heap.map(id).get(key).is_some())
+            }
+            ("containsValue", [value]) => {
+                self.spend(self.heap.map(id).len())?;
+                let mut values = self.heap.map(id).entries().iter();
+                Value::Bool(values.any(|(_, known)| self.heap.equals(known, value, 130)))
+            }
+            ("clear", []) => {
+                self.heap.map_mut(id).clear();
+                Value::EMPTY
+            }
+            ("putAll", [Value::Map(other)]) => {
+                for (key, value) in self.heap.map(*other).clone().entries() {
+                    self.spend(1)?;
+                    self.put(id, key.clone(), value.clone())?;
+                }
+                Value::EMPTY
+            }
+            ("keySet", []) => {
+                let keys = map.entries().iter().map(|(key, _)| key.clone()).collect();
+                self.new_list(ListKind::View, keys)?
+            }
+            ("values", []) => {
+                let values = map.entries().iter().map(|(_, value)| value.clone());
+                let values = values.collect();
+                self.new_list(ListKind::View, values)?
+            }
+            ("entrySet", []) => self.entries(id)?,
+            _ => return Ok(None),
+        }))
+    }
+
+    fn entries(&mut self, id: MapId) -> Result<Value<'a>, Halt> {
+        use crate::lang::value::ListKind;
+        let mut entries = Vec::new();
+        for (key, value) in self.heap.map(id).clone().entries() {
+            self.spend(1)?;
+            entries.push(self.new_list(ListKind::Entry, vec![key.clone(), value.clone()])?);
+        }
+        self.new_list(ListKind::View, entries)
+    }
+}
+
+fn bool_method<'a>(value: bool, name: &str, arguments: &[Value<'a>]) -> Option<Value<'a>> {
+    Some(match (name, arguments) {
+        ("booleanValue", []) => Value::Bool(value),
+        ("compareTo", [Value::Bool(other)]) => compared(value.cmp(other)),
+        ("parseBoolean" | "valueOf", [Value::Text(text)]) => {
+            Value::Bool(text.as_str().eq_ignore_ascii_case("true"))
+        }
+        _ => return None,
+    })
+}
+
+fn char_method<'a>(value: char, name: &str, arguments: &[Value<'a>]) -> Option<Value<'a>> {
+    Some(match (name, arguments) {
+        ("charValue", []) => Value::Char(value),
+        ("isDigit", [Value::Char(c)]) => Value::Bool(c.is_numeric()),
+        ("isLetter", [Value::Char(c)]) => Value::Bool(c.is_alphabetic()),
+        ("isUpperCase", [Value::Char(c)]) => Value::Bool(c.is_uppercase()),
+        ("isLowerCase", [Value::Char(c)]) => Value::Bool(c.is_lowercase()),
+        ("compareTo", [Value::Char(other)]) => {
+            let difference = i64::from(u32::from(value)) - i64::from(u32::from(*other));
+            Value::Number(Number::from_i64(difference))
+        }
+        _ => return None,
+    })
+}
+
+pub(super) fn compared<'a>(order: std::cmp::Ordering) -> Value<'a> {
+    Value::Number(Number::Int(order as i32))
+}
+
+/// An argument that Java takes for an `int`.
+pub(super) fn int(value: &Value<'_>) -> Option<i32> {
+    match value {
+        Value::Number(Number::Int(value)) => Some(*value),
+        _ => None,
+    }
+}

@@ -1,0 +1,166 @@
+//! References: reading and writing them.
+
+use super::run::{Engine, Halt};
+use super::tree::{Expression, Reference, ReferenceKind, Step};
+use crate::lang::value::{Handle, ListId, ListKind, Number, Value};
+
+impl<'a> Engine<'a, '_> {
+    /// The value of a reference. What is unknown or null is the empty text.
+    pub(super) fn reference(&mut self, reference: &'a Reference) -> Result<Value<'a>, Halt> {
+        if reference.kind == ReferenceKind::Text {
+            return Ok(Value::Null);
+        }
+        let Some(mut value) = self.variable(reference.slot) else {
+            return Ok(Value::EMPTY);
+        };
+        if reference.steps.is_empty() {
+            return Ok(value);
+        }
+        self.enter()?;
+        for step in &reference.steps {
+            let next = self.step(&value, step);
+            value = match next.map_err(|halt| placed(halt, reference.at))? {
+                None | Some(Value::Null) => {
+                    value = Value::EMPTY;
+                    break;
+                }
+                Some(next) => next,
+            };
+        }
+        self.leave();
+        Ok(value)
+    }
+
+    fn step(&mut self, value: &Value<'a>, step: &'a Step) -> Result<Option<Value<'a>>, Halt> {
+        self.spend(1)?;
+        match step {
+            Step::Property(name) => self.property(value, name),
+            Step::Method(name, arguments) => {
+                let arguments = arguments.iter().map(|argument| self.evaluate(argument));
+                let arguments = arguments.collect::<Result<Vec<_>, _>>()?;
+                self.call(value, name, &arguments)
+            }
+            Step::Index(index) => {
+                let index = self.index(value, index)?;
+                match value {
+                    Value::Map(_) | Value::List(_) => self.call(value, "get", &[index]),
+                    _ => Ok(None),
+                }
+            }
+        }
+    }
+
+    /// An index; negative ones count from the end.
+    fn index(&mut self, value: &Value<'a>, index: &'a Expression) -> Result<Value<'a>, Halt> {
+        let index = self.evaluate(index)?;
+        let Value::Number(Number::Int(number)) = index else {
+            return Ok(index);
+        };
+        if number >= 0 {
+            return Ok(index);
+        }
+        let length = match value {
+            Value::List(id) => self.heap.list(*id).items.len(),
+            Value::Map(id) => self.heap.map(*id).len(),
+            _ => return Err(Halt::error("a negative index needs something with a size")),
+        };
+        let length = i32::try_from(length).unwrap_or(i32::MAX);
+        Ok(Value::Number(Number::Int(length + number)))
+    }
+
+    /// `.name`: a member of a map, or what Java finds as a getter.
+    fn property(&mut self, value: &Value<'a>, name: &str) -> Result<Option<Value<'a>>, Halt> {
+        Ok(match value {
+            Value::Map(id) => self.heap.map(*id).member(name).cloned(),
+            Value::Handle(Handle::Input) if is_getter(name, "body") => Some(self.body()?),
+            Value::Handle(Handle::Loop(open)) => self.loop_property(*open, name),
+            Value::List(id) => self.list_property(*id, name),
+            Value::Text(text) if is_getter(name, "empty") => {
+                Some(Value::Bool(text.as_str().is_empty()))
+            }
+            Value::Text(text) if is_getter(name, "blank") => {
+                Some(Value::Bool(text.as_str().trim().is_empty()))
+            }
+            _ => None,
+        })
+    }
+
+    fn list_property(&self, id: ListId, name: &str) -> Option<Value<'a>> {
+        let list = self.heap.list(id);
+        match list.kind {
+            ListKind::Entry if is_getter(name, "key") => list.items.first().cloned(),
+            ListKind::Entry if is_getter(name, "value") => list.items.get(1).cloned(),
+            ListKind::Entry => None,
+            _ if is_getter(name, "empty") => Some(Value::Bool(list.items.is_empty())),
+            _ => None,
+        }
+    }
+
+    /// Members of `$foreach`.
+    pub(super) fn loop_property(&self, open: u32, name: &str) -> Option<Value<'a>> {
+        let at = self.loops.get(open as usize)?;
+        Some(match name {
+            "index" | "Index" => Value::int(at.index),
+            "count" | "Count" => Value::int(at.index + 1),
+            "hasNext" | "HasNext" => Value::Bool(at.has_next),
+            "first" | "First" => Value::Bool(at.index == 0),
+            "last" | "Last" => Value::Bool(!at.has_next),
+            "parent" | "Parent" => Value::Handle(Handle::Loop(open.checked_sub(1)?)),
+            "topmost" | "Topmost" => Value::Handle(Handle::Loop(0)),
+            _ => return None,
+        })
+    }
+
+    /// `#set`: a variable, a member or an item.
+    pub(super) fn assign(
+        &mut self,
+        reference: &'a Reference,
+        value: Value<'a>,
+    ) -> Result<(), Halt> {
+        let Some((last, path)) = reference.steps.split_last() else {
+            self.slots[reference.slot] = Some(value);
+            return Ok(());
+        };
+        let Some(mut target) = self.variable(reference.slot) else {
+            return Ok(());
+        };
+        for step in path {
+            let next = self.step(&target, step);
+            match next.map_err(|halt| placed(halt, reference.at))? {
+                None | Some(Value::Null) => return Ok(()),
+                Some(next) => target = next,
+            }
+        }
+        match last {
+            Step::Property(name) => match &target {
+                Value::Map(id) => self.put(*id, Value::borrowed(name), value).map(|_| ()),
+                _ => Ok(()),
+            },
+            Step::Index(index) => {
+                let index = self.index(&target, index)?;
+                let outcome = match &target {
+                    Value::Map(id) => self.put(*id, index, value).map(|_| ()),
+                    Value::List(_) => self.call(&target, "set", &[index, value]).map(|_| ()),
+                    _ => Ok(()),
+                };
+                outcome.map_err(|halt| placed(halt, reference.at))
+            }
+            Step::Method(..) => Ok(()),
+        }
+    }
+}
+
+/// Java finds `getBody` for `body` and for `Body`.
+fn is_getter(name: &str, property: &str) -> bool {
+    name.len() == property.len()
+        && name[..1].eq_ignore_ascii_case(&property[..1])
+        && name[1..] == property[1..]
+}
+
+/// An error without a place gets that of the reference.
+fn placed(halt: Halt, at: usize) -> Halt {
+    match halt {
+        Halt::Error(None, what) => Halt::Error(Some(at), what),
+        halt => halt,
+    }
+}

@@ -1,0 +1,424 @@
+//! Statements and directives, under a budget.
+
+use super::overrides::{self, Overrides};
+use super::scope::{Scope, keep_map, keep_texts};
+use super::tree::{Block, Expression, Foreach, Node, Reference, ReferenceKind, Tree};
+use super::{Budget, FOREACH_ROUNDS_MAX, RenderError, Rendered, Template, Traced, position};
+use crate::lang::value::{Handle, Heap, MapId, Number, Value};
+
+pub(super) const INPUT: usize = 0;
+pub(super) const UTIL: usize = 1;
+pub(super) const CONTEXT: usize = 2;
+pub(super) const STAGE_VARIABLES: usize = 3;
+pub(super) const FOREACH: usize = 4;
+pub(super) const COUNT: usize = 5;
+pub(super) const HAS_NEXT: usize = 6;
+
+/// How often a block of `#define` may be inside of itself.
+const DEFINE_DEPTH_MAX: u32 = 2;
+
+/// How much of a value a trace shows, in characters.
+const TRACE_CHARACTERS_MAX: usize = 200;
+
+/// Lines of a trace that are kept.
+const TRACE_LINES_MAX: usize = 10_000;
+
+/// Why running stopped.
+#[derive(Clone, Debug)]
+pub(super) enum Halt {
+    /// At a byte of the template, if it is known.
+    Error(Option<usize>, String),
+    Runaway(&'static str),
+    /// `#break`
+    Break,
+    /// `$foreach.stop()`, `#break($foreach.parent)`
+    BreakLoop(u32),
+    /// `#stop`
+    Stop,
+}
+
+impl Halt {
+    pub(super) fn error(what: impl Into<String>) -> Self {
+        Self::Error(None, what.into())
+    }
+}
+
+/// One open `#foreach`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Loop {
+    pub(super) index: usize,
+    pub(super) has_next: bool,
+}
+
+pub(super) struct Engine<'a, 't> {
+    pub(super) tree: &'a Tree,
+    pub(super) scope: &'a Scope<'a>,
+    pub(super) heap: Heap<'a>,
+    pub(super) slots: Vec<Option<Value<'a>>>,
+    pub(super) loops: Vec<Loop>,
+    /// How often each block of `#define` is being run.
+    open_blocks: Vec<u32>,
+    built: [bool; 4],
+    context: Option<MapId>,
+    /// The body as JSON, once it has been asked for.
+    pub(super) document: Option<Value<'a>>,
+    pub(super) params: Option<MapId>,
+    steps_left: usize,
+    depth_left: usize,
+    memory_left: usize,
+    output_bytes_max: usize,
+    trace: Option<&'t mut Vec<Traced>>,
+    text: &'a str,
+}
+
+pub(super) fn render(
+    template: &Template,
+    scope: &Scope<'_>,
+    budget: &Budget,
+    trace: Option<&mut Vec<Traced>>,
+) -> Result<Rendered, RenderError> {
+    let mut engine = Engine {
+        tree: &template.tree,
+        scope,
+        heap: Heap::new(),
+        slots: vec![None; template.tree.names.len()],
+        loops: Vec::new(),
+        open_blocks: vec![0; template.tree.blocks.len()],
+        built: [false; 4],
+        context: None,
+        document: None,
+        params: None,
+        steps_left: budget.steps,
+        depth_left: budget.depth,
+        memory_left: budget.memory_bytes,
+        output_bytes_max: budget.output_bytes,
+        trace,
+        text: &template.text,
+    };
+    let mut text = String::with_capacity(template.text.len());
+    match engine.block(&template.tree.body, &mut text) {
+        Ok(()) | Err(Halt::Break | Halt::BreakLoop(_) | Halt::Stop) => {
+            let context = engine.context;
+            let overrides = context.map(|context| Overrides::read(&engine.heap, context));
+            Ok(Rendered {
+                text,
+                overrides: overrides.unwrap_or_default(),
+            })
+        }
+        Err(Halt::Error(at, what)) => {
+            let (line, column) = at.map_or((0, 0), |at| position(&template.text, at));
+            Err(RenderError {
+                line,
+                column,
+                what,
+                is_runaway: false,
+            })
+        }
+        Err(Halt::Runaway(what)) => Err(RenderError {
+            line: 0,
+            column: 0,
+            what: what.to_owned(),
+            is_runaway: true,
+        }),
+    }
+}
+
+impl<'a> Engine<'a, '_> {
+    /// Takes steps from the budget.
+    pub(super) fn spend(&mut self, steps: usize) -> Result<(), Halt> {
+        match self.steps_left.checked_sub(steps) {
+            Some(left) => {
+                self.steps_left = left;
+                Ok(())
+            }
+            None => Err(Halt::Runaway("the template takes too many steps")),
+        }
+    }
+
+    /// Takes memory of a new value from the budget. It is never given back: what is made and dropped
+    /// costs time too.
+    pub(super) fn allot(&mut self, bytes: usize) -> Result<(), Halt> {
+        match self.memory_left.checked_sub(bytes) {
+            Some(left) => {
+                self.memory_left = left;
+                Ok(())
+            }
+            None => Err(Halt::Runaway(
+                "the template makes too many or too long values",
+            )),
+        }
+    }
+
+    pub(super) fn memory_left(&self) -> usize {
+        self.memory_left
+    }
+
+    pub(super) fn enter(&mut self) -> Result<(), Halt> {
+        if self.depth_left == 0 {
+            return Err(Halt::Runaway("the template runs too deep"));
+        }
+        self.depth_left -= 1;
+        Ok(())
+    }
+
+    pub(super) fn leave(&mut self) {
+        self.depth_left += 1;
+    }
+
+    pub(super) fn block(&mut self, block: &'a Block, out: &mut String) -> Result<(), Halt> {
+        self.enter()?;
+        for node in &block.nodes {
+            self.node(node, out)?;
+        }
+        self.leave();
+        Ok(())
+    }
+
+    fn node(&mut self, node: &'a Node, out: &mut String) -> Result<(), Halt> {
+        self.spend(1)?;
+        match node {
+            Node::Text(text) => out.push_str(text),
+            Node::Reference(reference) => self.print_reference(reference, out)?,
+            Node::Set { target, value } => {
+                let value = self.evaluate(value)?;
+                self.note(target, " =", &value);
+                // What has no value leaves the variable as it was.
+                if !matches!(value, Value::Null) {
+                    self.assign(target, value)?;
+                }
+            }
+            Node::If {
+                branches,
+                otherwise,
+            } => self.branch(branches, otherwise.as_ref(), out)?,
+            Node::Foreach(foreach) => self.foreach(foreach, out)?,
+            Node::Define { slot, block } => {
+                self.slots[*slot] = Some(Value::Handle(Handle::Block(*block)));
+            }
+            Node::Break(None) => return Err(Halt::Break),
+            Node::Break(Some(scope)) => {
+                return Err(match self.evaluate(scope)? {
+                    Value::Handle(Handle::Loop(open)) => Halt::BreakLoop(open),
+                    _ => Halt::error("#break: this is no scope"),
+                });
+            }
+            Node::Stop => return Err(Halt::Stop),
+            Node::Fail(why) => return Err(Halt::error(*why)),
+        }
+        if out.len() > self.output_bytes_max {
+            return Err(Halt::Runaway("the result of the template is too long"));
+        }
+        Ok(())
+    }
+
+    fn branch(
+        &mut self,
+        branches: &'a [(Expression, Block)],
+        otherwise: Option<&'a Block>,
+        out: &mut String,
+    ) -> Result<(), Halt> {
+        for (condition, block) in branches {
+            if self.is_true(condition)? {
+                return self.block(block, out);
+            }
+        }
+        otherwise.map_or(Ok(()), |block| self.block(block, out))
+    }
+
+    fn foreach(&mut self, foreach: &'a Foreach, out: &mut String) -> Result<(), Halt> {
+        let list = self.evaluate(&foreach.list)?;
+        let Some(items) = self.items(&list)? else {
+            return Ok(());
+        };
+        let saved = [foreach.slot, FOREACH, COUNT, HAS_NEXT].map(|slot| self.slots[slot].clone());
+        let open = u32::try_from(self.loops.len()).unwrap_or(u32::MAX);
+        self.loops.push(Loop {
+            index: 0,
+            has_next: false,
+        });
+        self.slots[FOREACH] = Some(Value::Handle(Handle::Loop(open)));
+        let outcome = self.rounds(foreach, items, out);
+        self.loops.pop();
+        for (slot, value) in [foreach.slot, FOREACH, COUNT, HAS_NEXT]
+            .into_iter()
+            .zip(saved)
+        {
+            self.slots[slot] = value;
+        }
+        match outcome {
+            Err(Halt::Break) => Ok(()),
+            Err(Halt::BreakLoop(which)) if which == open => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    fn rounds(
+        &mut self,
+        foreach: &'a Foreach,
+        items: Vec<Value<'a>>,
+        out: &mut String,
+    ) -> Result<(), Halt> {
+        let count = items.len();
+        let depth_left = self.depth_left;
+        for (index, item) in items.into_iter().enumerate().take(FOREACH_ROUNDS_MAX) {
+            self.spend(1)?;
+            let has_next = index + 1 < count;
+            if let Some(open) = self.loops.last_mut() {
+                *open = Loop { index, has_next };
+            }
+            self.slots[COUNT] = Some(Value::int(index + 1));
+            self.slots[HAS_NEXT] = Some(Value::Bool(has_next));
+            self.slots[foreach.slot] = match item {
+                Value::Null => None,
+                item => Some(item),
+            };
+            let outcome = self.block(&foreach.body, out);
+            if outcome.is_err() {
+                self.depth_left = depth_left;
+                return outcome;
+            }
+        }
+        Ok(())
+    }
+
+    /// What `#foreach` goes over; `None` for what it cannot.
+    fn items(&mut self, list: &Value<'a>) -> Result<Option<Vec<Value<'a>>>, Halt> {
+        let items: Vec<Value<'a>> = match list {
+            Value::List(id) => {
+                // One more than the rounds, so that the last round knows of a next item.
+                let items = self.heap.list(*id).items.iter();
+                items.take(FOREACH_ROUNDS_MAX + 1).cloned().collect()
+            }
+            Value::Map(id) => {
+                let entries = self.heap.map(*id).entries().iter();
+                let values = entries.take(FOREACH_ROUNDS_MAX + 1);
+                values.map(|(_, value)| value.clone()).collect()
+            }
+            _ => return Ok(None),
+        };
+        self.allot(items.len() * size_of::<Value<'_>>())?;
+        Ok(Some(items))
+    }
+
+    /// The value of a variable.
+    pub(super) fn variable(&mut self, slot: usize) -> Option<Value<'a>> {
+        if slot < self.built.len() && !self.built[slot] && self.slots[slot].is_none() {
+            self.build(slot);
+        }
+        self.slots[slot].clone()
+    }
+
+    /// What the gateway gives is made when it is first asked for.
+    fn build(&mut self, slot: usize) {
+        self.built[slot] = true;
+        self.slots[slot] = Some(match slot {
+            INPUT => Value::Handle(Handle::Input),
+            UTIL => Value::Handle(Handle::Util),
+            CONTEXT => {
+                let context = keep_map(&mut self.heap, self.scope.context);
+                overrides::prepare(&mut self.heap, context);
+                self.context = Some(context);
+                Value::Map(context)
+            }
+            STAGE_VARIABLES => Value::Map(keep_texts(&mut self.heap, self.scope.stage_variables)),
+            _ => return,
+        });
+    }
+
+    fn print_reference(&mut self, reference: &'a Reference, out: &mut String) -> Result<(), Halt> {
+        match reference.kind {
+            ReferenceKind::Text => {
+                out.push_str(&reference.prefix);
+                out.push_str(&reference.literal);
+            }
+            // Its value is only looked at because looking may write.
+            ReferenceKind::Escaped => {
+                self.reference(reference)?;
+                out.push_str(&reference.prefix);
+                out.push_str(&reference.literal);
+            }
+            ReferenceKind::Plain => {
+                let value = self.reference(reference)?;
+                self.note(reference, "", &value);
+                out.push_str(&reference.prefix);
+                let length = out.len();
+                if !self.print(&value, out)? {
+                    out.truncate(length);
+                    out.push_str(&reference.literal);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Prints a value; `false` when it has no text.
+    pub(super) fn print(&mut self, value: &Value<'a>, out: &mut String) -> Result<bool, Halt> {
+        match value {
+            Value::Text(text) => out.push_str(text.as_str()),
+            Value::Number(Number::Int(value)) => Number::Int(*value).print(out),
+            Value::Handle(Handle::Block(block)) => return self.print_block(*block, out),
+            _ => {
+                let length = out.len();
+                if !self.heap.print(out, value, self.output_bytes_max) {
+                    return Err(Halt::Runaway("the result of the template is too long"));
+                }
+                self.spend((out.len() - length) / 64)?;
+            }
+        }
+        Ok(true)
+    }
+
+    fn print_block(&mut self, block: u32, out: &mut String) -> Result<bool, Halt> {
+        let tree = self.tree;
+        let at = block as usize;
+        let (Some(body), Some(open)) = (tree.blocks.get(at), self.open_blocks.get(at)) else {
+            return Ok(false);
+        };
+        if *open >= DEFINE_DEPTH_MAX {
+            return Ok(false);
+        }
+        self.open_blocks[at] += 1;
+        let depth_left = self.depth_left;
+        let outcome = self.block(body, out);
+        self.open_blocks[at] -= 1;
+        match outcome {
+            // A `#break` in a block only ends the block.
+            Err(Halt::Break) => {
+                self.depth_left = depth_left;
+                Ok(true)
+            }
+            outcome => outcome.map(|()| true),
+        }
+    }
+
+    /// A value as a text of its own.
+    pub(super) fn text_of(&mut self, value: &Value<'a>) -> Result<String, Halt> {
+        let mut out = String::new();
+        self.print(value, &mut out)?;
+        self.allot(out.len())?;
+        Ok(out)
+    }
+
+    /// Keeps a line of the trace, if one is wanted.
+    fn note(&mut self, reference: &Reference, suffix: &str, value: &Value<'a>) {
+        let Some(trace) = self.trace.as_deref_mut() else {
+            return;
+        };
+        if trace.len() >= TRACE_LINES_MAX {
+            return;
+        }
+        let mut text = String::new();
+        let fits = self.heap.print(&mut text, value, 4 * TRACE_CHARACTERS_MAX);
+        let mut shown: String = text.chars().take(TRACE_CHARACTERS_MAX).collect();
+        if !fits || shown.len() < text.len() {
+            shown.push('…');
+        }
+        let (line, column) = position(self.text, reference.at);
+        trace.push(Traced {
+            line,
+            column,
+            reference: format!("{}{suffix}", reference.literal),
+            value: shown,
+        });
+    }
+}

@@ -1,0 +1,331 @@
+//! Methods of texts. Java counts in UTF-16 units, so we do.
+
+use super::method::{compared, int};
+use super::run::{Engine, Halt};
+use crate::lang::pattern::{Pattern, PatternError, Replacement};
+use crate::lang::value::{ListKind, Number, Text, Value};
+
+/// Pieces that a text may be split into.
+const PIECES_MAX: usize = 1_000_000;
+
+impl<'a> Engine<'a, '_> {
+    pub(super) fn text_method(
+        &mut self,
+        text: &Text<'a>,
+        name: &str,
+        arguments: &[Value<'a>],
+    ) -> Result<Option<Value<'a>>, Halt> {
+        self.spend(text.as_str().len() / 256)?;
+        let text = text.as_str();
+        if let Some(found) = asked(text, name, arguments)? {
+            return Ok(Some(found));
+        }
+        if let Some(changed) = changed(text, name, arguments)? {
+            self.allot(changed.len())?;
+            return Ok(Some(Value::text(changed)));
+        }
+        match (name, arguments) {
+            ("concat", [Value::Text(other)]) => {
+                self.allot(text.len() + other.as_str().len())?;
+                Ok(Some(Value::text(format!("{text}{}", other.as_str()))))
+            }
+            ("repeat", [count]) => match int(count) {
+                Some(count) => self.repeat(text, count).map(Some),
+                None => Ok(None),
+            },
+            ("replace", [from, to]) => self.replace(text, from, to),
+            ("replaceAll" | "replaceFirst", [Value::Text(pattern), Value::Text(with)]) => {
+                let first_only = name == "replaceFirst";
+                self.replace_pattern(text, pattern.as_str(), with.as_str(), first_only)
+                    .map(Some)
+            }
+            ("matches", [Value::Text(pattern)]) => {
+                self.spend(pattern.as_str().len() + text.len() / 16)?;
+                let pattern = Pattern::full(pattern.as_str()).map_err(pattern_halt)?;
+                let matches = pattern.is_match(text).map_err(pattern_halt)?;
+                Ok(Some(Value::Bool(matches)))
+            }
+            ("split", [Value::Text(pattern)]) => self.split(text, pattern.as_str(), 0).map(Some),
+            ("split", [Value::Text(pattern), limit]) => match int(limit) {
+                Some(limit) => self.split(text, pattern.as_str(), limit).map(Some),
+                None => Ok(None),
+            },
+            ("valueOf", [value]) => {
+                let text = self.text_of(value)?;
+                Ok(Some(Value::text(text)))
+            }
+            ("toCharArray", []) => {
+                let chars = text.chars().map(Value::Char).collect();
+                self.new_list(ListKind::Array, chars).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn repeat(&mut self, text: &str, count: i32) -> Result<Value<'a>, Halt> {
+        let count = usize::try_from(count).map_err(|_| Halt::error("count is negative"))?;
+        self.allot(text.len().saturating_mul(count))?;
+        Ok(Value::text(text.repeat(count)))
+    }
+
+    /// Two texts or two characters, nothing mixed.
+    fn replace(
+        &mut self,
+        text: &str,
+        from: &Value<'a>,
+        to: &Value<'a>,
+    ) -> Result<Option<Value<'a>>, Halt> {
+        let (from, to) = match (from, to) {
+            (Value::Text(from), Value::Text(to)) => {
+                (from.as_str().to_owned(), to.as_str().to_owned())
+            }
+            (Value::Char(from), Value::Char(to)) => (from.to_string(), to.to_string()),
+            _ => return Ok(None),
+        };
+        let count = if from.is_empty() {
+            text.chars().count() + 1
+        } else {
+            text.matches(&from).count()
+        };
+        self.allot(text.len().saturating_add(count.saturating_mul(to.len())))?;
+        Ok(Some(Value::text(text.replace(&from, &to))))
+    }
+
+    fn replace_pattern(
+        &mut self,
+        text: &str,
+        pattern: &str,
+        with: &str,
+        first_only: bool,
+    ) -> Result<Value<'a>, Halt> {
+        self.spend(pattern.len() + text.len() / 16)?;
+        let is_plain = !pattern.is_empty() && !pattern.contains(|c| "\\[](){}.*+?^$|".contains(c));
+        if is_plain && !with.contains(['$', '\\']) {
+            let result = if first_only {
+                text.replacen(pattern, with, 1)
+            } else {
+                let count = text.matches(pattern).count();
+                self.allot(count.saturating_mul(with.len()))?;
+                text.replace(pattern, with)
+            };
+            self.allot(result.len())?;
+            return Ok(Value::text(result));
+        }
+        let pattern = Pattern::search(pattern).map_err(pattern_halt)?;
+        let how = Replacement {
+            with,
+            first_only,
+            bytes_max: self.memory_left(),
+        };
+        let (result, count) = pattern.replace(text, how).map_err(pattern_halt)?;
+        self.allot(result.len())?;
+        self.spend(count)?;
+        Ok(Value::text(result))
+    }
+
+    fn split(&mut self, text: &str, pattern: &str, limit: i32) -> Result<Value<'a>, Halt> {
+        self.spend(pattern.len() + text.len() / 16)?;
+        let pattern = Pattern::search(pattern).map_err(pattern_halt)?;
+        let pieces = pattern
+            .split(text, limit, PIECES_MAX)
+            .map_err(pattern_halt)?;
+        self.allot(text.len() + pieces.len() * 16)?;
+        let pieces = pieces.into_iter().map(Value::text).collect();
+        self.new_list(ListKind::Array, pieces)
+    }
+}
+
+fn pattern_halt(error: PatternError) -> Halt {
+    match error {
+        PatternError::TooSlow => Halt::Runaway("a regular expression takes too many steps"),
+        PatternError::TooLong => Halt::Runaway("the template makes too many or too long values"),
+        error => Halt::error(error.to_string()),
+    }
+}
+
+/// Methods that ask about the text.
+fn asked<'a>(text: &str, name: &str, arguments: &[Value<'a>]) -> Result<Option<Value<'a>>, Halt> {
+    Ok(Some(match (name, arguments) {
+        ("length", []) => Value::int(units(text)),
+        ("isEmpty", []) => Value::Bool(text.is_empty()),
+        ("isBlank", []) => Value::Bool(text.chars().all(char::is_whitespace)),
+        ("contains", [part]) => match chars_of(part) {
+            Some(part) => Value::Bool(text.contains(part)),
+            None => return Ok(None),
+        },
+        ("startsWith", [Value::Text(part)]) => Value::Bool(text.starts_with(part.as_str())),
+        ("startsWith", [Value::Text(part), from]) => match int(from) {
+            Some(from) => {
+                let rest = usize::try_from(from)
+                    .ok()
+                    .and_then(|from| byte_at(text, from));
+                Value::Bool(rest.is_some_and(|at| text[at..].starts_with(part.as_str())))
+            }
+            None => return Ok(None),
+        },
+        ("endsWith", [Value::Text(part)]) => Value::Bool(text.ends_with(part.as_str())),
+        ("equals", [other]) => Value::Bool(other.as_text() == Some(text)),
+        ("contentEquals", [Value::Text(other)]) => Value::Bool(other.as_str() == text),
+        ("equalsIgnoreCase", [Value::Text(other)]) => {
+            Value::Bool(text.to_lowercase() == other.as_str().to_lowercase())
+        }
+        ("compareTo", [Value::Text(other)]) => difference(text, other.as_str()),
+        ("compareToIgnoreCase", [Value::Text(other)]) => {
+            difference(&text.to_lowercase(), &other.as_str().to_lowercase())
+        }
+        ("indexOf" | "lastIndexOf", [part]) => match part_of(part) {
+            Some(part) if name == "indexOf" => place(text, text.find(&part)),
+            Some(part) => place(text, text.rfind(&part)),
+            None => return Ok(None),
+        },
+        ("indexOf" | "lastIndexOf", [part, from]) => match (part_of(part), int(from)) {
+            (Some(part), Some(from)) => index_from(text, &part, from, name == "lastIndexOf"),
+            _ => return Ok(None),
+        },
+        ("charAt", [index]) => match int(index) {
+            Some(index) => {
+                let at = unit_at(text, index)?;
+                Value::Char(text[at..].chars().next().unwrap_or_default())
+            }
+            None => return Ok(None),
+        },
+        ("codePointAt", [index]) => match int(index) {
+            Some(index) => {
+                let at = unit_at(text, index)?;
+                let c = text[at..].chars().next().unwrap_or_default();
+                Value::Number(Number::from_i64(i64::from(u32::from(c))))
+            }
+            None => return Ok(None),
+        },
+        ("hashCode", []) => {
+            let units = text.encode_utf16();
+            Value::Number(Number::Int(units.fold(0_i32, |hash, unit| {
+                hash.wrapping_mul(31).wrapping_add(i32::from(unit))
+            })))
+        }
+        _ => return Ok(None),
+    }))
+}
+
+/// Methods that give another text that is no longer than a few times this one.
+fn changed(text: &str, name: &str, arguments: &[Value<'_>]) -> Result<Option<String>, Halt> {
+    let java_blank = |c: char| c <= ' ';
+    Ok(Some(match (name, arguments) {
+        ("trim", []) => text.trim_matches(java_blank).to_owned(),
+        ("strip", []) => text.trim().to_owned(),
+        ("stripLeading", []) => text.trim_start().to_owned(),
+        ("stripTrailing", []) => text.trim_end().to_owned(),
+        ("toUpperCase", []) => text.to_uppercase(),
+        ("toLowerCase", []) => text.to_lowercase(),
+        ("toString" | "intern", []) => text.to_owned(),
+        ("substring" | "subSequence", [from]) if name == "substring" => match int(from) {
+            Some(from) => cut(text, from, None)?,
+            None => return Ok(None),
+        },
+        ("substring" | "subSequence", [from, to]) => match (int(from), int(to)) {
+            (Some(from), Some(to)) => cut(text, from, Some(to))?,
+            _ => return Ok(None),
+        },
+        _ => return Ok(None),
+    }))
+}
+
+/// Length in UTF-16 units.
+fn units(text: &str) -> usize {
+    if text.is_ascii() {
+        return text.len();
+    }
+    text.encode_utf16().count()
+}
+
+/// The byte of a UTF-16 unit; one in the middle of a character gives that character.
+fn byte_at(text: &str, unit: usize) -> Option<usize> {
+    if text.is_ascii() {
+        return (unit <= text.len()).then_some(unit);
+    }
+    let mut seen = 0;
+    for (at, c) in text.char_indices() {
+        if seen >= unit {
+            return Some(at);
+        }
+        seen += c.len_utf16();
+    }
+    (seen >= unit).then_some(text.len())
+}
+
+fn unit_at(text: &str, index: i32) -> Result<usize, Halt> {
+    let at = usize::try_from(index)
+        .ok()
+        .and_then(|unit| byte_at(text, unit));
+    at.filter(|at| *at < text.len())
+        .ok_or_else(|| Halt::error(format!("string index out of range: {index}")))
+}
+
+fn cut(text: &str, from: i32, to: Option<i32>) -> Result<String, Halt> {
+    let bound = |unit: i32| {
+        usize::try_from(unit)
+            .ok()
+            .and_then(|unit| byte_at(text, unit))
+    };
+    let (start, end) = (bound(from), to.map_or(Some(text.len()), bound));
+    match (start, end) {
+        (Some(start), Some(end)) if start <= end => Ok(text[start..end].to_owned()),
+        _ => Err(Halt::error(match to {
+            Some(to) => format!("begin {from}, end {to}, length {}", units(text)),
+            None => format!("begin {from}, length {}", units(text)),
+        })),
+    }
+}
+
+fn place<'a>(text: &str, at: Option<usize>) -> Value<'a> {
+    match at {
+        Some(at) => Value::int(units(&text[..at])),
+        None => Value::Number(Number::Int(-1)),
+    }
+}
+
+fn index_from<'a>(text: &str, part: &str, from: i32, last: bool) -> Value<'a> {
+    if last {
+        let Ok(from) = usize::try_from(from) else {
+            return place(text, None);
+        };
+        let limit = byte_at(text, from).unwrap_or(text.len());
+        let end = text.len().min(limit + part.len());
+        let end = (end..=text.len()).find(|end| text.is_char_boundary(*end));
+        return place(text, text[..end.unwrap_or(text.len())].rfind(part));
+    }
+    let from = usize::try_from(from).unwrap_or(0);
+    let start = byte_at(text, from).unwrap_or(text.len());
+    place(text, text[start..].find(part).map(|at| start + at))
+}
+
+/// What `contains` takes.
+fn chars_of<'v>(value: &'v Value<'_>) -> Option<&'v str> {
+    value.as_text()
+}
+
+/// What `indexOf` takes: a text, a character or its code.
+fn part_of(value: &Value<'_>) -> Option<String> {
+    match value {
+        Value::Text(text) => Some(text.as_str().to_owned()),
+        Value::Char(c) => Some(c.to_string()),
+        Value::Number(Number::Int(code)) => {
+            let c = u32::try_from(*code).ok().and_then(char::from_u32);
+            Some(c.map_or_else(|| "\u{ffff}".to_owned(), String::from))
+        }
+        _ => None,
+    }
+}
+
+/// Java's `compareTo`: the difference of the first units that differ, or of the lengths.
+fn difference<'a>(left: &str, right: &str) -> Value<'a> {
+    let mut pairs = left.encode_utf16().zip(right.encode_utf16());
+    if let Some((left, right)) = pairs.find(|(left, right)| left != right) {
+        return Value::Number(Number::Int(i32::from(left) - i32::from(right)));
+    }
+    if left == right {
+        return compared(std::cmp::Ordering::Equal);
+    }
+    let lengths = [units(left), units(right)].map(|length| i64::try_from(length).unwrap_or(0));
+    Value::Number(Number::from_i64(lengths[0] - lengths[1]))
+}

@@ -1,0 +1,138 @@
+//! A parsed template.
+
+use std::ops::Range;
+
+use crate::lang::value::Operation;
+
+#[derive(Clone, Debug, Default)]
+pub struct Block {
+    pub nodes: Vec<Node>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Node {
+    Text(Box<str>),
+    Reference(Reference),
+    Set {
+        target: Reference,
+        value: Expression,
+    },
+    If {
+        /// `#if` and each `#elseif`.
+        branches: Vec<(Expression, Block)>,
+        otherwise: Option<Block>,
+    },
+    Foreach(Box<Foreach>),
+    /// `#define`: the variable and which of [`Tree::blocks`].
+    Define {
+        slot: usize,
+        block: u32,
+    },
+    /// `#break`, `#break($foreach)`
+    Break(Option<Expression>),
+    /// `#stop`
+    Stop,
+    /// A directive that is known and cannot work here.
+    Fail(&'static str),
+}
+
+#[derive(Clone, Debug)]
+pub struct Foreach {
+    pub slot: usize,
+    pub list: Expression,
+    pub body: Block,
+}
+
+#[derive(Clone, Debug)]
+pub struct Reference {
+    /// The variable at its beginning.
+    pub slot: usize,
+    pub steps: Vec<Step>,
+    /// Where it is in the template, for messages and traces.
+    pub at: usize,
+    /// What it looks like, without what was before it.
+    pub literal: Box<str>,
+    /// Text that got caught before the `$`, like the `#` of `#$x`.
+    pub prefix: Box<str>,
+    pub kind: ReferenceKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReferenceKind {
+    /// Gives its value.
+    Plain,
+    /// `\$x`: prints as `$x`.
+    Escaped,
+    /// Only looks like a reference; prints its literal, has no value.
+    Text,
+}
+
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// `.name`
+    Property(Box<str>),
+    /// `.name(…)`
+    Method(Box<str>, Vec<Expression>),
+    /// `[…]`
+    Index(Expression),
+}
+
+#[derive(Clone, Debug)]
+pub enum Expression {
+    Quoted(Box<str>),
+    /// A text in double quotes with a `$` or `#` in it. The flag says that a blank was put behind it.
+    Interpolated(Block, bool),
+    Integer(i128),
+    Float(f64),
+    Bool(bool),
+    Reference(Reference),
+    List(Vec<Self>),
+    Map(Vec<(Self, Self)>),
+    Range(Box<(Self, Self)>),
+    Not(Box<Self>),
+    And(Vec<Self>),
+    Or(Vec<Self>),
+    /// Operators of one level, from left to right.
+    Chain(Box<Self>, Vec<Link>),
+    /// No value: an integer beyond what we can hold.
+    Nothing,
+}
+
+#[derive(Clone, Debug)]
+pub struct Link {
+    pub operator: Operator,
+    pub right: Expression,
+    /// What stands left and right of a `+`: a text plus nothing prints it.
+    pub literals: Option<Literals>,
+}
+
+/// Two parts of one of [`Tree::sources`].
+#[derive(Clone, Debug)]
+pub struct Literals {
+    pub source: usize,
+    pub left: Range<usize>,
+    pub right: Range<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operator {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    Calculate(Operation),
+}
+
+/// A whole template.
+#[derive(Clone, Debug, Default)]
+pub struct Tree {
+    pub body: Block,
+    /// What `#define`s define.
+    pub blocks: Vec<Block>,
+    /// Names of all variables; their places are the slots.
+    pub names: Vec<Box<str>>,
+    /// The template and the texts in it that are templates too, where a `+` may need their words.
+    pub sources: Vec<Box<str>>,
+}
