@@ -135,13 +135,11 @@ fn stage() -> impl Strategy<Value = Stage> {
         ),
     )
         .prop_map(|(name, variables, throttle, access_log_format)| Stage {
-            cors: None,
-            routes: None,
             name,
             variables,
             throttle,
             access_log_format,
-            rest: None,
+            ..Stage::default()
         })
 }
 

@@ -174,6 +174,30 @@ impl Control {
         })
     }
 
+    /// Runs `work` as one change that the data plane need not hear of.
+    ///
+    /// # Errors
+    /// That of `work`, or the store's.
+    pub(in crate::control) async fn keep<T: Send + 'static>(
+        &self,
+        scope: Scope,
+        work: impl FnOnce(&mut Desk<'_>) -> Outcome<T> + Send + 'static,
+    ) -> Outcome<T> {
+        let surroundings = locked(&self.surroundings).clone();
+        let (mut ids, now_ms) = (locked(&self.ids).fork(), locked(&self.clock).epoch_ms());
+        let work = move |change: &mut crate::store::Change<'_>| {
+            let rows = Rows::Write(change);
+            work(&mut Desk::new(
+                rows,
+                &scope,
+                &surroundings.fixed,
+                &mut ids,
+                now_ms,
+            ))
+        };
+        self.store.change(work).await
+    }
+
     async fn live(&self, caller: &Caller, path: &str) -> Outcome<Value> {
         let surroundings = locked(&self.surroundings).clone();
         let (mut ids, caller) = (locked(&self.ids).fork(), caller.clone());
@@ -194,9 +218,11 @@ impl Control {
     async fn read(&self, handler: Handler, scope: Scope, input: Input) -> Outcome<Value> {
         let surroundings = locked(&self.surroundings).clone();
         let (mut ids, now_ms) = (locked(&self.ids).fork(), locked(&self.clock).epoch_ms());
+        let strict = self.settings.strict;
         let work = move |view: &crate::store::View<'_>| {
             let rows = Rows::Read(view);
-            let mut desk = Desk::new(rows, &scope, &surroundings.fixed, &mut ids, now_ms);
+            let mut desk =
+                Desk::new(rows, &scope, &surroundings.fixed, &mut ids, now_ms).with_quotas(strict);
             handler(&mut desk, &input)
         };
         self.store.read(work).await
@@ -205,11 +231,13 @@ impl Control {
     async fn change(&self, handler: Handler, scope: Scope, input: Input) -> Outcome<Value> {
         let surroundings = locked(&self.surroundings).clone();
         let (mut ids, now_ms) = (locked(&self.ids).fork(), locked(&self.clock).epoch_ms());
+        let strict = self.settings.strict;
         let served = Arc::clone(&self.served);
         let work = move |change: &mut crate::store::Change<'_>| {
             let version = change.version();
             let rows = Rows::Write(change);
-            let mut desk = Desk::new(rows, &scope, &surroundings.fixed, &mut ids, now_ms);
+            let mut desk =
+                Desk::new(rows, &scope, &surroundings.fixed, &mut ids, now_ms).with_quotas(strict);
             let output = handler(&mut desk, &input)?;
             let mut models = Vec::new();
             for api in desk.touched().clone() {

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::base::id::ResourceIds;
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
+use crate::model::quota::{Quota, Size};
 use crate::store::{Change, Entry, Expect, Key, Page, Prefix, StoreError, View};
 
 /// A resource: members by the names that operations use, dates as milliseconds since 1970.
@@ -55,6 +56,8 @@ pub struct Desk<'a> {
     fixed: &'a Fixed,
     ids: &'a mut ResourceIds,
     now_ms: u64,
+    /// AWS's quotas hold.
+    is_strict: bool,
     /// APIs of which something was written.
     touched: BTreeSet<String>,
     /// Those of which more was written than what a deployment has to freeze first.
@@ -112,9 +115,47 @@ impl<'a> Desk<'a> {
             fixed,
             ids,
             now_ms,
+            is_strict: false,
             touched: BTreeSet::new(),
             touched_live: BTreeSet::new(),
         }
+    }
+
+    /// The same desk, on which AWS's quotas hold or not.
+    pub fn with_quotas(mut self, is_strict: bool) -> Self {
+        self.is_strict = is_strict;
+        self
+    }
+
+    /// Whether there may be one more besides `count` that there are. Counted only where it matters.
+    ///
+    /// # Errors
+    /// AWS's `LimitExceededException`.
+    pub fn admit(&self, quota: &Quota, count: impl FnOnce() -> Outcome<usize>) -> Outcome<()> {
+        if self.is_strict && count()? >= quota.max {
+            return Err(Error::limit_exceeded(quota.reached()));
+        }
+        Ok(())
+    }
+
+    /// Whether there may be so many.
+    pub fn fits_count(&self, quota: &Quota, count: usize) -> Outcome<()> {
+        if self.is_strict && count > quota.max {
+            return Err(Error::limit_exceeded(quota.reached()));
+        }
+        Ok(())
+    }
+
+    /// Whether something of this size is not too large.
+    pub fn fits(&self, size: &Size, length: usize) -> Outcome<()> {
+        if self.is_strict && length > size.max {
+            return Err(Error::bad_request(size.exceeded()));
+        }
+        Ok(())
+    }
+
+    pub fn is_strict(&self) -> bool {
+        self.is_strict
     }
 
     pub fn scope(&self) -> &'a Scope {
@@ -124,6 +165,11 @@ impl<'a> Desk<'a> {
     /// Milliseconds since 1970.
     pub fn now(&self) -> Value {
         self.now_ms.into()
+    }
+
+    /// As `now`, to reckon with.
+    pub fn now_ms(&self) -> u64 {
+        self.now_ms
     }
 
     /// A new id of so many small letters and digits.
@@ -150,6 +196,11 @@ impl<'a> Desk<'a> {
             Some(entry) => read(&entry.bytes).map(Some),
             None => Ok(self.fixed.get(&(kind, id.to_owned())).cloned()),
         }
+    }
+
+    /// How many records of a kind have an id that begins with `below`.
+    pub fn count(&self, kind: &'static str, below: &str) -> Outcome<usize> {
+        self.list(kind, below).map(|all| all.len())
     }
 
     /// All records of a kind whose id begins with `below`, in the order of their ids.

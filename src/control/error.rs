@@ -43,6 +43,10 @@ impl Error {
         Self::new(409, "ConflictException", message)
     }
 
+    pub fn limit_exceeded(message: impl Into<String>) -> Self {
+        Self::new(429, "LimitExceededException", message)
+    }
+
     pub fn too_large(message: impl Into<String>) -> Self {
         Self::new(413, "RequestEntityTooLargeException", message)
     }

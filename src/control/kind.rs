@@ -27,12 +27,18 @@ pub const RESOURCE: &str = "resource";
 pub const VALIDATOR: &str = "validator";
 /// `{api}/{type}`
 pub const GATEWAY_RESPONSE: &str = "gateway-response";
+/// `{api}/{part}`
+pub const DOCUMENTATION_PART: &str = "documentation-part";
+/// `{api}/{version}`, with its parts inside
+pub const DOCUMENTATION_VERSION: &str = "documentation-version";
 /// `{key}`
 pub const API_KEY: &str = "api-key";
 /// `{plan}`
 pub const USAGE_PLAN: &str = "usage-plan";
 /// `{plan}/{key}`
 pub const USAGE_PLAN_KEY: &str = "usage-plan-key";
+/// `{plan}/{key}/{day}`, the day as `2026-01-31`
+pub const USAGE: &str = "usage";
 
 /// Custom domain names of both services: `{domain}`; a private one `{domain}+{id}`.
 pub const DOMAIN_NAME: &str = "domain-name";
@@ -71,6 +77,8 @@ pub const BELOW_API: &[&str] = &[
     RESOURCE,
     VALIDATOR,
     GATEWAY_RESPONSE,
+    DOCUMENTATION_PART,
+    DOCUMENTATION_VERSION,
 ];
 
 /// What lies below a domain name and goes with it.

@@ -16,11 +16,13 @@ pub mod error;
 pub mod fixed;
 pub mod kind;
 pub mod live;
+mod metering;
 mod patch;
 pub mod protocol;
 pub mod publish;
 mod rest;
 mod tags;
+pub mod usage;
 mod v2;
 
 pub use call::{
@@ -29,12 +31,18 @@ pub use call::{
 pub use caller::{Access, Caller, Service};
 pub use desk::{Desk, Fixed, Record, Scope};
 pub use error::{Error, Outcome};
+pub use metering::Used;
 pub use publish::{Publication, Surroundings};
 
 use protocol::{Input, ServiceName};
 
 /// The own work of an operation.
 pub type Handler = fn(&mut Desk<'_>, &Input) -> Outcome<serde_json::Value>;
+
+/// Members of a stage's record that count how often its caches were emptied: what a cache keeps is
+/// of one epoch, and of no use in the next.
+const CACHE_EPOCH: &str = "cacheEpoch";
+const AUTHORIZER_EPOCH: &str = "authorizerEpoch";
 
 /// None for an operation that is not served.
 fn handler(service: ServiceName, operation: &str) -> Option<Handler> {

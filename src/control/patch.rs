@@ -81,6 +81,7 @@ pub struct Rules {
     pub rows: &'static [Row],
 }
 
+// AWS knows `move` and `test` by name and takes them nowhere; `copy` only promotes a canary.
 pub const REPLACE: &[&str] = &["replace"];
 pub const ANY: &[&str] = &["add", "remove", "replace"];
 pub const LIST: &[&str] = &["add", "remove"];
@@ -113,8 +114,13 @@ impl Rules {
         set(record, &segments, *kind, patch)
     }
 
+    /// An operation that no path of the resource takes is told first.
     fn unknown_path(&self, patch: &Patch) -> Error {
         let Patch { op, path, .. } = patch;
+        let takes = |(_, _, ops): &Row| ops.contains(&op.as_str());
+        if !self.rows.iter().any(takes) && matches!(self.family, Family::Listed(_)) {
+            return self.wrong_op(patch, &[]);
+        }
         Error::bad_request(match self.family {
             Family::Plain => format!("Invalid patch path {path}"),
             Family::Listed(paths) => format!(
@@ -150,9 +156,7 @@ fn set(record: &mut Record, segments: &[String], kind: As, patch: &Patch) -> Out
         (As::List, _) => descend(record, above, |parent| {
             set_entry(parent, last, patch.text(), is_removal, None);
         }),
-        _ if is_removal => descend(record, above, |parent| {
-            parent.shift_remove(last);
-        }),
+        _ if is_removal => remove(record, above, last),
         _ => {
             let value = value(kind, patch)?;
             descend(record, above, |parent| {
@@ -161,6 +165,20 @@ fn set(record: &mut Record, segments: &[String], kind: As, patch: &Patch) -> Out
         }
     }
     Ok(())
+}
+
+/// What is empty afterwards goes as well, as AWS has it.
+fn remove(record: &mut Record, above: &[String], last: &str) {
+    let Some((name, rest)) = above.split_first() else {
+        record.shift_remove(last);
+        return;
+    };
+    if let Some(Value::Object(below)) = record.get_mut(name) {
+        remove(below, rest, last);
+        if below.is_empty() {
+            record.shift_remove(name);
+        }
+    }
 }
 
 /// New entries go to the end of a list.
@@ -240,6 +258,18 @@ mod tests {
     }
 
     #[test]
+    fn a_map_goes_with_its_last_entry() {
+        let mut record = Record::from_iter([("flags".to_owned(), json!({ "a~b": true }))]);
+        let patch = Patch {
+            op: "remove".to_owned(),
+            path: "/flags/a~0b".to_owned(),
+            ..Patch::default()
+        };
+        RULES.apply(&mut record, &[patch]).unwrap();
+        assert!(record.is_empty());
+    }
+
+    #[test]
     fn each_operation_does_what_its_row_says() {
         let check = |op: &str, path: &str, value: Option<&str>, expected: &str| {
             assert_eq!(patched(op, path, value), expected, "{op} {path}");
@@ -258,6 +288,7 @@ mod tests {
         );
         check("remove", "/types/a~1b", None, r#"{"types":["c"]}"#);
         check("add", "/types/d", None, r#"{"types":["a/b","c","d"]}"#);
+        check("remove", "/flags/x", None, r#"{"types":["a/b","c"]}"#);
         check("replace", "/types/c", Some("e"), r#"{"types":["a/b","e"]}"#);
         check(
             "add",
@@ -265,6 +296,12 @@ mod tests {
             None,
             "Invalid patch path  '/name' specified for op 'add'. Please choose supported operations",
         );
+        for op in ["move", "copy", "test"] {
+            let message = format!(
+                "Invalid patch path  '/x' specified for op '{op}'. Please choose supported operations"
+            );
+            check(op, "/x", None, &message);
+        }
         check(
             "replace",
             "/x",

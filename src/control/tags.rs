@@ -6,12 +6,47 @@ use crate::control::desk::{Desk, Record};
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::protocol::Input;
+use crate::model::quota;
+
+/// Whether the tags that a request gives can be ones.
+///
+/// # Errors
+/// A key or value that is too long or belongs to AWS, or too many of them.
+pub fn check(desk: &Desk<'_>, input: &Input) -> Outcome<()> {
+    match input.members.get("tags").and_then(Value::as_object) {
+        Some(tags) => check_all(desk, tags),
+        None => Ok(()),
+    }
+}
+
+fn check_all(desk: &Desk<'_>, tags: &Map<String, Value>) -> Outcome<()> {
+    for (key, value) in tags {
+        let value = value.as_str().unwrap_or_default();
+        if key.is_empty() || key.chars().count() > 128 {
+            return Err(Error::bad_request(format!(
+                "Invalid tag key {key}: it must have between 1 and 128 characters"
+            )));
+        }
+        if value.chars().count() > 256 {
+            return Err(Error::bad_request(format!(
+                "Invalid value of tag {key}: it must have at most 256 characters"
+            )));
+        }
+        if key.to_ascii_lowercase().starts_with("aws:") {
+            return Err(Error::bad_request(format!(
+                "Invalid tag key {key}: keys that begin with aws: are reserved"
+            )));
+        }
+    }
+    desk.fits_count(&quota::TAGS, tags.len())
+}
 
 pub fn tag(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
     let (kind, id, mut record) = find(desk, input)?;
     let mut tags = tags_of(&record);
     let more = input.members.get("tags").and_then(Value::as_object);
     tags.extend(more.cloned().unwrap_or_default());
+    check_all(desk, &tags)?;
     record.insert("tags".to_owned(), tags.into());
     desk.put(kind, &id, &record)?;
     Ok(json!({}))

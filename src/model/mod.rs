@@ -1,5 +1,6 @@
 //! The resources a user makes, as values that cannot be wrong.
 
+pub mod quota;
 pub mod rest;
 pub mod snapshot;
 pub mod throttle;

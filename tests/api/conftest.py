@@ -86,15 +86,15 @@ class Gateway:
         self.said = []
         threading.Thread(target=self.said.extend, args=[self.process.stderr], daemon=True).start()
 
-    def client(self, service, region=REGION, retries=0, key="AKIDEXAMPLE", secret="secret"):
-        """AWS's client of one of the two services."""
+    def client(self, service, region=REGION, retries=0, key="AKIDEXAMPLE", secret="secret", is_checked=True):
+        """AWS's client of one of the two services; unchecked, it sends what the model forbids."""
         return boto3.client(
             service,
             region_name=region,
             endpoint_url=f"http://{self.management}",
             aws_access_key_id=key,
             aws_secret_access_key=secret,
-            config=botocore.config.Config(retries={"max_attempts": retries}),
+            config=botocore.config.Config(retries={"max_attempts": retries}, parameter_validation=is_checked),
         )
 
     def call(self, method, target, host=None, body=None, headers=None):

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::control::error::{Error, Outcome};
 use crate::control::protocol::operation::{
-    Member, Operation, Place, ScalarKind, Service, Shape, ShapeId,
+    Member, Operation, Place, ScalarKind, Service, ServiceName, Shape, ShapeId,
 };
 use crate::control::protocol::query;
 
@@ -130,9 +130,14 @@ fn typed(service: &Service, shape: ShapeId, value: Value) -> Outcome<Value> {
             items.map(Value::Array)
         }
         (Shape::Map(of), Value::Object(entries)) => {
-            let entries = entries.into_iter().filter(|(_, value)| !value.is_null());
+            // The first service keeps an entry without a value, and shows it.
+            let is_kept = |value: &Value| !value.is_null() || service.name == ServiceName::Rest;
+            let entries = entries.into_iter().filter(|(_, value)| is_kept(value));
             let entries: Outcome<Map<String, Value>> = entries
-                .map(|(key, value)| Ok((key, typed(service, *of, value)?)))
+                .map(|(key, value)| match value {
+                    Value::Null => Ok((key, Value::Null)),
+                    value => Ok((key, typed(service, *of, value)?)),
+                })
                 .collect();
             entries.map(Value::Object)
         }

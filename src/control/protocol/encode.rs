@@ -3,7 +3,9 @@
 use serde_json::{Map, Number, Value};
 
 use crate::base::date;
-use crate::control::protocol::operation::{Operation, Place, ScalarKind, Service, Shape, ShapeId};
+use crate::control::protocol::operation::{
+    Operation, Place, ScalarKind, Service, ServiceName, Shape, ShapeId,
+};
 
 /// What goes back besides the status.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,7 +16,7 @@ pub struct Encoded {
 
 /// `output` holds members by the names that operations use, dates as milliseconds since 1970 and
 /// perhaps more than AWS shows: only the members of the output's shape go out, in their order,
-/// and never a null.
+/// and never one that is null.
 pub fn encode(service: &Service, operation: &Operation, output: &Value) -> Encoded {
     let Some(id) = operation.output else {
         return Encoded::default();
@@ -57,7 +59,8 @@ fn shown(service: &Service, id: ShapeId, value: &Value) -> Value {
             Value::Array(items.iter().map(|item| shown(service, *of, item)).collect())
         }
         (Shape::Map(of), Value::Object(entries)) => {
-            let entries = entries.iter().filter(|(_, value)| !value.is_null());
+            let is_shown = |value: &Value| !value.is_null() || service.name == ServiceName::Rest;
+            let entries = entries.iter().filter(|(_, value)| is_shown(value));
             let entries = entries.map(|(key, value)| (key.clone(), shown(service, *of, value)));
             Value::Object(entries.collect())
         }
@@ -80,7 +83,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::control::protocol::ServiceName;
 
     #[test]
     fn each_service_has_its_names_dates_and_omissions() {

@@ -7,7 +7,8 @@ use serde_json::Value;
 use crate::control::desk::Record;
 use crate::control::error::{Error, Outcome};
 use crate::control::publish::{
-    access_log, method_of, text, throttle, timeout, unchecked, unserved, variables,
+    AUTHORIZER_EPOCH, access_log, epoch, method_of, text, throttle, timeout, unchecked, unserved,
+    variables,
 };
 use crate::model::Throttle;
 use crate::model::v2::{Cors, Integration, Mapped, Route, RouteKey, Stage};
@@ -24,11 +25,11 @@ pub(in crate::control::publish) fn stage(stage: &Record, deployment: &Record) ->
     Ok(Stage {
         name: text(stage, "stageName").to_owned(),
         variables: variables(stage, "stageVariables"),
-        throttle: None,
         access_log_format: access_log(stage),
+        authorizer_epoch: epoch(stage, AUTHORIZER_EPOCH),
         cors: cors(&frozen["corsConfiguration"]),
         routes: Some(Arc::new(routes)),
-        rest: None,
+        ..Stage::default()
     })
 }
 

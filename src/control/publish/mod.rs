@@ -16,6 +16,7 @@ use crate::control::desk::{Desk, Fixed, Record, Rows, Scope};
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::publish::refusal::{unchecked, unserved};
+use crate::control::{AUTHORIZER_EPOCH, CACHE_EPOCH};
 use crate::model::v2::{self, ApiKind, Reach};
 use crate::model::{Snapshot, Throttle, Upstream};
 use crate::store::{Key, Prefix, View};
@@ -124,7 +125,10 @@ pub fn model(desk: &Desk<'_>, id: &str) -> Outcome<Option<ApiModel>> {
         if let Some(deployment) = desk.get(kind::DEPLOYMENT, &deployment)? {
             let mut made = match kind {
                 ApiKind::File | ApiKind::Http => http::stage(&stage, &deployment)?,
-                ApiKind::Rest => rest::stage(desk, &stage, &deployment)?,
+                ApiKind::Rest => {
+                    let canary = canary(desk, &below, &stage)?;
+                    rest::stage(desk, &stage, &deployment, canary.as_ref())?
+                }
             };
             if has_policy {
                 refusal::close(&mut made, "A resource policy");
@@ -148,6 +152,18 @@ pub fn model(desk: &Desk<'_>, id: &str) -> Outcome<Option<ApiModel>> {
             stages,
         })
     }))
+}
+
+/// The deployment of the stage's canary.
+fn canary(desk: &Desk<'_>, below: &str, stage: &Record) -> Outcome<Option<Record>> {
+    let settings = stage.get("canarySettings").and_then(Value::as_object);
+    match settings {
+        Some(settings) => {
+            let id = format!("{below}{}", text(settings, "deploymentId"));
+            desk.get(kind::DEPLOYMENT, &id)
+        }
+        None => Ok(None),
+    }
 }
 
 /// Whether an API can be served.
@@ -203,6 +219,10 @@ fn variables(stage: &Record, key: &str) -> BTreeMap<String, String> {
     let all = all.into_iter().flatten();
     all.map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
         .collect()
+}
+
+fn epoch(stage: &Record, key: &str) -> u64 {
+    stage.get(key).and_then(Value::as_u64).unwrap_or_default()
 }
 
 fn access_log(stage: &Record) -> Option<String> {

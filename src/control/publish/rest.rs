@@ -7,22 +7,67 @@ use serde_json::Value;
 use crate::control::desk::{Desk, Record};
 use crate::control::error::{Error, Outcome};
 use crate::control::publish::{
-    access_log, method_of, text, throttle, timeout, unchecked, unserved, variables,
+    AUTHORIZER_EPOCH, CACHE_EPOCH, access_log, epoch, method_of, text, throttle, timeout,
+    unchecked, unserved, variables,
 };
 use crate::model::Throttle;
 use crate::model::rest::{
-    GatewayResponse, Integration, Kind, Method, Passthrough, Response, Settings,
+    Canary, GatewayResponse, Integration, Kind, Method, Passthrough, Response, Settings,
 };
 use crate::model::v2::{self, Route, RouteKey, Stage};
 
 /// AWS's longest timeout, milliseconds, which is also the usual one.
 const TIMEOUT_MS: u32 = 29_000;
 
+/// `canary`: the deployment of the stage's canary, if it has one.
 pub(in crate::control::publish) fn stage(
     desk: &Desk<'_>,
     stage: &Record,
     deployment: &Record,
+    canary: Option<&Record>,
 ) -> Outcome<Stage> {
+    let canary = canary.map(|deployment| of_canary(stage, deployment));
+    Ok(Stage {
+        name: text(stage, "stageName").to_owned(),
+        variables: variables(stage, "variables"),
+        access_log_format: access_log(stage),
+        routes: Some(routes(stage, deployment)?),
+        authorizer_epoch: epoch(stage, AUTHORIZER_EPOCH),
+        rest: Some(Box::new(Settings {
+            account_id: desk.scope().account.clone(),
+            deployment_id: text(deployment, "id").to_owned(),
+            gateway_responses: gateway_responses(deployment),
+            cache_epoch: epoch(stage, CACHE_EPOCH),
+            canary: canary.transpose()?,
+        })),
+        ..Stage::default()
+    })
+}
+
+fn of_canary(stage: &Record, deployment: &Record) -> Outcome<Canary> {
+    let settings = stage.get("canarySettings").and_then(Value::as_object);
+    let settings = settings.cloned().unwrap_or_default();
+    let mut own = variables(stage, "variables");
+    own.extend(variables(&settings, "stageVariableOverrides"));
+    let percent = settings.get("percentTraffic").and_then(Value::as_f64);
+    Ok(Canary {
+        percent: percent.unwrap_or_default(),
+        variables: own,
+        use_stage_cache: settings.get("useStageCache") == Some(&Value::Bool(true)),
+        deployment_id: text(deployment, "id").to_owned(),
+        gateway_responses: gateway_responses(deployment),
+        routes: routes(stage, deployment)?,
+    })
+}
+
+fn gateway_responses(deployment: &Record) -> Vec<GatewayResponse> {
+    let frozen = deployment.get("frozen").unwrap_or(&Value::Null);
+    let responses = items(&frozen["gatewayResponses"]);
+    responses.map(gateway_response).collect()
+}
+
+/// What a deployment froze.
+fn routes(stage: &Record, deployment: &Record) -> Outcome<Arc<Vec<Route>>> {
     let frozen = deployment.get("frozen").unwrap_or(&Value::Null);
     let mut routes = Vec::new();
     for resource in items(&frozen["resources"]) {
@@ -30,20 +75,7 @@ pub(in crate::control::publish) fn stage(
             routes.push(route(stage, frozen, resource, verb, method)?);
         }
     }
-    let responses = items(&frozen["gatewayResponses"]);
-    Ok(Stage {
-        name: text(stage, "stageName").to_owned(),
-        variables: variables(stage, "variables"),
-        throttle: None,
-        access_log_format: access_log(stage),
-        cors: None,
-        routes: Some(Arc::new(routes)),
-        rest: Some(Box::new(Settings {
-            account_id: desk.scope().account.clone(),
-            deployment_id: text(deployment, "id").to_owned(),
-            gateway_responses: responses.map(gateway_response).collect(),
-        })),
-    })
+    Ok(Arc::new(routes))
 }
 
 fn items(value: &Value) -> impl Iterator<Item = &Value> {

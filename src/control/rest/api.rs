@@ -7,11 +7,12 @@ use crate::control::desk::{Desk, Record};
 use crate::control::domain::mapping;
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
-use crate::control::patch::{ANY, As, Family, Patch, REPLACE, Rules};
+use crate::control::patch::{ANY, As, Family, LIST, Patch, REPLACE, Rules};
 use crate::control::protocol::Input;
 use crate::control::rest::noun::{self, given, text};
-use crate::control::rest::schema;
+use crate::control::rest::{clone, plan, schema};
 use crate::control::tags;
+use crate::model::quota;
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
     ("CreateRestApi", create),
@@ -40,6 +41,7 @@ const RULES: Rules = Rules {
         ("/securityPolicy", As::Text, REPLACE),
         ("/endpointAccessMode", As::Text, REPLACE),
         ("/endpointConfiguration/ipAddressType", As::Text, REPLACE),
+        ("/endpointConfiguration/vpcEndpointIds", As::List, LIST),
     ],
 };
 
@@ -47,17 +49,22 @@ fn create(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
     if input.text("description") == Some("") {
         return Err(Error::bad_request("Description cannot be an empty string"));
     }
-    if input.has("cloneFrom") {
-        return Err(Error::bad_request(
-            "cloneFrom is not served by this version",
-        ));
+    let mut record = Record::new();
+    let source = input.text("cloneFrom").filter(|source| !source.is_empty());
+    if let Some(source) = source {
+        let found = desk.get(kind::REST_API, source)?;
+        let found = found.ok_or_else(|| noun::no_api(desk, source))?;
+        let kept = found.into_iter();
+        record.extend(kept.filter(|(name, _)| clone::MEMBERS.contains(&name.as_str())));
     }
-    let endpoint = endpoint(input.members.get("endpointConfiguration"))?;
+    let endpoint = match input.members.get("endpointConfiguration") {
+        None if record.contains_key("endpointConfiguration") => None,
+        given => Some(endpoint(given)?),
+    };
     if let Some(size) = input.integer("minimumCompressionSize") {
         check_compression(size)?;
     }
-    let (id, root) = (desk.new_id(10), desk.new_id(10));
-    let mut record = given(
+    record.extend(given(
         input,
         &[
             "name",
@@ -69,28 +76,86 @@ fn create(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
             "tags",
             "securityPolicy",
             "endpointAccessMode",
+            "apiKeySource",
+            "disableExecuteApiEndpoint",
         ],
-    );
-    let source = input.text("apiKeySource").unwrap_or("HEADER");
-    let disabled = input.flag("disableExecuteApiEndpoint").unwrap_or_default();
+    ));
+    record.extend(endpoint.map(|endpoint| ("endpointConfiguration".to_owned(), endpoint)));
+    check(desk, &record)?;
+    tags::check(desk, input)?;
+    admit(desk, &record)?;
+    let (id, root) = (desk.new_id(10), desk.new_id(10));
+    record.entry("apiKeySource").or_insert("HEADER".into());
+    let disabled = record.entry("disableExecuteApiEndpoint");
+    disabled.or_insert(false.into());
     for (key, value) in [
         ("id", id.clone().into()),
         ("createdDate", desk.now()),
-        ("apiKeySource", source.into()),
-        ("disableExecuteApiEndpoint", disabled.into()),
-        ("endpointConfiguration", endpoint),
         ("rootResourceId", root.clone().into()),
     ] {
         record.insert(key.to_owned(), value);
     }
     desk.put(kind::REST_API, &id, &record)?;
+    match source {
+        Some(source) => clone::parts(desk, source, &id, &root)?,
+        None => begin(desk, &id, &root)?,
+    }
+    Ok(shown(record, false))
+}
+
+/// The root resource and the models that every API begins with.
+fn begin(desk: &mut Desk<'_>, id: &str, root: &str) -> Outcome<()> {
     let resource = Record::from_iter([
-        ("id".to_owned(), root.clone().into()),
+        ("id".to_owned(), root.into()),
         ("path".to_owned(), "/".into()),
     ]);
     desk.put(kind::RESOURCE, &format!("{id}/{root}"), &resource)?;
-    schema::put_defaults(desk, &id)?;
-    Ok(shown(record, false))
+    schema::put_defaults(desk, id)
+}
+
+fn kind_of(record: &Record) -> &str {
+    let endpoint = record.get("endpointConfiguration");
+    let kind = endpoint.and_then(|endpoint| endpoint["types"][0].as_str());
+    kind.unwrap_or("EDGE")
+}
+
+fn admit(desk: &Desk<'_>, record: &Record) -> Outcome<()> {
+    let own = kind_of(record);
+    let quota = match own {
+        "REGIONAL" => &quota::REGIONAL_APIS,
+        "PRIVATE" => &quota::PRIVATE_APIS,
+        _ => &quota::EDGE_APIS,
+    };
+    desk.admit(quota, || {
+        let all = desk.list(kind::REST_API, "")?;
+        Ok(all
+            .iter()
+            .filter(|(_, other)| kind_of(other) == own)
+            .count())
+    })
+}
+
+/// What holds for an API that was made or changed.
+fn check(desk: &Desk<'_>, record: &Record) -> Outcome<()> {
+    if text(record, "name").is_empty() {
+        return Err(Error::bad_request("API name cannot be empty"));
+    }
+    let addresses = record
+        .get("endpointConfiguration")
+        .and_then(|endpoint| endpoint["ipAddressType"].as_str());
+    match addresses {
+        Some("ipv4") if kind_of(record) == "PRIVATE" => {
+            return Err(Error::bad_request(
+                "Only dualstack ipAddressType is supported for Private APIs.",
+            ));
+        }
+        None | Some("ipv4" | "dualstack") => {}
+        Some(_) => {
+            let message = "ipAddressType must be either ipv4 or dualstack.";
+            return Err(Error::bad_request(message));
+        }
+    }
+    desk.fits(&quota::POLICY, text(record, "policy").len())
 }
 
 fn list(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
@@ -115,9 +180,7 @@ fn update(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
             _ => RULES.apply_one(&mut record, &patch)?,
         }
     }
-    if text(&record, "name").is_empty() {
-        return Err(Error::bad_request("API name cannot be empty"));
-    }
+    check(desk, &record)?;
     desk.put(kind::REST_API, input.given("restApiId"), &record)?;
     Ok(shown(record, true))
 }
@@ -215,6 +278,7 @@ fn delete(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
         )));
     }
     desk.delete_api(kind::REST_API, id)?;
+    plan::forget_stages(desk, id, None)?;
     Ok(Value::Null)
 }
 

@@ -9,6 +9,7 @@ use crate::control::kind;
 use crate::control::patch::{As, Family, LIST, Patch, REPLACE, Rules};
 use crate::control::protocol::Input;
 use crate::control::rest::noun::{self, given, text};
+use crate::model::quota;
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
     ("CreateAuthorizer", create),
@@ -50,6 +51,9 @@ fn create(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
             "Unable to complete operation due to concurrent modification. Please try again later.",
         ));
     }
+    desk.admit(&quota::AUTHORIZERS, || {
+        desk.count(kind::AUTHORIZER, &format!("{}/", input.given("restApiId")))
+    })?;
     let id = desk.new_id(6);
     let mut record = given(
         input,

@@ -9,6 +9,7 @@ use crate::control::patch::{ANY, As, Family, LIST, Patch, REPLACE, Rules};
 use crate::control::protocol::Input;
 use crate::control::rest::method::{self, Found};
 use crate::control::rest::noun::{given, text};
+use crate::model::quota;
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
     ("PutIntegration", put),
@@ -91,7 +92,7 @@ fn put(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
             record.entry(key).or_insert(value);
         }
     }
-    check(&record)?;
+    check(desk, &record)?;
     found.method.insert(PART.to_owned(), json!(record));
     found.put(desk)?;
     Ok(Value::Object(record))
@@ -101,7 +102,7 @@ fn update(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
     let mut found = find(desk, input)?;
     let mut record = found.part(PART).cloned().unwrap_or_default();
     RULES.apply(&mut record, &Patch::all(input))?;
-    check(&record)?;
+    check(desk, &record)?;
     found.method.insert(PART.to_owned(), json!(record));
     found.put(desk)?;
     Ok(Value::Object(record))
@@ -114,7 +115,23 @@ fn delete(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
     Ok(Value::Null)
 }
 
-fn check(record: &Record) -> Outcome<()> {
+fn check(desk: &Desk<'_>, record: &Record) -> Outcome<()> {
+    let timeout = record.get("timeoutInMillis").and_then(Value::as_i64);
+    let timeout = timeout.unwrap_or(quota::TIMEOUT_MS_MAX);
+    if timeout < quota::TIMEOUT_MS_MIN || (desk.is_strict() && timeout > quota::TIMEOUT_MS_MAX) {
+        return Err(Error::bad_request(
+            "Timeout should be between 50 ms and 29000 ms",
+        ));
+    }
+    let templates = record.get("requestTemplates").and_then(Value::as_object);
+    for (content, template) in templates.into_iter().flatten() {
+        if !content.contains('/') {
+            return Err(Error::bad_request(format!(
+                "Validation Result: warnings : [], errors : [Invalid content type specified: {content}]"
+            )));
+        }
+        desk.fits(&quota::TEMPLATE, template.as_str().map_or(0, str::len))?;
+    }
     let kind_of = text(record, "type");
     if kind_of == "MOCK" {
         return check_parameters(record);

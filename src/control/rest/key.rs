@@ -8,7 +8,10 @@ use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::patch::{As, Family, Patch, REPLACE, Rules};
 use crate::control::protocol::Input;
+use crate::control::rest::key_import;
 use crate::control::rest::noun::{self, given, text};
+use crate::control::tags;
+use crate::model::quota;
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
     ("CreateApiKey", create),
@@ -16,6 +19,7 @@ pub const OPERATIONS: &[(&str, Handler)] = &[
     ("GetApiKeys", list),
     ("UpdateApiKey", update),
     ("DeleteApiKey", delete),
+    ("ImportApiKeys", key_import::import),
 ];
 
 const RULES: Rules = Rules {
@@ -34,15 +38,33 @@ pub fn find(desk: &Desk<'_>, id: &str) -> Outcome<Record> {
 }
 
 fn create(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
-    let mut record = given(input, &["name", "description", "customerId", "tags"]);
-    if text(&record, "name").is_empty() {
-        record.shift_remove("name");
+    let mut own = given(input, &["name", "description", "customerId", "tags"]);
+    if text(&own, "name").is_empty() {
+        own.shift_remove("name");
     }
-    check(&record)?;
+    check(&own)?;
+    tags::check(desk, input)?;
     let value = match input.text("value") {
         None | Some("") => desk.new_id(40),
         Some(value) => value.to_owned(),
     };
+    let mut record = new(desk, &value)?;
+    let all = desk.list(kind::API_KEY, "")?;
+    if all.iter().any(|(_, other)| text(other, "value") == value) {
+        return Err(Error::conflict("API Key already exists"));
+    }
+    record.extend(own);
+    record.insert(
+        "enabled".to_owned(),
+        input.flag("enabled").unwrap_or_default().into(),
+    );
+    let id = text(&record, "id").to_owned();
+    desk.put(kind::API_KEY, &id, &record)?;
+    Ok(Value::Object(record))
+}
+
+/// A key with this value and an id of its own.
+pub fn new(desk: &mut Desk<'_>, value: &str) -> Outcome<Record> {
     let length = value.chars().count();
     if length < 20 {
         return Err(Error::bad_request(
@@ -54,26 +76,18 @@ fn create(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
             "API Key value exceeds maximum size of 128 characters",
         ));
     }
-    let all = desk.list(kind::API_KEY, "")?;
-    if all.iter().any(|(_, other)| text(other, "value") == value) {
-        return Err(Error::conflict("API Key already exists"));
-    }
+    desk.admit(&quota::API_KEYS, || desk.count(kind::API_KEY, ""))?;
     let id = desk.new_id(10);
-    for (key, value) in [
-        ("id", id.clone().into()),
-        ("value", value.into()),
-        ("enabled", input.flag("enabled").unwrap_or_default().into()),
-        ("createdDate", desk.now()),
-        ("lastUpdatedDate", desk.now()),
-        ("stageKeys", json!([])),
-    ] {
-        record.insert(key.to_owned(), value);
-    }
-    desk.put(kind::API_KEY, &id, &record)?;
-    Ok(Value::Object(record))
+    Ok(Record::from_iter([
+        ("id".to_owned(), id.into()),
+        ("value".to_owned(), value.into()),
+        ("createdDate".to_owned(), desk.now()),
+        ("lastUpdatedDate".to_owned(), desk.now()),
+        ("stageKeys".to_owned(), json!([])),
+    ]))
 }
 
-fn check(record: &Record) -> Outcome<()> {
+pub fn check(record: &Record) -> Outcome<()> {
     if text(record, "name").chars().count() > 1024 {
         let message = "Invalid API Key name, can be at most 1024 characters.";
         return Err(Error::bad_request(message));
@@ -128,6 +142,7 @@ fn delete(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
     for (key, _) in desk.list(kind::USAGE_PLAN_KEY, "")? {
         if key.rsplit('/').next() == Some(id) {
             desk.delete(kind::USAGE_PLAN_KEY, &key)?;
+            desk.delete_all(kind::USAGE, &format!("{key}/"))?;
         }
     }
     Ok(Value::Null)

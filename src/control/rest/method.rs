@@ -125,6 +125,10 @@ fn update(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
     let mut found = find(desk, input)?;
     RULES.apply(&mut found.method, &Patch::all(input))?;
     check(desk, input, &found.method)?;
+    // An authorizer for callers that nobody asks is left out.
+    if !is_custom(&found.method) {
+        found.method.shift_remove("authorizerId");
+    }
     found.put(desk).map(Value::Object)
 }
 
@@ -141,12 +145,19 @@ fn delete(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
     Ok(Value::Null)
 }
 
+fn is_custom(record: &Record) -> bool {
+    matches!(
+        text(record, "authorizationType"),
+        "CUSTOM" | "COGNITO_USER_POOLS"
+    )
+}
+
 fn check(desk: &Desk<'_>, input: &Input, record: &Record) -> Outcome<()> {
     let authorization = text(record, "authorizationType");
     if !["NONE", "AWS_IAM", "CUSTOM", "COGNITO_USER_POOLS"].contains(&authorization) {
         return Err(Error::bad_request("Invalid authorization type specified"));
     }
-    if matches!(authorization, "CUSTOM" | "COGNITO_USER_POOLS") {
+    if is_custom(record) {
         let id = text(record, "authorizerId");
         let found = noun::below(desk, input, kind::AUTHORIZER, id)?.1;
         if id.is_empty() || found.is_none() {

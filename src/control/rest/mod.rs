@@ -3,19 +3,29 @@
 mod account;
 mod api;
 mod authorizer;
+mod canary;
+mod clone;
+mod csv;
+mod deployment;
+mod documentation;
 mod domain;
 mod freeze;
 mod integration;
 mod key;
+mod key_import;
 mod mapping;
 mod method;
 mod noun;
 mod plan;
+mod plan_stage;
 mod reply;
 mod resource;
 mod response;
 mod schema;
+mod setting;
 mod stage;
+mod template;
+mod usage;
 mod validator;
 
 pub use mapping::is_path_byte;
@@ -27,6 +37,8 @@ pub const OPERATIONS: &[&[(&str, Handler)]] = &[
     account::OPERATIONS,
     api::OPERATIONS,
     authorizer::OPERATIONS,
+    deployment::OPERATIONS,
+    documentation::OPERATIONS,
     domain::OPERATIONS,
     integration::OPERATIONS,
     key::OPERATIONS,
@@ -38,5 +50,6 @@ pub const OPERATIONS: &[&[(&str, Handler)]] = &[
     response::OPERATIONS,
     schema::OPERATIONS,
     stage::OPERATIONS,
+    usage::OPERATIONS,
     validator::OPERATIONS,
 ];

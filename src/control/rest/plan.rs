@@ -8,8 +8,10 @@ use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::patch::{ANY, As, Family, Patch, Rules};
 use crate::control::protocol::Input;
-use crate::control::rest::key;
 use crate::control::rest::noun::{self, given, text};
+use crate::control::rest::{key, plan_stage};
+use crate::control::{tags, usage};
+use crate::model::quota;
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
     ("CreateUsagePlan", create),
@@ -27,6 +29,7 @@ pub const OPERATIONS: &[(&str, Handler)] = &[
     ("DeleteUsagePlanKey", |desk, input| {
         let (id, _) = find_key(desk, input)?;
         desk.delete(kind::USAGE_PLAN_KEY, &id)?;
+        desk.delete_all(kind::USAGE, &format!("{id}/"))?;
         Ok(Value::Null)
     }),
 ];
@@ -47,12 +50,13 @@ const RULES: Rules = Rules {
     ],
 };
 
-fn find(desk: &Desk<'_>, input: &Input) -> Outcome<Record> {
+pub fn find(desk: &Desk<'_>, input: &Input) -> Outcome<Record> {
     let found = desk.get(kind::USAGE_PLAN, input.given("usagePlanId"))?;
     found.ok_or_else(|| Error::not_found("Invalid Usage Plan ID specified"))
 }
 
 fn create(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
+    desk.admit(&quota::USAGE_PLANS, || desk.count(kind::USAGE_PLAN, ""))?;
     let names = [
         "name",
         "description",
@@ -62,32 +66,51 @@ fn create(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
         "tags",
     ];
     let mut record = given(input, &names);
+    tags::check(desk, input)?;
     let id = desk.new_id(6);
     record.insert("id".to_owned(), id.clone().into());
     record.entry("apiStages").or_insert(json!([]));
-    if let Some(Value::Object(quota)) = record.get_mut("quota") {
-        quota.entry("offset").or_insert(0.into());
+    for stage in stages(&record) {
+        plan_stage::check(desk, &id, &stage)?;
+        plan_stage::check_throttles(desk, &stage)?;
     }
-    let stages = record.get("apiStages").and_then(Value::as_array);
-    for stage in stages.into_iter().flatten() {
-        let (api, name) = (&stage["apiId"], &stage["stage"]);
-        let (api, name) = (
-            api.as_str().unwrap_or_default(),
-            name.as_str().unwrap_or_default(),
-        );
-        check_stage(desk, &id, api, name)?;
-    }
-    desk.put(kind::USAGE_PLAN, &id, &record)?;
-    Ok(Value::Object(record))
+    keep(desk, &id, record)
 }
 
-fn check_stage(desk: &Desk<'_>, plan: &str, api: &str, stage: &str) -> Outcome<()> {
-    match desk.get(kind::STAGE, &format!("{api}/{stage}"))? {
-        Some(_) => Ok(()),
-        None => Err(Error::not_found(format!(
-            "Invalid API Stage {{api: {api}, stage: {stage}}} specified for usageplan {plan}"
-        ))),
+/// Writes a plan, if it can be one.
+fn keep(desk: &mut Desk<'_>, id: &str, mut record: Record) -> Outcome<Value> {
+    if text(&record, "name").is_empty() {
+        return Err(Error::bad_request("Usage Plan name cannot be blank"));
     }
+    if let Some(Value::Object(quota)) = record.get_mut("quota") {
+        quota.entry("offset").or_insert(0.into());
+        let limit = quota.get("limit").and_then(Value::as_i64);
+        let offset = quota.get("offset").and_then(Value::as_i64).unwrap_or(-1);
+        if limit.is_none_or(|limit| limit < 1) {
+            return Err(Error::bad_request("Usage Plan quota limit must be >= 1"));
+        }
+        if !["DAY", "WEEK", "MONTH"].contains(&text(quota, "period")) {
+            return Err(Error::bad_request(
+                "Usage Plan quota period must be one of [DAY, WEEK, MONTH]",
+            ));
+        }
+        if offset < 0 {
+            return Err(Error::bad_request("Usage Plan quota offset must be >= 0"));
+        }
+    }
+    for limit in ["rateLimit", "burstLimit"] {
+        let throttle = record.get("throttle").map(|throttle| &throttle[limit]);
+        if throttle
+            .and_then(Value::as_f64)
+            .is_some_and(|limit| limit < 0.0)
+        {
+            return Err(Error::bad_request(format!(
+                "Usage Plan throttle {limit} must be >= 0"
+            )));
+        }
+    }
+    desk.put(kind::USAGE_PLAN, id, &record)?;
+    Ok(Value::Object(record))
 }
 
 fn list(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
@@ -113,34 +136,72 @@ fn update(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
     let id = input.given("usagePlanId");
     for patch in Patch::all(input) {
         match patch.segments().as_slice() {
-            [only] if only == "apiStages" => patch_stages(desk, &mut record, &patch, id)?,
+            [first, ..] if first == "apiStages" => {
+                plan_stage::patch(desk, &mut record, &patch, id)?
+            }
             _ => RULES.apply_one(&mut record, &patch)?,
         }
     }
-    desk.put(kind::USAGE_PLAN, id, &record)?;
-    Ok(Value::Object(record))
+    for stage in stages(&record) {
+        check_sharing(desk, id, None, &stage)?;
+    }
+    keep(desk, id, record)
 }
 
-/// Stages are named `api:stage`.
-fn patch_stages(desk: &Desk<'_>, record: &mut Record, patch: &Patch, id: &str) -> Outcome<()> {
-    let named = patch.text().split_once(':');
-    let wrong = || Error::bad_request("Invalid API Stage specified");
-    let (api, stage) = named.ok_or_else(wrong)?;
-    let entry = json!({ "apiId": api, "stage": stage });
-    let is_it = |other: &Value| other["apiId"] == api && other["stage"] == stage;
-    let Some(Value::Array(stages)) = record.get_mut("apiStages") else {
-        return Err(wrong());
+fn stages(record: &Record) -> Vec<Value> {
+    let stages = record.get("apiStages").and_then(Value::as_array);
+    stages.cloned().unwrap_or_default()
+}
+
+/// A key (`new`, or any that the plan has) can be in one plan only for each stage.
+fn check_sharing(desk: &Desk<'_>, plan: &str, new: Option<&str>, stage: &Value) -> Outcome<()> {
+    let own = match new {
+        Some(key) => vec![key.to_owned()],
+        None => keys(desk, plan)?,
     };
-    match patch.op.as_str() {
-        "add" => {
-            check_stage(desk, id, api, stage)?;
-            if !stages.iter().any(is_it) {
-                stages.push(entry);
-            }
+    if own.is_empty() {
+        return Ok(());
+    }
+    for (other, record) in desk.list(kind::USAGE_PLAN, "")? {
+        let has =
+            |other: &Value| other["apiId"] == stage["apiId"] && other["stage"] == stage["stage"];
+        if other == plan || !stages(&record).iter().any(has) {
+            continue;
         }
-        "remove" if stages.iter().any(is_it) => stages.retain(|other| !is_it(other)),
-        "remove" => check_stage(desk, id, api, "")?,
-        _ => return Err(wrong()),
+        let theirs = keys(desk, &other)?;
+        if let Some(key) = own.iter().find(|key| theirs.contains(key)) {
+            let (api, stage) = (&stage["apiId"], &stage["stage"]);
+            let (api, stage) = (api.as_str().unwrap_or(""), stage.as_str().unwrap_or(""));
+            return Err(Error::conflict(format!(
+                "Usage Plan {plan} cannot be added because API Key {key} cannot reference multiple \
+                 Usage Plans with the same API stage: {api}:{stage}"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The ids of the keys of a plan.
+fn keys(desk: &Desk<'_>, plan: &str) -> Outcome<Vec<String>> {
+    let all = desk.list(kind::USAGE_PLAN_KEY, &format!("{plan}/"))?;
+    Ok(all
+        .into_iter()
+        .filter_map(|(id, _)| id.split_once('/').map(|(_, key)| key.to_owned()))
+        .collect())
+}
+
+/// Takes the stages of an API that are deleted, or one of them, out of all plans.
+pub fn forget_stages(desk: &mut Desk<'_>, api: &str, stage: Option<&str>) -> Outcome<()> {
+    for (id, mut record) in desk.list(kind::USAGE_PLAN, "")? {
+        let before = stages(&record);
+        let mut after = before.clone();
+        after.retain(|other| {
+            other["apiId"] != api || stage.is_some_and(|stage| other["stage"] != stage)
+        });
+        if after.len() != before.len() {
+            record.insert("apiStages".to_owned(), after.into());
+            desk.put(kind::USAGE_PLAN, &id, &record)?;
+        }
     }
     Ok(())
 }
@@ -157,6 +218,7 @@ fn delete(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
     let id = input.given("usagePlanId");
     desk.delete(kind::USAGE_PLAN, id)?;
     desk.delete_all(kind::USAGE_PLAN_KEY, &format!("{id}/"))?;
+    desk.delete_all(kind::USAGE, &format!("{id}/"))?;
     Ok(Value::Null)
 }
 
@@ -165,13 +227,32 @@ fn create_key(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
     if input.text("keyType") != Some("API_KEY") {
         return Err(Error::bad_request("Usage plan key type must be API_KEY"));
     }
+    let plan = input.given("usagePlanId");
     let key = key::find(desk, input.given("keyId"))?;
-    let id = format!("{}/{}", input.given("usagePlanId"), input.given("keyId"));
+    let record = add_key(desk, plan, &key)?;
+    Ok(Value::Object(record))
+}
+
+/// Puts a key into a plan.
+pub fn add_key(desk: &mut Desk<'_>, plan: &str, key: &Record) -> Outcome<Record> {
+    let own = text(key, "id");
+    let id = format!("{plan}/{own}");
     if desk.get(kind::USAGE_PLAN_KEY, &id)?.is_some() {
         return Err(Error::conflict(
             "API Key is already part of this usage plan",
         ));
     }
+    let found = desk.get(kind::USAGE_PLAN, plan)?.unwrap_or_default();
+    for stage in stages(&found) {
+        check_sharing(desk, plan, Some(own), &stage)?;
+    }
+    desk.admit(&quota::PLANS_OF_A_KEY, || {
+        let all = desk.list(kind::USAGE_PLAN_KEY, "")?;
+        let of_key = all
+            .iter()
+            .filter(|(id, _)| id.rsplit('/').next() == Some(own));
+        Ok(of_key.count())
+    })?;
     let mut record = Record::new();
     for name in ["id", "name", "value"] {
         if let Some(value) = key.get(name) {
@@ -179,11 +260,12 @@ fn create_key(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
         }
     }
     record.insert("type".to_owned(), "API_KEY".into());
+    record.insert(usage::SINCE.to_owned(), desk.now());
     desk.put(kind::USAGE_PLAN_KEY, &id, &record)?;
-    Ok(Value::Object(record))
+    Ok(record)
 }
 
-fn find_key(desk: &Desk<'_>, input: &Input) -> Outcome<(String, Record)> {
+pub fn find_key(desk: &Desk<'_>, input: &Input) -> Outcome<(String, Record)> {
     find(desk, input)?;
     let id = format!("{}/{}", input.given("usagePlanId"), input.given("keyId"));
     let found = desk.get(kind::USAGE_PLAN_KEY, &id)?;
@@ -192,7 +274,7 @@ fn find_key(desk: &Desk<'_>, input: &Input) -> Outcome<(String, Record)> {
 }
 
 fn list_keys(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
-    find(desk, input)?;
+    // An unknown plan is as one without keys.
     let below = format!("{}/", input.given("usagePlanId"));
     let all = desk.list(kind::USAGE_PLAN_KEY, &below)?.into_iter();
     let start = input.text("nameQuery").unwrap_or_default();

@@ -155,6 +155,9 @@ fn update(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
         }
         RULES.apply_one(&mut record, &patch)?;
     }
+    for list in ["responseParameters", "responseTemplates"] {
+        record.entry(list).or_insert(json!({}));
+    }
     record.insert("defaultResponse".to_owned(), false.into());
     keep(desk, input, record)
 }

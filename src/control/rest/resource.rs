@@ -11,6 +11,7 @@ use crate::control::kind;
 use crate::control::patch::{As, Family, Patch, REPLACE, Rules};
 use crate::control::protocol::Input;
 use crate::control::rest::noun::{self, text};
+use crate::model::quota;
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
     ("CreateResource", create),
@@ -45,6 +46,7 @@ fn create(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
     if !all.iter().any(|other| text(other, "id") == parent) {
         return Err(missing());
     }
+    desk.admit(&quota::RESOURCES, || Ok(all.len()))?;
     let id = desk.new_id(6);
     let mut record = Record::from_iter([
         ("id".to_owned(), id.clone().into()),

@@ -7,9 +7,9 @@ use crate::control::desk::{Desk, Record, within};
 use crate::control::error::{Error, Outcome};
 use crate::control::patch::{ANY, As, Family, Patch, Rules};
 use crate::control::protocol::Input;
-use crate::control::rest::integration;
 use crate::control::rest::method::{self, Found};
 use crate::control::rest::noun::given;
+use crate::control::rest::{integration, resource};
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
     ("PutMethodResponse", put_of_method),
@@ -125,7 +125,7 @@ fn of_integration(found: &Found, input: &Input) -> Outcome<Record> {
 /// A second one replaces the first completely.
 fn put_of_integration(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
     let mut found = integration::find(desk, input)?;
-    let record = given(
+    let mut record = given(
         input,
         &[
             "statusCode",
@@ -135,6 +135,14 @@ fn put_of_integration(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
             "contentHandling",
         ],
     );
+    // A template without a text is none.
+    let templates = record.get_mut("responseTemplates");
+    let templates = templates.and_then(Value::as_object_mut);
+    for template in templates.into_iter().flat_map(serde_json::Map::values_mut) {
+        if template == "" {
+            *template = Value::Null;
+        }
+    }
     keep_in_integration(&mut found, input, record.clone());
     found.put(desk)?;
     Ok(Value::Object(record))
@@ -149,8 +157,11 @@ fn update_of_integration(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
     Ok(Value::Object(record))
 }
 
+/// A method that is not there is told as one without an integration.
 fn delete_of_integration(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
-    let mut found = integration::find(desk, input)?;
+    resource::find(desk, input)?;
+    let missing_integration = || Error::not_found("Invalid Integration identifier specified");
+    let mut found = integration::find(desk, input).map_err(|_| missing_integration())?;
     of_integration(&found, input)?;
     within(&mut found.method, integration::PART, |integration| {
         forget(integration, INTEGRATION, input);

@@ -9,11 +9,16 @@ use crate::control::kind;
 use crate::control::patch::{As, Family, Patch, REPLACE, Rules};
 use crate::control::protocol::Input;
 use crate::control::rest::noun::{self, given, text};
+use crate::control::rest::template;
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
     ("CreateModel", create),
-    ("GetModel", |desk, input| {
-        find(desk, input).map(|(_, record)| Value::Object(record))
+    ("GetModel", get),
+    ("GetModelTemplate", |desk, input| {
+        let (_, record) = find(desk, input)?;
+        let api = input.given("restApiId");
+        let value = template::template(desk, api, text(&record, "schema"))?;
+        Ok(json!({ "value": value }))
     }),
     ("GetModels", |desk, input| {
         noun::list(desk, input, kind::MODEL)
@@ -72,6 +77,16 @@ fn find(desk: &Desk<'_>, input: &Input) -> Outcome<(String, Record)> {
     Ok((key, found.ok_or_else(missing)?))
 }
 
+fn get(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
+    let (_, mut record) = find(desk, input)?;
+    if input.flag("flatten") == Some(true) {
+        let api = input.given("restApiId");
+        let whole = template::flattened(desk, api, text(&record, "schema"))?;
+        record.insert("schema".to_owned(), whole.into());
+    }
+    Ok(Value::Object(record))
+}
+
 fn create(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
     noun::api(desk, input)?;
     let name = input.given("name");
@@ -118,7 +133,9 @@ fn delete(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
     let (key, _) = find(desk, input)?;
     let name = input.given("modelName");
     let below = format!("{}/", input.given("restApiId"));
-    for (_, resource) in desk.list(kind::RESOURCE, &below)? {
+    let mut resources = desk.list(kind::RESOURCE, &below)?;
+    resources.sort_by(|(_, a), (_, b)| text(b, "path").cmp(text(a, "path")));
+    for (_, resource) in resources {
         let methods = resource.get("resourceMethods").and_then(Value::as_object);
         for (verb, method) in methods.into_iter().flatten() {
             let models = method["requestModels"].as_object();
@@ -127,6 +144,16 @@ fn delete(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
                 return Err(Error::conflict(format!(
                     "Cannot delete model '{name}', is referenced in method request: {path}/{verb}"
                 )));
+            }
+            let responses = method["methodResponses"].as_object().into_iter().flatten();
+            for (_, response) in responses {
+                let models = response["responseModels"].as_object();
+                if models.into_iter().flatten().any(|(_, model)| model == name) {
+                    let path = text(&resource, "path");
+                    return Err(Error::conflict(format!(
+                        "Cannot delete model '{name}', is referenced in method response: {path}/{verb}"
+                    )));
+                }
             }
         }
     }

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::control::Handler;
 use crate::control::desk::{Desk, Record};
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::protocol::Input;
 use crate::control::v2::noun::{self, Noun, flag, given, is_http, text, with_defaults};
+use crate::control::{AUTHORIZER_EPOCH, Handler};
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
     ("CreateStage", create),
@@ -19,6 +19,7 @@ pub const OPERATIONS: &[(&str, Handler)] = &[
     ("DeleteStage", |desk, input| NOUN.delete(desk, input)),
     ("DeleteRouteSettings", delete_route_settings),
     ("DeleteAccessLogSettings", delete_access_log),
+    ("ResetAuthorizersCache", reset_authorizers),
 ];
 
 const NOUN: Noun = Noun {
@@ -148,6 +149,15 @@ fn delete_route_settings(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
 fn delete_access_log(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
     let mut record = NOUN.get(desk, input)?;
     record.remove("accessLogSettings");
+    NOUN.put(desk, input, record)?;
+    Ok(Value::Null)
+}
+
+fn reset_authorizers(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
+    let mut record = NOUN.get(desk, input)?;
+    let before = record.get(AUTHORIZER_EPOCH).and_then(Value::as_u64);
+    let next = before.unwrap_or_default() + 1;
+    record.insert(AUTHORIZER_EPOCH.to_owned(), next.into());
     NOUN.put(desk, input, record)?;
     Ok(Value::Null)
 }

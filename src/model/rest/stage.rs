@@ -1,10 +1,32 @@
 //! What the stage of a REST API has besides that of any API.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::model::v2::Route;
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
     pub account_id: String,
     pub deployment_id: String,
     pub gateway_responses: Vec<GatewayResponse>,
+    /// Grows when the answers that caches have kept shall be forgotten: these are of one epoch.
+    pub cache_epoch: u64,
+    pub canary: Option<Canary>,
+}
+
+/// A second deployment of a stage, which some of the requests get.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Canary {
+    /// Of the requests, chosen by chance: from 0 to 100.
+    pub percent: f64,
+    /// The variables of the stage, with those that the canary overrides.
+    pub variables: BTreeMap<String, String>,
+    /// It shares the cache of the stage.
+    pub use_stage_cache: bool,
+    pub deployment_id: String,
+    pub gateway_responses: Vec<GatewayResponse>,
+    pub routes: Arc<Vec<Route>>,
 }
 
 /// What a deployment changed of an answer of the gateway itself.

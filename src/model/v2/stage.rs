@@ -29,6 +29,9 @@ pub struct Stage {
     pub cors: Option<Cors>,
     /// What its deployment froze; none: the routes of the API.
     pub routes: Option<Arc<Vec<Route>>>,
+    /// Grows when the decisions of authorizers that caches have kept shall be forgotten: these are
+    /// of one epoch.
+    pub authorizer_epoch: u64,
     /// Only of REST APIs.
     pub rest: Option<Box<rest::Settings>>,
 }

@@ -361,13 +361,11 @@ fn integration(item: &Item) -> Option<Integration> {
 
 fn stage(name: &str, table: &Table) -> Stage {
     Stage {
-        cors: None,
-        routes: None,
         name: name.to_owned(),
         variables: texts(table.map("variables")).collect(),
         throttle: throttle(table),
         access_log_format: table.text("access_log_format").map(str::to_owned),
-        rest: None,
+        ..Stage::default()
     }
 }
 

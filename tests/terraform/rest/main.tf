@@ -320,7 +320,7 @@ resource "aws_api_gateway_method_settings" "all" {
 resource "aws_api_gateway_method_settings" "one" {
   rest_api_id = aws_api_gateway_rest_api.pets.id
   stage_name  = aws_api_gateway_stage.live.stage_name
-  method_path = "pets/GET"
+  method_path = "pets/{id}/GET"
 
   settings {
     data_trace_enabled     = var.changed
@@ -356,7 +356,7 @@ resource "aws_api_gateway_usage_plan" "basic" {
 
     throttle {
       path        = "/pets/GET"
-      rate_limit  = 1
+      rate_limit  = var.changed ? 2 : 1
       burst_limit = 5
     }
   }
