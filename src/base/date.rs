@@ -29,6 +29,16 @@ pub struct DateCache {
     length: usize,
 }
 
+/// The day of the month, from 1, of a day since 1970. Days that no calendar here knows count as
+/// the first.
+pub fn day_of_month(day: i64) -> u8 {
+    let moment = Timestamp::from_second(day.saturating_mul(86_400));
+    let date = moment.map(|moment| moment.to_zoned(jiff::tz::TimeZone::UTC).day());
+    date.ok()
+        .and_then(|day| u8::try_from(day).ok())
+        .unwrap_or(1)
+}
+
 /// The text of one moment, for answers that are not many.
 pub fn iso8601(epoch_ms: u64) -> String {
     text(Style::Iso8601, epoch_ms)

@@ -146,7 +146,15 @@ impl<'d> ApiDraft<'d> {
         let own = stage.cors.as_ref();
         let cors = own.map(|own| cors::cors(own, &place.then("cors"), &mut work.problems));
         let own = stage.rest.as_deref();
-        let rest = own.map(|own| Box::new(rest::stage(stage, own, &place, &mut work.problems)));
+        let rest = own.map(|own| {
+            Box::new(rest::stage(
+                &self.api.id,
+                stage,
+                own,
+                &place,
+                &mut work.problems,
+            ))
+        });
         let routes = self.routes(work, stage, before, &mut memory);
         Arc::new(StageMemory {
             stage: Arc::new(Stage {

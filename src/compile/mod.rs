@@ -32,7 +32,9 @@ mod tests;
 mod uri;
 #[cfg(test)]
 mod uri_tests;
+mod usage;
 
 pub use ledger::{Ledger, RouteOf};
 pub use problem::{Fault, Problem};
 pub use snapshot::compile;
+pub use usage::usage;

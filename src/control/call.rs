@@ -18,6 +18,7 @@ use crate::control::protocol::route::{self, Found};
 use crate::control::protocol::{Input, docs, encode, validate};
 use crate::control::publish::{self, ApiModel, Publication, Surroundings};
 use crate::control::{Caller, Handler, handler, live, v2};
+use crate::model::Usage;
 use crate::store::Store;
 
 /// What a request of the management APIs is made of.
@@ -68,6 +69,7 @@ struct Changed {
     output: Value,
     version: u64,
     models: Vec<(String, Option<ApiModel>)>,
+    usage: Option<Arc<Usage>>,
 }
 
 impl Control {
@@ -111,6 +113,18 @@ impl Control {
             served.insert(model.id.clone(), Arc::clone(model));
         }
         Ok(models)
+    }
+
+    /// The usage plans of all accounts and regions that are kept, for the first plan.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn load_usage(&self) -> Outcome<Vec<Arc<Usage>>> {
+        let fixed = locked(&self.surroundings).clone();
+        let (mut ids, now_ms) = (locked(&self.ids).fork(), locked(&self.clock).epoch_ms());
+        let work =
+            move |view: &crate::store::View<'_>| publish::all_usage(view, &fixed, &mut ids, now_ms);
+        self.store.read(work).await
     }
 
     /// Answers a request. What it changed is durable and served before the answer goes out.
@@ -262,30 +276,37 @@ impl Control {
                 };
                 models.push((api, model));
             }
+            let usage = match desk.touches_usage() {
+                true => Some(Arc::new(publish::usage(&desk)?)),
+                false => None,
+            };
             Ok::<Changed, Error>(Changed {
                 output,
                 version,
                 models,
+                usage,
             })
         };
-        let changed = self.store.change(work).await.inspect_err(|error| {
+        let mut changed = self.store.change(work).await.inspect_err(|error| {
             // What was not kept is not served either; all is published anew when it changes next.
             if error.status >= 500 {
                 locked(&self.served).clear();
             }
         })?;
-        if !changed.models.is_empty() {
-            self.publish(changed.version, changed.models).await?;
+        let output = std::mem::take(&mut changed.output);
+        if !changed.models.is_empty() || changed.usage.is_some() {
+            self.publish(changed).await?;
         }
-        Ok(changed.output)
+        Ok(output)
     }
 
     /// Waits until all cores have been told.
-    async fn publish(&self, version: u64, models: Vec<(String, Option<ApiModel>)>) -> Outcome<()> {
+    async fn publish(&self, changed: Changed) -> Outcome<()> {
         let (done, is_done) = oneshot::channel();
         let publication = Publication {
-            version,
-            models,
+            version: changed.version,
+            models: changed.models,
+            usage: changed.usage,
             done,
         };
         let gone = || Error::unavailable("The gateway is stopping.");

@@ -62,6 +62,8 @@ pub struct Desk<'a> {
     touched: BTreeSet<String>,
     /// Those of which more was written than what a deployment has to freeze first.
     touched_live: BTreeSet<String>,
+    /// Something of usage plans or keys was written.
+    touches_usage: bool,
 }
 
 /// Where the records are.
@@ -118,6 +120,7 @@ impl<'a> Desk<'a> {
             is_strict: false,
             touched: BTreeSet::new(),
             touched_live: BTreeSet::new(),
+            touches_usage: false,
         }
     }
 
@@ -175,6 +178,11 @@ impl<'a> Desk<'a> {
     /// A new id of so many small letters and digits.
     pub fn new_id(&mut self, length: usize) -> String {
         self.ids.next(length)
+    }
+
+    /// Whether something was written that API keys and their plans depend on.
+    pub fn touches_usage(&self) -> bool {
+        self.touches_usage
     }
 
     pub fn touched(&self) -> &BTreeSet<String> {
@@ -271,6 +279,7 @@ impl<'a> Desk<'a> {
                 "{api} is defined in the config file of the gateway and can only be changed there"
             )));
         }
+        self.touches_usage |= kind::OF_USAGE.contains(&kind);
         if kind == kind::API || kind == kind::REST_API || kind::BELOW_API.contains(&kind) {
             self.touched.insert(api.to_owned());
             if !kind::DRAFT.contains(&kind) {

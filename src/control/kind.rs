@@ -49,6 +49,9 @@ pub const ROUTING_RULE: &str = "routing-rule";
 /// Access associations of a private domain name: `{domain}/{endpoint}`
 pub const DOMAIN_ASSOCIATION: &str = "domain-association";
 
+/// What API keys and their plans are made of.
+pub const OF_USAGE: &[&str] = &[API_KEY, USAGE_PLAN, USAGE_PLAN_KEY, USAGE];
+
 /// One a region.
 pub const ACCOUNT: &str = "account";
 

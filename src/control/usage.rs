@@ -38,6 +38,16 @@ impl Day {
         (found.civil() == (year, month, day)).then_some(found)
     }
 
+    /// The day of this number, counted from 1970.
+    pub fn of_number(number: i64) -> Self {
+        Self(number)
+    }
+
+    /// Days since 1970.
+    pub fn number(self) -> i64 {
+        self.0
+    }
+
     /// Whole days from `earlier` to this one.
     pub fn since(self, earlier: Self) -> i64 {
         self.0 - earlier.0
@@ -244,6 +254,22 @@ fn forget(desk: &mut Desk<'_>, key: &str, day: Day) -> Outcome<()> {
 
 /// A year, and the month that its first days may belong to.
 const KEPT_DAYS: i64 = 400;
+
+/// What a key has used and was granted in the period that `day` is in.
+pub fn in_period(desk: &Desk<'_>, key: &str, quota: Quota, day: Day) -> Outcome<Counts> {
+    let first = quota.period.first_day(day);
+    let mut sum = Counts::default();
+    if quota.period.first_day(quota.since) == first {
+        sum.granted = -quota.offset;
+    }
+    for day in first.until(day) {
+        let record = desk.get(kind::USAGE, &format!("{key}/{day}"))?;
+        let counts = counts(record.map(Value::Object).as_ref());
+        sum.used = sum.used.saturating_add(counts.used);
+        sum.granted = sum.granted.saturating_add(counts.granted);
+    }
+    Ok(sum)
+}
 
 /// What a key may still use in the period that `day` is in; none: there is no quota.
 pub fn allowance(

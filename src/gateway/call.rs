@@ -8,6 +8,7 @@ use crate::gateway::Reject;
 use crate::net::outbound::GroupState;
 use crate::observe::Trace;
 use crate::plan::stage::StageKind;
+use crate::plan::usage::ApiKey;
 use crate::plan::{Params, Route, Stage};
 
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub struct Call<'p> {
     /// What the client got; 0 until it got something.
     pub status: u16,
     pub reject: Option<Reject>,
+    /// The key that a method required.
+    pub api_key: Option<&'p ApiKey>,
     /// What a refusal says in the place of its usual message.
     pub said: Option<Box<str>>,
     /// What is wrong with the body, in the words of its validation.
@@ -63,6 +66,7 @@ impl Call<'_> {
             base: 0,
             status: 0,
             reject: None,
+            api_key: None,
             said: None,
             validation_error: None,
             is_preflight: false,

@@ -20,6 +20,8 @@ pub const NAMES: &[&str] = &[
     "error.validationErrorString",
     "extendedRequestId",
     "httpMethod",
+    "identity.apiKey",
+    "identity.apiKeyId",
     "identity.sourceIp",
     "identity.userAgent",
     "path",
@@ -56,6 +58,8 @@ impl Scene<'_> {
             "domainPrefix" => asked.host().split('.').next()?.to_owned(),
             "extendedRequestId" => call.request_id.as_str().to_owned(),
             "httpMethod" => text(asked.head.method_token.of(asked.bytes)),
+            "identity.apiKey" => call.api_key?.value.to_string(),
+            "identity.apiKeyId" => call.api_key?.id.to_string(),
             "identity.sourceIp" => match asked.peer {
                 Some(ip) => ip.to_canonical().to_string(),
                 None => "test-invoke-source-ip".to_owned(),

@@ -2,6 +2,7 @@
 
 pub mod access_log;
 pub mod answer;
+mod api_key;
 pub mod asked;
 pub mod call;
 pub mod context;
@@ -19,6 +20,7 @@ pub mod rest;
 pub mod serve;
 pub mod throttle;
 pub mod transform;
+pub mod usage;
 pub mod validate;
 mod variable;
 pub mod worker;
@@ -28,4 +30,5 @@ pub use call::Call;
 pub use published::Published;
 pub use reject::{Reject, Stop};
 pub use serve::{Command, serve};
+pub use usage::{Meter, Usage};
 pub use worker::{Shared, Worker};

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::gateway::Usage;
 use crate::gateway::throttle::{self, Bucket};
 use crate::net::Settings;
 use crate::net::outbound::group::{GroupSettings, TargetSettings, TlsSettings};
@@ -18,6 +19,8 @@ pub struct Published {
     /// Indexed by `GroupId`.
     pub groups: Vec<Option<Arc<GroupSettings>>>,
     pub settings: Settings,
+    /// API keys with their plans.
+    pub usage: Arc<Usage>,
     /// Route ids that were used before and are no more: their numbers are dropped.
     pub retired_routes: Vec<u32>,
 }
@@ -60,6 +63,9 @@ impl Published {
             plan,
             groups,
             settings,
+            usage: before
+                .map(|before| Arc::clone(&before.usage))
+                .unwrap_or_default(),
             retired_routes,
         })
     }

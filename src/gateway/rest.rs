@@ -4,7 +4,9 @@ use crate::gateway::asked::Asked;
 use crate::gateway::context::Scene;
 use crate::gateway::integrate::{self, mock, whole};
 use crate::gateway::transform::{request, response};
-use crate::gateway::{Answer, Call, Published, Reject, Stop, Worker, respond, throttle, validate};
+use crate::gateway::{
+    Answer, Call, Published, Reject, Stop, Worker, api_key, respond, throttle, validate,
+};
 use crate::net::Exchange;
 use crate::net::outbound::whole::Request;
 use crate::net::outbound::{Asking, Failure};
@@ -19,6 +21,9 @@ pub async fn pass<'p>(
     exchange: &mut Exchange<'_>,
     (stage, route, rest): (&'p Stage, &'p Route, &'p RestRoute),
 ) -> Result<(), Stop> {
+    if let Some(own) = stage.rest.as_deref() {
+        api_key::check(worker, live, call, exchange, (own, rest))?;
+    }
     throttle::admit(worker, live, stage, route)?;
     if rest.needs_body {
         gather(exchange, route).await?;

@@ -48,6 +48,11 @@ impl Bucket {
         }
     }
 
+    /// Whether scope and numbers are these.
+    pub fn is_of(&self, limit: &Limit) -> bool {
+        self.limit == *limit
+    }
+
     /// Takes a token if there is one.
     #[inline]
     pub fn admit(&self) -> bool {

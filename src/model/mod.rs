@@ -5,8 +5,10 @@ pub mod rest;
 pub mod snapshot;
 pub mod throttle;
 pub mod upstream;
+pub mod usage;
 pub mod v2;
 
 pub use snapshot::Snapshot;
 pub use throttle::Throttle;
 pub use upstream::{Upstream, UpstreamTarget, UpstreamTls};
+pub use usage::Usage;

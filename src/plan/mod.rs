@@ -24,6 +24,7 @@ pub mod stage;
 mod table;
 pub mod target;
 pub mod trie;
+pub mod usage;
 
 use std::sync::Arc;
 

@@ -8,6 +8,8 @@ use crate::plan::refusal::GatewayResponses;
 /// What all methods of a stage share.
 #[derive(Clone, Debug, Default)]
 pub struct RestStage {
+    /// `{api}/{stage}`, as usage plans name it.
+    pub scope: Box<str>,
     pub account_id: Box<str>,
     pub deployment_id: Box<str>,
     pub responses: GatewayResponses,
@@ -21,6 +23,8 @@ pub struct RestRoute {
     pub resource_id: Box<str>,
     /// As written: `/pets/{id}`.
     pub resource_path: Box<str>,
+    /// `pets/{id}/GET`, as usage plans name methods.
+    pub throttle_key: Box<str>,
     pub api_key_required: bool,
     /// What must be there and not blank, in the order in which AWS names what is missing.
     pub required: Box<[Parameter]>,

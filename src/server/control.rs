@@ -78,6 +78,7 @@ impl Running {
     async fn hand_over(&mut self) -> bool {
         tracing::info!("handing over to a new process");
         // One process at a time has the store; the new one opens it when it starts.
+        self.making.keep_usage().await;
         self.making.close();
         match hand_over(&self.listeners.kept, HAND_OVER_LIMIT).await {
             Outcome::Ready(pid) => {

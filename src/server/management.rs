@@ -4,14 +4,17 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use tokio::sync::{mpsc, watch};
 
 use crate::base::Clock;
 use crate::control::publish::{ApiModel, Publication, Surroundings};
-use crate::control::{self, Access, Control, fixed};
-use crate::model::Snapshot;
+use crate::control::usage::Day;
+use crate::control::{self, Access, Control, Scope, fixed};
+use crate::gateway::Meter;
+use crate::model::{Snapshot, Usage};
 use crate::server::dispatch::{self, Services};
 use crate::server::{config, keys, reception};
 use crate::store::{Store, StoreError};
@@ -57,7 +60,7 @@ impl Management {
         snapshot: &Snapshot,
         beside: bool,
         publications: mpsc::UnboundedSender<Publication>,
-    ) -> Result<(Self, Vec<ApiModel>), ManagementError> {
+    ) -> Result<(Self, Vec<ApiModel>, Vec<Arc<Usage>>), ManagementError> {
         let access = keys::access(settings).map_err(ManagementError::Keys)?;
         let address = settings.address;
         let fail = |error| ManagementError::Listener { address, error };
@@ -78,6 +81,7 @@ impl Management {
         let control = Control::new(store.clone(), own, surroundings(snapshot), publications)?;
         let records = |error: control::Error| ManagementError::Records(error.message);
         let models = control.load().await.map_err(records)?;
+        let plans = control.load_usage().await.map_err(records)?;
         let services = Arc::new(Services::new(access, control)?);
         let (stop, stopped) = watch::channel(false);
         let router = Router::new()
@@ -91,7 +95,26 @@ impl Management {
             store,
             stop,
         };
-        Ok((management, models))
+        Ok((management, models, plans))
+    }
+
+    /// Keeps what `meter` has counted, again and again.
+    pub fn meter(&self, meter: &Arc<Meter>) {
+        let (services, meter) = (Arc::clone(&self.services), Arc::clone(meter));
+        let mut stopped = self.stop.subscribe();
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    _ = stopped.changed() => return,
+                    () = tokio::time::sleep(METER_PERIOD) => keep(&services.control, &meter).await,
+                }
+            }
+        });
+    }
+
+    /// Keeps what `meter` has counted so far.
+    pub async fn keep_usage(&self, meter: &Meter) {
+        keep(&self.services.control, meter).await;
     }
 
     /// The config file has changed. `access` is what its keys say now.
@@ -121,6 +144,32 @@ impl Management {
         // The listener's task may have ended by itself.
         let _ = self.stop.send(true);
         self.store.close();
+    }
+}
+
+/// How often what keys have used is kept: so much of it may be lost when the machine dies.
+const METER_PERIOD: Duration = Duration::from_secs(1);
+
+async fn keep(control: &Control, meter: &Meter) {
+    let used = meter.take().into_iter().map(|used| control::Used {
+        scope: Scope {
+            account: used.account.into(),
+            region: used.region.into(),
+        },
+        plan: used.plan.into(),
+        key: used.key.into(),
+        day: Day::of_number(used.day),
+        requests: used.requests.into(),
+    });
+    let used: Vec<control::Used> = used.collect();
+    if used.is_empty() {
+        return;
+    }
+    if let Err(error) = control.count_usage(used).await {
+        tracing::error!(
+            error = error.message,
+            "what API keys used could not be kept"
+        );
     }
 }
 

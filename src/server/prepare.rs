@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::compile::{self, Ledger};
-use crate::gateway::Published;
-use crate::model::{Snapshot, v2};
+use crate::gateway::{self, Published};
+use crate::model::{Snapshot, Usage, v2};
 use crate::net;
 use crate::plan::Plan;
 use crate::server::config::{self, Config, Located, Report};
@@ -27,6 +27,15 @@ pub type Made = BTreeMap<String, Arc<v2::Api>>;
 pub struct Prepared {
     pub config: Config,
     pub next: Current,
+}
+
+/// The usage plans of each account and region.
+pub type Plans = BTreeMap<(String, String), Arc<Usage>>;
+
+/// The state of all keys, those of `before` going on.
+pub fn usage(plans: &Plans, before: &gateway::Usage) -> Arc<gateway::Usage> {
+    let table = compile::usage(plans.values().map(|usage| &**usage));
+    Arc::new(gateway::Usage::next(table, before))
 }
 
 /// Reads and compiles `source` with the APIs `made` beside its own; what is unchanged is shared with `before`.
@@ -56,6 +65,7 @@ pub fn with_made(
     snapshot: &Snapshot,
     settings: &config::Settings,
     made: &Made,
+    usage: &Arc<gateway::Usage>,
     before: &Current,
 ) -> Result<Current, String> {
     let joined = joined(snapshot, made, &before.ledger, Some(before));
@@ -67,6 +77,7 @@ pub fn with_made(
         texts.join("\n")
     })?;
     published.settings = self::settings(settings);
+    published.usage = Arc::clone(usage);
     Ok(Current {
         published: Arc::new(published),
         ledger: Arc::new(ledger),

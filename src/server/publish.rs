@@ -7,12 +7,12 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::control::{Access, Publication};
-use crate::gateway::Command;
-use crate::model::Snapshot;
+use crate::gateway::{self, Command};
+use crate::model::{Snapshot, Usage};
 use crate::server::boot::{self, Running};
 use crate::server::config::Settings;
 use crate::server::management::{Management, ManagementError};
-use crate::server::prepare::{self, Current, Made};
+use crate::server::prepare::{self, Current, Made, Plans};
 
 /// The management APIs and the APIs that were made with them, beside those of the config.
 #[derive(Debug)]
@@ -21,6 +21,11 @@ pub struct Making {
     pub management: Option<Management>,
     pub publications: mpsc::UnboundedReceiver<Publication>,
     pub made: Made,
+    pub plans: Plans,
+    /// The state of the keys of `plans`.
+    usage: Arc<gateway::Usage>,
+    /// Where what keys use is counted.
+    meter: Arc<gateway::Meter>,
     /// What the config serves.
     pub snapshot: Snapshot,
     publisher: mpsc::UnboundedSender<Publication>,
@@ -44,6 +49,9 @@ impl Making {
             management: None,
             publications,
             made: Made::new(),
+            plans: Plans::new(),
+            usage: Arc::default(),
+            meter: Arc::default(),
             snapshot,
             publisher,
             versions: HashMap::new(),
@@ -56,7 +64,12 @@ impl Making {
         if let Some(wanted) = &settings.management {
             let publisher = self.publisher.clone();
             let opened = Management::open(wanted, &self.snapshot, beside, publisher).await?;
-            let (management, models) = opened;
+            let (management, models, plans) = opened;
+            management.meter(&self.meter);
+            for usage in plans {
+                self.plan(usage);
+            }
+            self.renew_usage();
             self.management = Some(management);
             let made = models.into_iter().map(|api| (api.id.clone(), api));
             self.made = made.collect();
@@ -84,7 +97,24 @@ impl Making {
     /// # Errors
     /// What hinders it.
     pub fn join(&self, settings: &Settings, before: &Current) -> Result<Current, String> {
-        prepare::with_made(&self.snapshot, settings, &self.made, before)
+        prepare::with_made(&self.snapshot, settings, &self.made, &self.usage, before)
+    }
+
+    fn plan(&mut self, usage: Arc<Usage>) {
+        let scope = (usage.account.clone(), usage.region.clone());
+        self.plans.insert(scope, usage);
+    }
+
+    fn renew_usage(&mut self) {
+        self.usage = prepare::usage(&self.plans, &self.usage);
+        self.meter.set(&self.usage);
+    }
+
+    /// Keeps what has been counted so far.
+    pub async fn keep_usage(&self) {
+        if let Some(management) = &self.management {
+            management.keep_usage(&self.meter).await;
+        }
     }
 
     /// Changes are kept one after the other, but may be told of in another order.
@@ -112,6 +142,10 @@ impl Running {
         while let Some(publication) = next {
             for (id, model) in publication.models {
                 self.making.take(publication.version, id, model);
+            }
+            if let Some(usage) = publication.usage {
+                self.making.plan(usage);
+                self.making.renew_usage();
             }
             waiting.push(publication.done);
             next = self.making.publications.try_recv().ok();

@@ -45,6 +45,7 @@ impl Running {
             self.cores.tell(|_| Command::Stop);
             self.cores.ended(Instant::now() + STOP_LIMIT).await;
         }
+        self.making.keep_usage().await;
         self.making.close();
         if let Some(admin) = &self.admin {
             // Nobody listening is fine: the admin task may have ended.

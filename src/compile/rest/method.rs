@@ -100,10 +100,12 @@ fn draft(method: &Method, key: &RouteKey, stage: &Stage) -> Result<RestRoute, Fa
     }
     replies.sort_by_key(|reply| reply.status);
     let path = key.to_string();
-    let path = path.split_once(' ').map_or("/", |(_, path)| path);
+    let (verb, path) = path.split_once(' ').unwrap_or(("ANY", "/"));
+    let throttle_key = format!("{path}/{verb}");
     Ok(RestRoute {
         resource_id: method.resource_id.as_str().into(),
         resource_path: path.into(),
+        throttle_key: throttle_key.trim_start_matches('/').into(),
         api_key_required: method.api_key_required,
         required: required.into(),
         kind,

@@ -8,6 +8,7 @@ use crate::plan::refusal::{GatewayResponse, GatewayResponses, ResponseType};
 use crate::plan::rest::RestStage;
 
 pub(in crate::compile) fn stage(
+    api: &str,
     stage: &v2::Stage,
     settings: &rest::Settings,
     place: &Place<'_>,
@@ -28,6 +29,7 @@ pub(in crate::compile) fn stage(
     }
     let variables = stage.variables.iter();
     RestStage {
+        scope: format!("{api}/{}", stage.name).into(),
         account_id: settings.account_id.as_str().into(),
         deployment_id: settings.deployment_id.as_str().into(),
         responses: GatewayResponses::new(&set),

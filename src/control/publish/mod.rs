@@ -3,6 +3,9 @@
 mod http;
 mod refusal;
 mod rest;
+mod usage;
+
+pub use usage::usage;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,7 +21,7 @@ use crate::control::kind;
 use crate::control::publish::refusal::{unchecked, unserved};
 use crate::control::{AUTHORIZER_EPOCH, CACHE_EPOCH};
 use crate::model::v2::{self, ApiKind, Reach};
-use crate::model::{Snapshot, Throttle, Upstream};
+use crate::model::{Snapshot, Throttle, Upstream, Usage};
 use crate::store::{Key, Prefix, View};
 
 pub use refusal::report;
@@ -34,6 +37,8 @@ pub struct Publication {
     pub version: u64,
     /// By id; none: served no more.
     pub models: Vec<(String, Option<ApiModel>)>,
+    /// The usage plans of an account and region, where they have changed.
+    pub usage: Option<Arc<Usage>>,
     /// Told when all cores know.
     pub done: oneshot::Sender<Result<(), String>>,
 }
@@ -106,6 +111,27 @@ fn scopes(view: &View<'_>) -> Outcome<Vec<Scope>> {
 
 /// No kind and no id stands behind it.
 const LAST: &str = "\u{10ffff}";
+
+/// The usage plans of every account and region.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn all_usage(
+    view: &View<'_>,
+    surroundings: &Surroundings,
+    ids: &mut ResourceIds,
+    now_ms: u64,
+) -> Outcome<Vec<Arc<Usage>>> {
+    let mut all = Vec::new();
+    for scope in scopes(view)? {
+        let desk = Desk::new(Rows::Read(view), &scope, &surroundings.fixed, ids, now_ms);
+        let usage = usage::usage(&desk)?;
+        if !usage.plans.is_empty() {
+            all.push(Arc::new(usage));
+        }
+    }
+    Ok(all)
+}
 
 /// The model of an API with its stages; none if there is nothing to serve.
 ///

@@ -122,7 +122,7 @@ fn route(
     let key = format!("{verb} {path}");
     let validator = items(&frozen["validators"])
         .find(|validator| validator["id"] == method["requestValidatorId"]);
-    let integration = match unguarded(method, validator) {
+    let integration = match unguarded(method, validator, &frozen["api"]["apiKeySource"]) {
         Some(refusal) => refusal,
         None => match integration(&method["methodIntegration"]) {
             Ok(integration) => v2::Integration::Rest(Box::new(Method {
@@ -144,14 +144,14 @@ fn route(
 }
 
 /// Whom nobody checks is not let in.
-fn unguarded(method: &Value, validator: Option<&Value>) -> Option<v2::Integration> {
+fn unguarded(method: &Value, validator: Option<&Value>, source: &Value) -> Option<v2::Integration> {
     let authorization = method["authorizationType"].as_str().unwrap_or("NONE");
     if authorization != "NONE" {
         let what = format!("Authorization type {authorization}");
         return Some(unchecked(500, &what));
     }
-    if method["apiKeyRequired"] == true {
-        return Some(unchecked(403, "A required API key"));
+    if method["apiKeyRequired"] == true && source == "AUTHORIZER" {
+        return Some(unchecked(403, "An API key of an authorizer"));
     }
     let wants_body = validator.is_some_and(|validator| validator["validateRequestBody"] == true);
     let has_models = entries(&method["requestModels"]).next().is_some();
