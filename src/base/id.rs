@@ -256,6 +256,14 @@ mod tests {
     }
 
     #[test]
+    fn a_fork_gives_other_ids_than_what_it_came_from() {
+        let mut ids = ResourceIds::seeded(7);
+        let mut fork = ids.fork();
+        assert_ne!(ids.next(10), fork.next(10));
+        assert_ne!(ids.fork().next(10), fork.next(10));
+    }
+
+    #[test]
     fn one_seed_gives_the_same_ids_and_another_seed_others() {
         let ids = |seed| {
             let mut source = RequestIds::seeded(seed);
