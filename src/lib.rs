@@ -17,6 +17,8 @@ pub mod net;
 pub mod plan;
 pub mod store;
 
+pub mod lambda;
+
 pub mod compile;
 pub mod gateway;
 

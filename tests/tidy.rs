@@ -50,6 +50,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("hdrhistogram", &["observe/histogram.rs"]),
     ("arc_swap", &["plan/live.rs", "rt/tls/certificate.rs"]),
     ("rusqlite", &["store/sqlite/"]),
+    ("http_body_util", &["lambda/"]),
+    ("flate2", &["lambda/zip.rs"]),
     ("governor", &["gateway/throttle.rs"]),
     (
         "serde_json",

@@ -3,6 +3,7 @@
 pub mod arn;
 pub mod credential;
 pub mod error;
+pub mod function;
 pub mod sigv4;
 
 pub use arn::Arn;

@@ -48,6 +48,33 @@ pub fn base64(bytes: &[u8]) -> String {
     text
 }
 
+/// The bytes of a base64 text, with or without its padding. None for any other text.
+pub fn base64_decoded(text: &str) -> Option<Vec<u8>> {
+    let bare = text.trim_end_matches('=').as_bytes();
+    if text.len() - bare.len() > 2 || bare.len() % 4 == 1 {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(bare.len() / 4 * 3 + 2);
+    for group in bare.chunks(4) {
+        let mut bits = 0_u32;
+        for index in 0..4 {
+            let digit = match group.get(index) {
+                None => 0,
+                Some(digit @ b'A'..=b'Z') => digit - b'A',
+                Some(digit @ b'a'..=b'z') => digit - b'a' + 26,
+                Some(digit @ b'0'..=b'9') => digit - b'0' + 52,
+                Some(b'+') => 62,
+                Some(b'/') => 63,
+                Some(_) => return None,
+            };
+            bits = bits << 6 | u32::from(digit);
+        }
+        let [_, first, second, third] = bits.to_be_bytes();
+        bytes.extend_from_slice(&[first, second, third][..group.len() - 1]);
+    }
+    Some(bytes)
+}
+
 fn copied(bytes: &[u8]) -> [u8; SHA256_BYTES] {
     let mut out = [0; SHA256_BYTES];
     out.copy_from_slice(bytes);
@@ -80,6 +107,12 @@ mod tests {
             (b"\xff\xfe", "//4="),
         ] {
             assert_eq!(base64(bytes), text);
+            assert_eq!(base64_decoded(text).as_deref(), Some(bytes));
+            let bare = text.trim_end_matches('=');
+            assert_eq!(base64_decoded(bare).as_deref(), Some(bytes));
+        }
+        for wrong in ["Z", "Zm9v!", "Zg===", "Z===", "Zm 9", "Zm9\n"] {
+            assert_eq!(base64_decoded(wrong), None, "{wrong}");
         }
     }
 }

@@ -2,6 +2,10 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+pub use serde_json::Value;
+
+/// The members of an object, in their order.
+pub type Map = serde_json::Map<String, Value>;
 
 /// On one line, without a newline at its end.
 pub fn line(value: &impl Serialize) -> String {
@@ -23,6 +27,42 @@ pub fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, String> {
     serde_json::from_slice(text).map_err(|error| error.to_string())
 }
 
+/// Appends `text` as a JSON string, quotes included.
+#[inline]
+pub fn quote(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    escape(out, text);
+    out.push(b'"');
+}
+
+/// Appends `text` as it stands between the quotes of a JSON string (RFC 8259 section 7).
+pub fn escape(out: &mut Vec<u8>, text: &str) {
+    let bytes = text.as_bytes();
+    let mut start = 0;
+    for (index, &byte) in bytes.iter().enumerate() {
+        if byte >= b' ' && byte != b'"' && byte != b'\\' {
+            continue;
+        }
+        out.extend_from_slice(&bytes[start..index]);
+        start = index + 1;
+        let short = match byte {
+            b'"' | b'\\' => byte,
+            b'\n' => b'n',
+            b'\r' => b'r',
+            b'\t' => b't',
+            8 => b'b',
+            12 => b'f',
+            _ => {
+                let digit = |value: u8| b"0123456789abcdef"[usize::from(value & 15)];
+                out.extend_from_slice(&[b'\\', b'u', b'0', b'0', digit(byte >> 4), digit(byte)]);
+                continue;
+            }
+        };
+        out.extend_from_slice(&[b'\\', short]);
+    }
+    out.extend_from_slice(&bytes[start..]);
+}
+
 /// The text of a member of an object that is JSON; none if it is not, or has no such member.
 pub fn member(object: &str, name: &str) -> Option<String> {
     let members: serde_json::Map<String, serde_json::Value> = serde_json::from_str(object).ok()?;
@@ -40,6 +80,21 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+
+    #[test]
+    fn every_text_comes_back_from_its_quotes() {
+        for text in [
+            "",
+            "plain",
+            "a\"b\\c",
+            "\n\r\t\u{8}\u{c}\u{0}\u{1f}\u{7f}",
+            "대문 ☂",
+        ] {
+            let mut out = Vec::new();
+            quote(&mut out, text);
+            assert_eq!(read::<String>(&out), Ok(text.to_owned()));
+        }
+    }
 
     #[test]
     fn values_are_written_for_machines_and_for_people() {

@@ -8,7 +8,7 @@ use crate::compile::ledger::{ApiMemory, StageMemory};
 use crate::compile::problem::{Fault, Place, Problems};
 use crate::compile::snapshot::Work;
 use crate::compile::{cors, name, rest, target};
-use crate::lang::logline;
+use crate::lang::logline::{self, Variable};
 use crate::model::v2::{self, ApiKind, RouteKey, Segment};
 use crate::plan::router::{DEPTH_MAX, Order, PARAMS_MAX, Rules, TrailingSlash};
 use crate::plan::segment::LITERAL_BYTES_MAX;
@@ -160,6 +160,7 @@ impl<'d> ApiDraft<'d> {
             stage: Arc::new(Stage {
                 api_id: self.api.id.as_str().into(),
                 name: stage.name.as_str().into(),
+                account_id: stage.account_id.as_str().into(),
                 kind: match self.api.kind {
                     ApiKind::File => StageKind::File,
                     ApiKind::Http => StageKind::Http,
@@ -169,6 +170,7 @@ impl<'d> ApiDraft<'d> {
                 routes,
                 limit,
                 cors,
+                logs_endpoint_ids: access_log.as_ref().is_some_and(logs_endpoint_ids),
                 access_log,
                 rest,
             }),
@@ -202,6 +204,7 @@ impl<'d> ApiDraft<'d> {
             let limit = memory.limit(limit);
             let made = target::target(
                 &route.integration,
+                self.api,
                 &route.key,
                 stage,
                 &mut work.groups,
@@ -272,6 +275,17 @@ fn access_log<'a>(
             None
         }
     }
+}
+
+fn logs_endpoint_ids(format: &logline::Format) -> bool {
+    format.variables().any(|variable| {
+        matches!(
+            variable,
+            Variable::AwsEndpointRequestId
+                | Variable::AwsEndpointRequestId2
+                | Variable::IntegrationRequestId
+        )
+    })
 }
 
 /// The router of these routes; what clashes or does not fit is said.

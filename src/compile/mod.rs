@@ -8,10 +8,11 @@
 //! ```
 //!
 //! The `Ledger` is why ids stay the same from plan to plan and why an edit of one stage compiles
-//! one stage. `snapshot` joins the parts; `http` makes the stages of an API, `target` and `uri`
+//! one stage. `snapshot` joins the parts; `http` makes the stages of an API, `target`, `function` and `uri`
 //! their integrations, `group` the upstreams, `host` the table of hosts.
 
 mod cors;
+mod function;
 mod group;
 mod host;
 mod http;

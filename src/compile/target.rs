@@ -1,4 +1,4 @@
-//! Integrations to targets: `HTTP_PROXY`, `MOCK`, and refusals for those that are not served.
+//! Integrations to targets: `HTTP_PROXY`, `MOCK`, functions, and refusals for those that are not served.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::base::{Method, ascii, json};
 use crate::compile::group::{GroupKey, Groups, Resolved};
 use crate::compile::problem::{Fault, Place, Problems};
-use crate::compile::{mapping, rest, uri};
-use crate::model::v2::{Integration, RouteKey, Stage};
+use crate::compile::{function, mapping, rest, uri};
+use crate::model::v2::{Api, Integration, RouteKey, Stage};
 use crate::plan::rest::RestRoute;
 use crate::plan::{HttpTarget, MockTarget, Target};
 
@@ -35,6 +35,7 @@ pub(in crate::compile) struct Needs {
 /// URI's own parameters say.
 pub(in crate::compile) fn target(
     integration: &Integration,
+    api: &Api,
     key: &RouteKey,
     stage: &Stage,
     groups: &mut Groups<'_>,
@@ -47,7 +48,8 @@ pub(in crate::compile) fn target(
             headers,
             body,
         } => mock(*status, headers, body, place, problems),
-        Integration::Rest(method) => rest::method(method, key, stage, groups, place, problems),
+        Integration::Function(call) => function::target(call, api, key, stage, place, problems),
+        Integration::Rest(method) => rest::method(method, api, key, stage, groups, place, problems),
         Integration::Unserved { status, what } => {
             let body = json::line(&BTreeMap::from([("message", what)]));
             let headers = [("Content-Type".to_owned(), "application/json".to_owned())];

@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::aws::Arn;
 use crate::base::Clock;
 use crate::base::id::ResourceIds;
 use crate::control::desk::{Desk, Rows, Scope};
@@ -17,7 +16,7 @@ use crate::control::protocol::decode::{Parts, decode};
 use crate::control::protocol::route::{self, Found};
 use crate::control::protocol::{Input, docs, encode, validate};
 use crate::control::publish::{self, ApiModel, Publication, Surroundings};
-use crate::control::{Caller, Handler, handler, live, v2};
+use crate::control::{Caller, Handler, handler, live, permission, v2};
 use crate::model::Usage;
 use crate::store::Store;
 
@@ -153,12 +152,10 @@ impl Control {
                 body: body.into_bytes(),
             });
         }
-        let scope = caller.scope.clone();
         let found = route::find(&request.method, &request.path, &request.query);
         let found = found.ok_or_else(Error::missing_token)?;
-        let path = found.resource();
-        let resource = Arn::management(&scope.region, &path).to_string();
-        caller.may(&format!("apigateway:{}", request.method), &resource)?;
+        permission::check(caller, &found)?;
+        let scope = caller.scope.clone();
         let Found {
             service,
             operation,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::control::desk::{Fixed, FixedRecords};
 use crate::control::kind;
 use crate::model::Snapshot;
-use crate::model::v2::{Api, Integration};
+use crate::model::v2::{Api, EventFormat, Integration};
 
 /// Their records. `started_ms` stands for the dates that a config file does not have.
 pub fn of(snapshot: &Snapshot, started_ms: u64) -> Fixed {
@@ -76,6 +76,18 @@ fn of_integration(id: String, integration: &Integration) -> Value {
             "integrationUri": uri,
             "payloadFormatVersion": "1.0",
             "timeoutInMillis": timeout_ms,
+        }),
+        Integration::Function(call) => json!({
+            "connectionType": "INTERNET",
+            "integrationId": id,
+            "integrationMethod": "POST",
+            "integrationType": "AWS_PROXY",
+            "integrationUri": call.function,
+            "payloadFormatVersion": match call.format {
+                EventFormat::Http2 => "2.0",
+                EventFormat::Http1 | EventFormat::Rest => "1.0",
+            },
+            "timeoutInMillis": call.timeout_ms,
         }),
         // The config file has no mappings and no REST APIs.
         Integration::Mapped(_)

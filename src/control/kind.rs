@@ -49,6 +49,15 @@ pub const ROUTING_RULE: &str = "routing-rule";
 /// Access associations of a private domain name: `{domain}/{endpoint}`
 pub const DOMAIN_ASSOCIATION: &str = "domain-association";
 
+/// `{portal}`
+pub const PORTAL: &str = "portal";
+/// `{product}`, with its sharing policy inside.
+pub const PORTAL_PRODUCT: &str = "portal-product";
+/// `{product}/{page}`
+pub const PRODUCT_PAGE: &str = "product-page";
+/// Pages of REST endpoints: `{product}/{page}`
+pub const ENDPOINT_PAGE: &str = "product-endpoint-page";
+
 /// What API keys and their plans are made of.
 pub const OF_USAGE: &[&str] = &[API_KEY, USAGE_PLAN, USAGE_PLAN_KEY, USAGE];
 

@@ -18,6 +18,7 @@ pub mod kind;
 pub mod live;
 mod metering;
 mod patch;
+mod permission;
 pub mod protocol;
 pub mod publish;
 mod rest;

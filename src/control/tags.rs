@@ -102,6 +102,8 @@ fn find(desk: &Desk<'_>, input: &Input) -> Outcome<(&'static str, String, Record
             endpoint,
         ] => (kind::DOMAIN_ASSOCIATION, format!("{domain}/{endpoint}")),
         ["apikeys", key] => (kind::API_KEY, (*key).to_owned()),
+        ["portals", portal] => (kind::PORTAL, (*portal).to_owned()),
+        ["portalproducts", product] => (kind::PORTAL_PRODUCT, (*product).to_owned()),
         ["usageplans", plan] => (kind::USAGE_PLAN, (*plan).to_owned()),
         _ => return Err(malformed()),
     };

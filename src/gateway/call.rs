@@ -10,6 +10,7 @@ use crate::observe::Trace;
 use crate::plan::stage::StageKind;
 use crate::plan::usage::ApiKey;
 use crate::plan::{Params, Route, Stage};
+use crate::wire::head::ResponseHead;
 
 #[derive(Debug)]
 pub struct Call<'p> {
@@ -49,6 +50,8 @@ pub struct Call<'p> {
     pub integration_us: u64,
     /// What went wrong with the integration, for the log.
     pub integration_error: Option<Box<str>>,
+    /// The backend's own id of the request, and its second one; only if the log shows them.
+    pub endpoint_ids: Option<Box<[Box<[u8]>; 2]>>,
 }
 
 impl Call<'_> {
@@ -74,6 +77,7 @@ impl Call<'_> {
             integration_status: 0,
             integration_us: 0,
             integration_error: None,
+            endpoint_ids: None,
         }
     }
 }
@@ -89,6 +93,23 @@ impl Call<'_> {
             Some(uuid) => uuid.as_bytes(),
             None => self.request_id.as_bytes(),
         }
+    }
+
+    /// Keeps the ids that a backend gave to its answer, if the log shows them.
+    #[inline]
+    pub fn note_endpoint(&mut self, head: &ResponseHead, bytes: &[u8]) {
+        if self.stage.is_some_and(|stage| stage.logs_endpoint_ids) {
+            self.keep_endpoint_ids(head, bytes);
+        }
+    }
+
+    #[cold]
+    fn keep_endpoint_ids(&mut self, head: &ResponseHead, bytes: &[u8]) {
+        let first = head.header(bytes, b"x-amzn-requestid");
+        let first = first.or_else(|| head.header(bytes, b"x-amz-request-id"));
+        let second = head.header(bytes, b"x-amz-id-2");
+        let ids = [first, second].map(|id| id.unwrap_or_default().into());
+        self.endpoint_ids = Some(Box::new(ids));
     }
 
     /// What the client is told by this refusal.

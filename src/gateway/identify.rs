@@ -11,16 +11,22 @@ use crate::wire::head::Name;
 /// and choose the id of its request to a REST API.
 pub fn request(worker: &Worker, call: &mut Call<'_>, exchange: &Exchange<'_>, kind: StageKind) {
     let (head, bytes) = (exchange.head(), exchange.bytes());
-    let mut ids = worker.ids.borrow_mut();
     call.kind = kind;
-    let header = head.field(bytes, Name::XAmznTraceId);
-    call.epoch_ms = worker.epoch_ms();
-    let epoch_s = call.epoch_ms / 1000;
-    call.trace = Some(Trace::continued(header, epoch_s, ids.words()));
+    trace(worker, call, exchange);
+    let mut ids = worker.ids.borrow_mut();
     if kind == StageKind::Rest {
         let chosen = head.field(bytes, Name::XAmznRequestId);
         let own = chosen.and_then(Uuid::parse);
         call.is_id_replaced = chosen.is_some() && own.is_none();
         call.uuid = Some(own.unwrap_or_else(|| ids.uuid()));
     }
+}
+
+/// The trace that the client's header names, or a new one.
+pub fn trace(worker: &Worker, call: &mut Call<'_>, exchange: &Exchange<'_>) {
+    let header = exchange.head().field(exchange.bytes(), Name::XAmznTraceId);
+    call.epoch_ms = worker.epoch_ms();
+    let epoch_s = call.epoch_ms / 1000;
+    let words = worker.ids.borrow_mut().words();
+    call.trace = Some(Trace::continued(header, epoch_s, words));
 }

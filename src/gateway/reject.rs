@@ -80,6 +80,9 @@ rejects! {
     NotImplemented 501 "NOT_IMPLEMENTED" "Not Implemented", Default5xx "Not Implemented";
     /// The upstream refused, broke off or spoke nonsense.
     IntegrationFailure 502 "INTEGRATION_FAILURE" "Bad Gateway", IntegrationFailure "Network error communicating with endpoint";
+    /// The output of a function that should be an answer is none (AWS: "Malformed Lambda proxy
+    /// response").
+    MalformedAnswer 502 "MALFORMED_PROXY_RESPONSE" "Bad Gateway", Default5xx "Internal server error";
     /// The upstream did not answer in time.
     IntegrationTimeout 504 "INTEGRATION_TIMEOUT" "Gateway Timeout", IntegrationTimeout "Endpoint request timed out";
     VersionNotSupported 505 "VERSION_NOT_SUPPORTED" "HTTP Version Not Supported", Default5xx "HTTP Version Not Supported";

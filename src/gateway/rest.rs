@@ -31,7 +31,7 @@ pub async fn pass<'p>(
     let body = exchange.upload.gathered().unwrap_or_default();
     validate::request(call, &Asked::of(exchange, body), rest)?;
     request::check(call, rest)?;
-    if rest.kind == Kind::HttpProxy {
+    if matches!(rest.kind, Kind::HttpProxy | Kind::FunctionProxy) {
         return integrate::run(worker, call, exchange, route).await;
     }
     let body = exchange.upload.take_gathered();

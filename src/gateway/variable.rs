@@ -5,6 +5,7 @@ use crate::gateway::{Call, Worker};
 use crate::lang::logline::Variable;
 use crate::net::Exchange;
 use crate::net::forwarded;
+use crate::plan::stage::StageKind;
 use crate::wire::h1::encode::decimal;
 use crate::wire::head::Version;
 
@@ -42,7 +43,7 @@ impl Facts<'_> {
                 let first = self.domain().split(|byte| *byte == b'.').next();
                 out.extend_from_slice(first.unwrap_or_default());
             }
-            Variable::BasePathMatched => {
+            Variable::BasePathMatched if !self.is_default_endpoint() => {
                 let base = &head.path.of(bytes)[..self.call.base as usize];
                 out.extend_from_slice(base.strip_prefix(b"/").unwrap_or(base));
             }
@@ -62,6 +63,11 @@ impl Facts<'_> {
     fn resource(&self, variable: &Variable, out: &mut Vec<u8>) {
         let call = self.call;
         match variable {
+            Variable::AccountId => text(out, call.stage.map(|stage| &*stage.account_id)),
+            Variable::AwsEndpointRequestId | Variable::IntegrationRequestId => {
+                out.extend_from_slice(self.endpoint_id(0));
+            }
+            Variable::AwsEndpointRequestId2 => out.extend_from_slice(self.endpoint_id(1)),
             Variable::ApiId => text(out, call.stage.map(|stage| &*stage.api_id)),
             Variable::Stage => text(out, call.stage.map(|stage| &*stage.name)),
             Variable::RouteKey => text(out, call.route.map(|route| &*route.key)),
@@ -84,9 +90,23 @@ impl Facts<'_> {
                     decimal(out, u64::from(target.port));
                 }
             }
-            // Authorizers, certificates of clients and AWS services come with later work.
+            // Authorizers and certificates of clients come with later work.
             _ => {}
         }
+    }
+
+    /// Called by the API's own id, so that what the path begins with is no mapping's.
+    fn is_default_endpoint(&self) -> bool {
+        const BY_PATH: [&[u8]; 2] = [b"/_aws/execute-api/", b"/restapis/"];
+        let path = self.exchange.head().path.of(self.exchange.bytes());
+        let by_host = memchr::memmem::find(self.domain(), b".execute-api").is_some();
+        let by_path = BY_PATH.iter().any(|start| path.starts_with(start));
+        self.call.kind != StageKind::File && (by_host || by_path)
+    }
+
+    fn endpoint_id(&self, index: usize) -> &[u8] {
+        let ids = self.call.endpoint_ids.as_ref();
+        ids.map_or(&b""[..], |ids| &ids[index])
     }
 
     fn domain(&self) -> &[u8] {

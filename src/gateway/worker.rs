@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::base::date::Style;
 use crate::base::{Clock, DateCache, RequestIds};
 use crate::gateway::{Call, Published, Reject, Stop, access_log, http, respond};
+use crate::lambda::{Caller, Functions, Invocation, InvokeError, Outcome};
 use crate::net::inbound::accept::Hall;
 use crate::net::inbound::h1::Life;
 use crate::net::outbound::{GroupState, Groups};
@@ -24,6 +25,8 @@ pub struct Shared {
     pub connections: AtomicUsize,
     /// 0 is no limit.
     pub connections_max: AtomicUsize,
+    /// Those of this machine; none: there can be none.
+    pub functions: Option<Functions>,
 }
 
 /// One for each core, living as long as the process.
@@ -47,14 +50,16 @@ pub struct Worker {
     pub(in crate::gateway) log_date: RefCell<DateCache>,
     pub(in crate::gateway) lines: RefCell<Option<Lines>>,
     pub(in crate::gateway) numbers: RefCell<CoreNumbers>,
+    functions: Option<Caller>,
     open: Cell<usize>,
     draining: Cell<bool>,
 }
 
 impl Worker {
     /// # Errors
-    /// When the system gives no randomness.
+    /// When the system gives no randomness, or has no descriptor left.
     pub fn new(core: &'static Core, shared: Arc<Shared>) -> io::Result<&'static Self> {
+        let functions = shared.functions.clone().map(Caller::start).transpose()?;
         Ok(Box::leak(Box::new(Self {
             core,
             groups: Groups::default(),
@@ -69,6 +74,7 @@ impl Worker {
             log_date: RefCell::new(DateCache::new(Style::Clf)),
             lines: RefCell::default(),
             numbers: RefCell::default(),
+            functions,
             open: Cell::new(0),
             draining: Cell::new(false),
         })))
@@ -117,6 +123,24 @@ impl Worker {
     /// Milliseconds since 1970.
     pub fn epoch_ms(&self) -> u64 {
         self.clock.epoch_ms()
+    }
+
+    /// Runs a function of this machine.
+    ///
+    /// # Errors
+    /// Why it was not run to its end.
+    pub async fn invoke(&self, invocation: Invocation) -> Outcome {
+        match &self.functions {
+            Some(functions) => functions.invoke(invocation).await,
+            None => Err(InvokeError::NotFound(invocation.function.into())),
+        }
+    }
+
+    /// Milliseconds since 1970 and their Common Log Format.
+    pub fn log_time(&self) -> (u64, String) {
+        let now_ms = self.epoch_ms();
+        let text = String::from_utf8_lossy(self.log_date.borrow_mut().at(now_ms)).into_owned();
+        (now_ms, text)
     }
 
     /// Client connections of this core.

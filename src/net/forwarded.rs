@@ -43,6 +43,43 @@ pub fn append(out: &mut Vec<u8>, exchange: &Exchange<'_>) {
     }
 }
 
+/// Whether a field tells of the client, and `of_client` has it anew.
+pub fn is_of_client(field: &Field) -> bool {
+    matches!(
+        field.id,
+        Name::XForwardedFor | Name::XForwardedProto | Name::XForwardedPort
+    )
+}
+
+/// What a function is told of the client, whatever upstreams are told.
+pub fn of_client(exchange: &Exchange<'_>) -> [(&'static str, String); 3] {
+    let client = exchange.client;
+    let keep = client.settings.forwarding.x_forwarded == XForwarded::Append;
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    let said = |name: Name| {
+        let value = exchange.head().field(exchange.bytes(), name)?;
+        keep.then(|| text(value.to_vec()))
+    };
+    let mut addresses = Vec::new();
+    if keep {
+        earlier(&mut addresses, exchange, Name::XForwardedFor);
+    }
+    address(&mut addresses, client.peer.ip());
+    let port = said(Name::XForwardedPort);
+    let proto = said(Name::XForwardedProto);
+    [
+        ("X-Forwarded-For", text(addresses)),
+        (
+            "X-Forwarded-Port",
+            port.unwrap_or_else(|| client.local.port().to_string()),
+        ),
+        (
+            "X-Forwarded-Proto",
+            proto.unwrap_or_else(|| text(protocol(client).to_vec())),
+        ),
+    ]
+}
+
 fn x_forwarded(out: &mut Vec<u8>, exchange: &Exchange<'_>, keep: bool) {
     let client = exchange.client;
     out.extend_from_slice(b"X-Forwarded-For: ");

@@ -2,7 +2,8 @@
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Cors {
-    /// As browsers send them; `https://*` stands for all with this beginning, `*` for any.
+    /// As browsers send them; the `*` of `https://*` or `https://*.example` stands for anything,
+    /// `*` alone for any origin.
     pub origins: Vec<Box<[u8]>>,
     /// Complete header lines for an answer to a preflight request.
     pub preflight: Box<[u8]>,
@@ -15,11 +16,24 @@ impl Cors {
     pub fn allowed<'a>(&self, origin: &'a [u8]) -> Option<&'a [u8]> {
         self.origins.iter().find_map(|allowed| match &**allowed {
             b"*" => Some(&b"*"[..]),
-            [start @ .., b'*'] => origin.starts_with(start).then_some(origin),
-            // Scheme and host have no letter case (RFC 6454 section 4).
-            whole => whole.eq_ignore_ascii_case(origin).then_some(origin),
+            pattern => fits(pattern, origin).then_some(origin),
         })
     }
+}
+
+/// Scheme and host have no letter case (RFC 6454 section 4).
+fn fits(pattern: &[u8], origin: &[u8]) -> bool {
+    let Some(star) = pattern.iter().position(|byte| *byte == b'*') else {
+        return pattern.eq_ignore_ascii_case(origin);
+    };
+    let (start, end) = (&pattern[..star], &pattern[star + 1..]);
+    let middle = start.len()..origin.len().saturating_sub(end.len());
+    let parts = (origin.get(..middle.start), origin.get(middle.end..));
+    let (Some(head), Some(tail)) = parts else {
+        return false;
+    };
+    // The star stands for something.
+    !middle.is_empty() && head.eq_ignore_ascii_case(start) && tail.eq_ignore_ascii_case(end)
 }
 
 #[cfg(test)]
@@ -45,5 +59,11 @@ mod tests {
         check("https://*", "https://b.example", Some("https://b.example"));
         check("https://*", "http://b.example", None);
         check("*", "http://b.example", Some("*"));
+        let below = "https://*.Example";
+        check(below, "https://a.b.example", Some("https://a.b.example"));
+        check(below, "https://.example", None);
+        check(below, "https://example", None);
+        check(below, "https://a.example.evil", None);
+        check(below, "", None);
     }
 }

@@ -69,6 +69,11 @@ pub enum GoesTo {
         status: u16,
         body_bytes: usize,
     },
+    Function {
+        name: String,
+        qualifier: Option<String>,
+        timeout_ms: u32,
+    },
     Upstream {
         url: String,
         /// The `Host` sent.
@@ -201,6 +206,13 @@ fn goes_to(target: &Target, asked: &Asked<'_>, path: &str, params: &Params) -> G
             return GoesTo::Mock {
                 status: mock.status,
                 body_bytes: mock.body.len(),
+            };
+        }
+        Target::Function(target) => {
+            return GoesTo::Function {
+                name: target.name.to_string(),
+                qualifier: target.qualifier.as_deref().map(str::to_owned),
+                timeout_ms: target.timeout_ms,
             };
         }
         // What is mapped is known when a request comes: here only that nobody else is asked.
@@ -447,6 +459,15 @@ impl Served {
             GoesTo::Mock { status, body_bytes } => {
                 let answer = format!("{status} with {body_bytes} bytes of body (mock)");
                 line(f, "answer", &answer)
+            }
+            GoesTo::Function {
+                name,
+                qualifier,
+                timeout_ms,
+            } => {
+                let version = qualifier.as_deref().unwrap_or("$LATEST");
+                line(f, "function", &format!("{name}, version {version}"))?;
+                line(f, "", &format!("within {timeout_ms} ms"))
             }
             GoesTo::Upstream {
                 url,

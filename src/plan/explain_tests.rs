@@ -67,12 +67,14 @@ fn stage(api: &str, name: &str, routes: Vec<(&str, Target)>) -> Arc<Stage> {
     Arc::new(Stage {
         api_id: api.into(),
         name: name.into(),
+        account_id: "".into(),
         kind: StageKind::File,
         router,
         routes: routes.into_iter().zip(0..).map(route).collect(),
         limit: (name == "beta").then_some(LimitId(1)),
         cors: None,
         access_log: None,
+        logs_endpoint_ids: false,
         rest: None,
     })
 }

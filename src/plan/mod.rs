@@ -7,6 +7,7 @@ mod cors;
 pub mod explain;
 #[cfg(test)]
 mod explain_tests;
+pub mod function;
 pub mod host;
 pub mod limit;
 pub mod live;
@@ -29,6 +30,7 @@ pub mod usage;
 use std::sync::Arc;
 
 pub use cors::Cors;
+pub use function::FunctionTarget;
 pub use host::HostTable;
 pub use limit::{Limit, LimitId};
 pub use mapped::{MappedTarget, ReplyMapping};

@@ -48,6 +48,8 @@ pub enum Kind {
     HttpProxy,
     /// Only what is mapped goes on and comes back.
     Http,
+    /// A function is told of the request and says the answer.
+    FunctionProxy,
     /// Nobody is asked.
     Mock,
 }

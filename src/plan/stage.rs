@@ -19,6 +19,8 @@ pub enum StageKind {
 pub struct Stage {
     pub api_id: Box<str>,
     pub name: Box<str>,
+    /// Whose API it is; empty for those of the config file.
+    pub account_id: Box<str>,
     pub kind: StageKind,
     pub router: Router,
     /// What the router points into.
@@ -27,6 +29,8 @@ pub struct Stage {
     pub cors: Option<Cors>,
     /// The format of this stage's access log; none: not logged.
     pub access_log: Option<logline::Format>,
+    /// Its log shows the ids that backends gave to their answers.
+    pub logs_endpoint_ids: bool,
     /// Only of REST APIs.
     pub rest: Option<Box<RestStage>>,
 }

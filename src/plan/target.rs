@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::Method;
-use crate::plan::{MappedTarget, Params};
+use crate::plan::{FunctionTarget, MappedTarget, Params};
 
 #[derive(Debug)]
 pub enum Target {
@@ -11,6 +11,7 @@ pub enum Target {
     /// Parameter mapping of an HTTP API.
     Mapped(Box<MappedTarget>),
     Mock(MockTarget),
+    Function(Box<FunctionTarget>),
     /// Nobody: a REST method makes its answer of what it was asked.
     Nobody,
 }
@@ -21,7 +22,7 @@ impl Target {
         match self {
             Self::Http(target) => Some(target),
             Self::Mapped(mapped) => Some(&mapped.http),
-            Self::Mock(_) | Self::Nobody => None,
+            Self::Mock(_) | Self::Function(_) | Self::Nobody => None,
         }
     }
 }

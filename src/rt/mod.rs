@@ -7,6 +7,7 @@
 
 pub mod address;
 pub mod arrange;
+pub mod bridge;
 pub mod core;
 pub mod deadline;
 pub mod dns;

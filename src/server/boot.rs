@@ -22,6 +22,7 @@ use crate::server::config::{self, AccessLog, Report, Settings};
 use crate::server::cores::{Cores, Seat};
 use crate::server::diagnostics::Diagnostics;
 use crate::server::export::{Destination, Exporter};
+use crate::server::functions::FunctionRoom;
 use crate::server::keys;
 use crate::server::listeners::Listeners;
 use crate::server::management::ManagementError;
@@ -78,6 +79,7 @@ pub struct Running {
     pub listeners: Listeners,
     pub admin: Option<Admin>,
     pub exporter: Exporter,
+    pub functions: FunctionRoom,
     pub diagnostics: Diagnostics,
     pub observer: Observer,
     pub names: dns::Watcher,
@@ -125,6 +127,7 @@ impl Running {
         let workers = settings.workers.map_or(cpus.len(), usize::from).max(1);
         let (listeners, doors) =
             Listeners::open(&settings.listeners, sockets, workers).map_err(Error::Listeners)?;
+        let functions = FunctionRoom::start(&settings, config.functions)?;
         let making = Making::open(&settings, config.snapshot, takes_over).await?;
         if !making.made.is_empty() {
             let joined = making.join(&settings, &current);
@@ -136,21 +139,19 @@ impl Running {
         names.names(hosts(&current.published));
         names.settled(NAMES_LIMIT).await;
         let book = names.subscribe();
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared {
+            functions: Some(functions.all.clone()),
+            ..Shared::default()
+        });
         apply_shared(&shared, &settings);
         let seats = seats(doors, &cpus, &settings, &exporter);
         let first = &current.published;
         let cores = Cores::start(driver, &shared, first, &names.book(), seats).await?;
         let observer = Observer::new(cores.mailboxes(), workers, exporter.written());
-        let admin = open_admin(settings.admin, takes_over, &observer);
+        let admin = open_admin(settings.admin, takes_over, &observer)
+            .inspect_err(|_| cores.tell(|_| crate::gateway::Command::Stop))?;
         let mut running = Self {
-            admin: match admin {
-                Ok(admin) => admin,
-                Err(error) => {
-                    cores.tell(|_| crate::gateway::Command::Stop);
-                    return Err(error);
-                }
-            },
+            admin,
             source,
             settings,
             making,
@@ -159,6 +160,7 @@ impl Running {
             shared,
             listeners,
             exporter,
+            functions,
             diagnostics,
             observer,
             names,
@@ -211,7 +213,7 @@ fn seats(
     seats.collect()
 }
 
-fn log_lines(exporter: &Exporter) -> Lines {
+pub fn log_lines(exporter: &Exporter) -> Lines {
     let (lines, drain): (Lines, Drain) = lines(LOG_BUFFERS);
     exporter.add(drain);
     lines

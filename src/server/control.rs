@@ -30,7 +30,10 @@ impl Running {
             match self.next_event().await {
                 Event::Signal(Signal::Terminate) => return self.drain().await,
                 Event::Signal(Signal::Reload) => self.reload().await,
-                Event::Signal(Signal::Reopen) => self.exporter.reopen(),
+                Event::Signal(Signal::Reopen) => {
+                    self.exporter.reopen();
+                    self.functions.reopen_log();
+                }
                 Event::Signal(Signal::HandOver) => {
                     if self.hand_over().await {
                         return self.drain().await;

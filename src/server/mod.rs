@@ -10,6 +10,7 @@ pub mod destination;
 pub mod diagnostics;
 mod dispatch;
 pub mod export;
+mod functions;
 pub mod keys;
 pub mod listeners;
 mod management;

@@ -53,6 +53,11 @@ impl Running {
             let set = self.exporter.set_destination(&boot::destination(log));
             set.map_err(|error| error.to_string())?;
         }
+        let log = &settings.logging.function_log;
+        if *log != self.settings.logging.function_log {
+            self.functions.set_log(log)?;
+        }
+        self.functions.configure(config.functions);
         for what in later {
             tracing::warn!("{what} with the next start (SIGUSR2 makes one without a gap)");
         }

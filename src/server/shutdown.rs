@@ -51,6 +51,7 @@ impl Running {
             // Nobody listening is fine: the admin task may have ended.
             let _ = admin.stop.send(true);
         }
+        self.functions.finish().await;
         self.exporter.finish().await;
         if drained {
             Ending::Drained

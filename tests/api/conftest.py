@@ -49,6 +49,8 @@ class Echo(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("content-type", "application/json")
         self.send_header("access-control-allow-origin", "https://upstream.example")
+        self.send_header("x-amzn-requestid", "backend-id")
+        self.send_header("x-amz-id-2", "backend-id-2")
         self.send_header("content-length", str(len(text)))
         self.end_headers()
         if self.command != "HEAD":

@@ -249,6 +249,19 @@ def test_a_policy_that_reads_changes_nothing(guarded):
         assert message == f"{who}{action} on resource: {resource}{why.format(action)}"
 
 
+def test_younger_families_have_actions_of_their_own(guarded):
+    """Portals and routing rules go by the name of the operation, not by the HTTP method."""
+    v2 = client(guarded, "apigatewayv2", READER, "reader-secret")
+    for call, arguments, action, path in [
+        (v2.list_portals, {}, "ListPortals", "portals"),
+        (v2.get_portal, {"PortalId": "p"}, "GetPortal", "portals/p"),
+        (v2.list_routing_rules, {"DomainName": "a.example"}, "ListRoutingRules", "domainnames/a.example/routingrules"),
+    ]:
+        code, _, message = refused(call, **arguments)
+        resource = f"arn:aws:apigateway:{REGION}:{ACCOUNT}:/{path}"
+        assert code == "AccessDeniedException" and f"perform: apigateway:{action} on resource: {resource} " in message
+
+
 def test_keys_and_policies_change_with_the_config(guarded):
     """A policy file and a new key hold as soon as they are written."""
     alice = client(guarded, "apigateway", ALICE, "alice-secret")

@@ -1,10 +1,13 @@
 """HTTP APIs through boto3: made, changed, served, deleted."""
 
 import datetime
+import http.client
 import json
+import socket
+import threading
 
 import pytest
-from conftest import REGION, plain, refused
+from conftest import REGION, free_port, plain, refused
 
 
 @pytest.fixture
@@ -346,3 +349,137 @@ def test_integrations_deployments_and_stages_are_updated(v2, upstream, api):
     assert v2.get_stages(ApiId=api)["Items"][0]["AccessLogSettings"] == log
     v2.delete_access_log_settings(ApiId=api, StageName="s")
     assert "AccessLogSettings" not in v2.get_stage(ApiId=api, StageName="s")
+
+
+@pytest.fixture
+def served(v2, api):
+    """Makes routes to URIs in a stage `s` that deploys itself."""
+    v2.create_stage(ApiId=api, StageName="s", AutoDeploy=True)
+
+    def make(key, uri, **more):
+        integration = v2.create_integration(
+            ApiId=api,
+            IntegrationType="HTTP_PROXY",
+            IntegrationUri=uri,
+            IntegrationMethod="ANY",
+            PayloadFormatVersion="1.0",
+            **more,
+        )["IntegrationId"]
+        v2.create_route(ApiId=api, RouteKey=key, Target=f"integrations/{integration}")
+
+    return make
+
+
+def test_a_backend_that_cannot_be_reached_is_an_unavailable_service(gateway, api, served):
+    """No connection, no answer in time and nonsense for an answer: 503, and no word about why."""
+    with socket.create_server(("127.0.0.1", 0)) as silent, socket.create_server(("127.0.0.1", 0)) as rude:
+        served("GET /closed", f"http://127.0.0.1:{free_port()}")
+        served("GET /silent", f"http://127.0.0.1:{silent.getsockname()[1]}", TimeoutInMillis=100)
+        served("GET /rude", f"http://127.0.0.1:{rude.getsockname()[1]}")
+
+        def speak():
+            connection = rude.accept()[0]
+            connection.recv(1000)
+            connection.sendall(b"nonsense\r\n\r\n")
+            connection.close()
+
+        threading.Thread(target=speak, daemon=True).start()
+        for path in ("closed", "silent", "rude"):
+            status, headers, text = gateway.call_api("GET", api, f"/s/{path}")
+            assert (status, text) == (503, '{"message":"Service Unavailable"}'), path
+            assert headers["Content-Type"] == "application/json"
+            assert len(headers["Apigw-Requestid"]) == 16
+
+
+def test_timeouts_are_at_least_50_milliseconds(v2, api, upstream):
+    """A shorter one is refused by the service; boto3's own check is passed by."""
+    status, _, text = refuse_timeout(v2, api, upstream, 49)
+    assert (status, "timeoutInMillis" in text) == (400, True)
+    assert refuse_timeout(v2, api, upstream, 50)[0] == 201
+
+
+def refuse_timeout(v2, api, upstream, ms):
+    """Status, headers and text of an attempt with this timeout."""
+    host = v2.meta.endpoint_url.removeprefix("http://")
+    connection = http.client.HTTPConnection(host, timeout=10)
+    body = {
+        "integrationType": "HTTP_PROXY",
+        "integrationUri": upstream,
+        "integrationMethod": "GET",
+        "payloadFormatVersion": "1.0",
+        "timeoutInMillis": ms,
+    }
+    credential = f"AKID/20260101/{REGION}/apigateway/aws4_request"
+    signed = {"authorization": f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0"}
+    connection.request("POST", f"/v2/apis/{api}/integrations", body=json.dumps(body), headers=signed)
+    answer = connection.getresponse()
+    text = answer.read().decode()
+    connection.close()
+    return answer.status, dict(answer.getheaders()), text
+
+
+def test_stages_are_found_by_name_before_the_default_one(gateway, v2, api, served, upstream):
+    """A first segment that names a stage is that stage; all else is `$default`'s."""
+    served("GET /x", upstream + "/named")
+    served("$default", upstream)
+    v2.create_stage(ApiId=api, StageName="$default", AutoDeploy=True)
+    for path, expected in [
+        ("/s/x", "/named"),
+        ("/x", "/named"),
+        ("/s/other", "/other"),
+        ("/sx/other?q=1", "/sx/other?q=1"),
+        ("/s", "/"),
+        ("/", "/"),
+    ]:
+        status, _, text = gateway.call_api("GET", api, path)
+        assert (status, json.loads(text)["target"]) == (200, expected), path
+
+
+def test_throttles_of_all_routes_and_of_one(gateway, v2, api, served, upstream):
+    """The settings of a route go before those of the stage."""
+    served("GET /one", upstream)
+    served("GET /two", upstream)
+    never = {"ThrottlingBurstLimit": 0, "ThrottlingRateLimit": 0.0}
+    often = {"ThrottlingBurstLimit": 100, "ThrottlingRateLimit": 100.0}
+    v2.update_stage(ApiId=api, StageName="s", DefaultRouteSettings=never, RouteSettings={"GET /two": often})
+    refused_call = gateway.call_api("GET", api, "/s/one")
+    assert refused_call[::2] == (429, '{"message":"Too Many Requests"}')
+    assert gateway.call_api("GET", api, "/s/two")[0] == 200
+    v2.update_stage(ApiId=api, StageName="s", DefaultRouteSettings=often)
+    assert gateway.call_api("GET", api, "/s/one")[0] == 200
+
+
+def test_origins_may_have_wildcards(gateway, v2, upstream):
+    """Of a scheme, and of all names below one; any origin gets no credentials."""
+    cors = {"AllowOrigins": ["https://*.a.example", "http://*"], "AllowMethods": ["*"], "AllowHeaders": ["*"]}
+    api = v2.create_api(Name="w", ProtocolType="HTTP", CorsConfiguration=cors, Target=upstream)["ApiId"]
+
+    def allowed(origin, method="GET", **more):
+        answer = gateway.call_api(method, api, "/x", headers={"origin": origin, **more})[1]
+        return {name.lower(): value for name, value in answer.items()}.get("access-control-allow-origin")
+
+    assert allowed("https://b.a.example") == "https://b.a.example"
+    assert allowed("https://a.example") is None
+    assert allowed("http://any.example") == "http://any.example"
+    wish = {"access-control-request-method": "PATCH"}
+    assert allowed("http://any.example", "OPTIONS", **wish) == "http://any.example"
+    v2.update_api(ApiId=api, CorsConfiguration={"AllowOrigins": ["*"]})
+    assert allowed("https://c.example") == "*"
+    both = {"AllowOrigins": ["*"], "AllowCredentials": True}
+    assert refused(v2.update_api, ApiId=api, CorsConfiguration=both)[0] == "BadRequestException"
+    wrong = refused(v2.update_api, ApiId=api, CorsConfiguration={"AllowOrigins": ["a.example"]})
+    assert wrong[2] == "Invalid format for origin a.example. Format should be {scheme}://{host}[:{port}]"
+    v2.delete_api(ApiId=api)
+
+
+def test_a_preflight_needs_no_route(gateway, v2):
+    """Also where the only route is for another path; a plain OPTIONS is a request like any other."""
+    cors = {"AllowOrigins": ["https://a.example"], "AllowMethods": ["GET"], "MaxAge": 0}
+    api = v2.create_api(Name="p", ProtocolType="HTTP", CorsConfiguration=cors)["ApiId"]
+    v2.create_stage(ApiId=api, StageName="$default", AutoDeploy=True)
+    v2.create_route(ApiId=api, RouteKey="GET /x")
+    asked = {"origin": "https://a.example", "access-control-request-method": "GET"}
+    status, headers, text = gateway.call_api("OPTIONS", api, "/nothing", headers=asked)
+    assert (status, text, headers.get("access-control-max-age")) == (204, "", "0")
+    assert gateway.call_api("OPTIONS", api, "/nothing", headers={"origin": "https://a.example"})[0] == 404
+    v2.delete_api(ApiId=api)

@@ -10,6 +10,7 @@ mod kit;
 
 mod body;
 mod command;
+mod functions;
 mod h1;
 mod handover;
 mod headers;

@@ -1,5 +1,6 @@
 //! One method in one stage: whom it asks, and what it moves on the way there and back.
 
+use crate::compile::function;
 use crate::compile::group::Groups;
 use crate::compile::problem::{Fault, Place, Problems};
 use crate::compile::rest::{map, uri};
@@ -7,7 +8,7 @@ use crate::compile::target::{Made, Needs, TIMEOUT_MS_MIN, method_of};
 use crate::lang::params::{Part, Source};
 use crate::lang::pattern::Pattern;
 use crate::model::rest::{self, Method};
-use crate::model::v2::{RouteKey, Stage};
+use crate::model::v2::{Api, RouteKey, Stage};
 use crate::plan::rest::{Kind, Parameter, Passthrough, Reply, RequestMap, RestRoute};
 use crate::plan::{HttpTarget, Target};
 
@@ -16,6 +17,7 @@ use crate::plan::{HttpTarget, Target};
 /// What AWS finds out only when a method is called becomes the fault of its route.
 pub(in crate::compile) fn method(
     method: &Method,
+    api: &Api,
     key: &RouteKey,
     stage: &Stage,
     groups: &mut Groups<'_>,
@@ -36,6 +38,17 @@ pub(in crate::compile) fn method(
     };
     let (uri, verb) = match &integration.kind {
         rest::Kind::Mock => return Some(alone(route)),
+        rest::Kind::FunctionProxy(call) if call.function.is_empty() => {
+            route.fault = Some("A function can only be invoked by POST".into());
+            return Some(alone(route));
+        }
+        rest::Kind::FunctionProxy(call) => {
+            let made = function::target(call, api, key, stage, place, problems)?;
+            return Some(Made {
+                rest: Some(Box::new(route)),
+                ..made
+            });
+        }
         rest::Kind::Http { uri, method } | rest::Kind::HttpProxy { uri, method } => (uri, method),
     };
     match asked(integration, key, stage, groups, &mut route, uri) {
@@ -73,13 +86,14 @@ fn draft(method: &Method, key: &RouteKey, stage: &Stage) -> Result<RestRoute, Fa
         rest::Kind::Mock => Kind::Mock,
         rest::Kind::Http { .. } => Kind::Http,
         rest::Kind::HttpProxy { .. } => Kind::HttpProxy,
+        rest::Kind::FunctionProxy(_) => Kind::FunctionProxy,
     };
     let parameters = &integration.request_parameters;
     let request = RequestMap {
         headers: map::headers(parameters, "integration.request.header.", stage)?,
         queries: map::headers(parameters, "integration.request.querystring.", stage)?,
         templates: match kind {
-            Kind::HttpProxy => Box::default(),
+            Kind::HttpProxy | Kind::FunctionProxy => Box::default(),
             _ => map::templates(&integration.request_templates),
         },
         passthrough: match integration.passthrough {

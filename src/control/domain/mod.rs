@@ -2,4 +2,4 @@
 
 pub mod mapping;
 pub mod record;
-mod zone;
+pub mod zone;

@@ -11,18 +11,25 @@ use crate::control::publish::{
     variables,
 };
 use crate::model::Throttle;
-use crate::model::v2::{Cors, Integration, Mapped, Route, RouteKey, Stage};
+use crate::model::v2::{
+    Cors, EventFormat, FunctionCall, Integration, Mapped, Route, RouteKey, Stage,
+};
 
-pub(in crate::control::publish) fn stage(stage: &Record, deployment: &Record) -> Outcome<Stage> {
+pub(in crate::control::publish) fn stage(
+    stage: &Record,
+    deployment: &Record,
+    account: &str,
+) -> Outcome<Stage> {
     let frozen = deployment.get("frozen").unwrap_or(&Value::Null);
     let all = |key: &str| frozen[key].as_array().map_or(&[][..], Vec::as_slice);
     let mut routes = Vec::new();
     for frozen in all("routes") {
-        if let Some(route) = route(stage, frozen, all("integrations"))? {
+        if let Some(route) = route(stage, frozen, all("integrations"), account)? {
             routes.push(route);
         }
     }
     Ok(Stage {
+        account_id: String::new(),
         name: text(stage, "stageName").to_owned(),
         variables: variables(stage, "stageVariables"),
         access_log_format: access_log(stage),
@@ -55,7 +62,12 @@ fn cors(frozen: &Value) -> Option<Cors> {
 }
 
 /// A route without a target serves nothing.
-fn route(stage: &Record, route: &Value, integrations: &[Value]) -> Outcome<Option<Route>> {
+fn route(
+    stage: &Record,
+    route: &Value,
+    integrations: &[Value],
+    account: &str,
+) -> Outcome<Option<Route>> {
     let key = route["routeKey"].as_str().unwrap_or_default();
     let id = route["target"]
         .as_str()
@@ -73,7 +85,7 @@ fn route(stage: &Record, route: &Value, integrations: &[Value]) -> Outcome<Optio
     Ok(Some(Route {
         integration: match unguarded(route) {
             Some(refusal) => refusal,
-            None => asked(integration).unwrap_or_else(unserved),
+            None => asked(integration, account).unwrap_or_else(unserved),
         },
         key: parsed,
         throttle: route_throttle(stage, key),
@@ -89,21 +101,52 @@ fn unguarded(route: &Value) -> Option<Integration> {
 }
 
 /// The error says what of the integration cannot be served.
-fn asked(integration: &Value) -> Result<Integration, String> {
+fn asked(integration: &Value, account: &str) -> Result<Integration, String> {
     let kind_of = integration["integrationType"].as_str().unwrap_or_default();
     let link = integration["connectionType"].as_str().unwrap_or_default();
     match (kind_of, link) {
         ("HTTP_PROXY", "VPC_LINK") => {
             return Err("Integration type HTTP_PROXY over VPC_LINK".to_owned());
         }
-        ("HTTP_PROXY", _) => {}
+        ("HTTP_PROXY", _) | ("AWS_PROXY", "INTERNET") => {}
         (other, _) => return Err(format!("Integration type {other}")),
     }
     let tls = integration["tlsConfig"].as_object();
     if tls.is_some_and(|tls| !tls.is_empty()) {
         return Err("An integration with tlsConfig".to_owned());
     }
+    if kind_of == "AWS_PROXY" {
+        return function(integration, account);
+    }
     Ok(http_proxy(integration))
+}
+
+/// The error says what of the integration cannot be served.
+fn function(integration: &Value, account: &str) -> Result<Integration, String> {
+    if let Some(subtype) = integration["integrationSubtype"].as_str() {
+        return Err(format!("Integration subtype {subtype}"));
+    }
+    for member in ["requestParameters", "responseParameters"] {
+        if integration[member]
+            .as_object()
+            .is_some_and(|all| !all.is_empty())
+        {
+            return Err(format!("A function with {member}"));
+        }
+    }
+    Ok(Integration::Function(Box::new(FunctionCall {
+        function: integration["integrationUri"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
+        format: match integration["payloadFormatVersion"].as_str() {
+            Some("2.0") => EventFormat::Http2,
+            _ => EventFormat::Http1,
+        },
+        timeout_ms: timeout(&integration["timeoutInMillis"], 30_000),
+        account_id: account.to_owned(),
+        ..FunctionCall::default()
+    })))
 }
 
 /// With what is changed on the way, if anything is.

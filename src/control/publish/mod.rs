@@ -150,12 +150,15 @@ pub fn model(desk: &Desk<'_>, id: &str) -> Outcome<Option<ApiModel>> {
         let deployment = format!("{below}{}", text(&stage, "deploymentId"));
         if let Some(deployment) = desk.get(kind::DEPLOYMENT, &deployment)? {
             let mut made = match kind {
-                ApiKind::File | ApiKind::Http => http::stage(&stage, &deployment)?,
+                ApiKind::File | ApiKind::Http => {
+                    http::stage(&stage, &deployment, &desk.scope().account)?
+                }
                 ApiKind::Rest => {
                     let canary = canary(desk, &below, &stage)?;
                     rest::stage(desk, &stage, &deployment, canary.as_ref())?
                 }
             };
+            made.account_id.clone_from(&desk.scope().account);
             if has_policy {
                 refusal::close(&mut made, "A resource policy");
             }

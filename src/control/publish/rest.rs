@@ -14,7 +14,7 @@ use crate::model::Throttle;
 use crate::model::rest::{
     Canary, GatewayResponse, Integration, Kind, Method, Passthrough, Response, Settings,
 };
-use crate::model::v2::{self, Route, RouteKey, Stage};
+use crate::model::v2::{self, EventFormat, FunctionCall, Route, RouteKey, Stage};
 
 /// AWS's longest timeout, milliseconds, which is also the usual one.
 const TIMEOUT_MS: u32 = 29_000;
@@ -26,15 +26,16 @@ pub(in crate::control::publish) fn stage(
     deployment: &Record,
     canary: Option<&Record>,
 ) -> Outcome<Stage> {
-    let canary = canary.map(|deployment| of_canary(stage, deployment));
+    let account = desk.scope().account.as_str();
+    let canary = canary.map(|deployment| of_canary(stage, deployment, account));
     Ok(Stage {
         name: text(stage, "stageName").to_owned(),
         variables: variables(stage, "variables"),
         access_log_format: access_log(stage),
-        routes: Some(routes(stage, deployment)?),
+        routes: Some(routes(stage, deployment, account)?),
         authorizer_epoch: epoch(stage, AUTHORIZER_EPOCH),
         rest: Some(Box::new(Settings {
-            account_id: desk.scope().account.clone(),
+            account_id: account.to_owned(),
             deployment_id: text(deployment, "id").to_owned(),
             gateway_responses: gateway_responses(deployment),
             cache_epoch: epoch(stage, CACHE_EPOCH),
@@ -44,7 +45,7 @@ pub(in crate::control::publish) fn stage(
     })
 }
 
-fn of_canary(stage: &Record, deployment: &Record) -> Outcome<Canary> {
+fn of_canary(stage: &Record, deployment: &Record, account: &str) -> Outcome<Canary> {
     let settings = stage.get("canarySettings").and_then(Value::as_object);
     let settings = settings.cloned().unwrap_or_default();
     let mut own = variables(stage, "variables");
@@ -56,7 +57,7 @@ fn of_canary(stage: &Record, deployment: &Record) -> Outcome<Canary> {
         use_stage_cache: settings.get("useStageCache") == Some(&Value::Bool(true)),
         deployment_id: text(deployment, "id").to_owned(),
         gateway_responses: gateway_responses(deployment),
-        routes: routes(stage, deployment)?,
+        routes: routes(stage, deployment, account)?,
     })
 }
 
@@ -67,12 +68,25 @@ fn gateway_responses(deployment: &Record) -> Vec<GatewayResponse> {
 }
 
 /// What a deployment froze.
-fn routes(stage: &Record, deployment: &Record) -> Outcome<Arc<Vec<Route>>> {
+fn routes(stage: &Record, deployment: &Record, account: &str) -> Outcome<Arc<Vec<Route>>> {
     let frozen = deployment.get("frozen").unwrap_or(&Value::Null);
     let mut routes = Vec::new();
     for resource in items(&frozen["resources"]) {
         for (verb, method) in entries(&resource["resourceMethods"]) {
-            routes.push(route(stage, frozen, resource, verb, method)?);
+            let facts = FunctionCall {
+                function: String::new(),
+                format: EventFormat::Rest,
+                timeout_ms: TIMEOUT_MS,
+                account_id: account.to_owned(),
+                deployment_id: text(deployment, "id").to_owned(),
+                resource_id: resource["id"].as_str().unwrap_or_default().to_owned(),
+                resource_path: resource["path"].as_str().unwrap_or_default().to_owned(),
+                binary_types: items(&frozen["api"]["binaryMediaTypes"])
+                    .filter_map(|media| media.as_str().map(str::to_owned))
+                    .collect(),
+            };
+            let method = (verb.as_str(), method);
+            routes.push(route(stage, frozen, resource, method, facts)?);
         }
     }
     Ok(Arc::new(routes))
@@ -115,8 +129,8 @@ fn route(
     stage: &Record,
     frozen: &Value,
     resource: &Value,
-    verb: &str,
-    method: &Value,
+    (verb, method): (&str, &Value),
+    facts: FunctionCall,
 ) -> Outcome<Route> {
     let path = resource["path"].as_str().unwrap_or_default();
     let key = format!("{verb} {path}");
@@ -124,7 +138,7 @@ fn route(
         .find(|validator| validator["id"] == method["requestValidatorId"]);
     let integration = match unguarded(method, validator, &frozen["api"]["apiKeySource"]) {
         Some(refusal) => refusal,
-        None => match integration(&method["methodIntegration"]) {
+        None => match integration(&method["methodIntegration"], facts) {
             Ok(integration) => v2::Integration::Rest(Box::new(Method {
                 resource_id: resource["id"].as_str().unwrap_or_default().to_owned(),
                 api_key_required: method["apiKeyRequired"] == true,
@@ -167,7 +181,7 @@ fn required(method: &Value, validator: Option<&Value>) -> Vec<String> {
 }
 
 /// The error says what of the integration cannot be served.
-fn integration(written: &Value) -> Result<Integration, String> {
+fn integration(written: &Value, facts: FunctionCall) -> Result<Integration, String> {
     let uri = written["uri"].as_str().unwrap_or_default().to_owned();
     let method = method_of(written["httpMethod"].as_str());
     let kind = written["type"].as_str().unwrap_or_default();
@@ -178,6 +192,15 @@ fn integration(written: &Value) -> Result<Integration, String> {
         kind: match kind {
             "HTTP_PROXY" => Kind::HttpProxy { uri, method },
             "HTTP" => Kind::Http { uri, method },
+            "AWS_PROXY" => Kind::FunctionProxy(FunctionCall {
+                // AWS finds out at a call that a function is invoked by POST.
+                function: match method.as_deref() {
+                    Some("POST") => uri,
+                    _ => String::new(),
+                },
+                timeout_ms: timeout(&written["timeoutInMillis"], TIMEOUT_MS),
+                ..facts
+            }),
             "MOCK" => Kind::Mock,
             other => return Err(format!("Integration type {other}")),
         },
@@ -246,7 +269,7 @@ mod tests {
     #[test]
     fn what_cannot_be_served_is_named() {
         let check = |written: Value, expected: Result<Kind, &str>| {
-            let made = integration(&written).map(|made| made.kind);
+            let made = integration(&written, FunctionCall::default()).map(|made| made.kind);
             assert_eq!(made, expected.map_err(str::to_owned), "{written}");
         };
         check(json!({ "type": "MOCK" }), Ok(Kind::Mock));

@@ -7,7 +7,10 @@ mod domain;
 mod integration;
 mod mapping;
 mod noun;
+mod pages;
 mod parameters;
+mod portal;
+mod product;
 mod quick;
 mod response;
 mod route;
@@ -27,6 +30,9 @@ pub const OPERATIONS: &[&[(&str, Handler)]] = &[
     domain::OPERATIONS,
     integration::OPERATIONS,
     mapping::OPERATIONS,
+    pages::OPERATIONS,
+    portal::OPERATIONS,
+    product::OPERATIONS,
     response::OPERATIONS,
     route::OPERATIONS,
     rule::OPERATIONS,

@@ -31,6 +31,11 @@ pub fn text<'r>(record: &'r Record, key: &str) -> &'r str {
     record.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
+/// A member of a record, null where there is none.
+pub fn member<'r>(record: &'r Record, key: &str) -> &'r Value {
+    record.get(key).unwrap_or(&Value::Null)
+}
+
 pub fn flag(record: &Record, key: &str) -> bool {
     record.get(key).and_then(Value::as_bool).unwrap_or_default()
 }

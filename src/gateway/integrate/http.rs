@@ -52,6 +52,7 @@ pub async fn run(
         let failure = match outcome {
             Ok(reply) => {
                 group.succeeded(index);
+                call.note_endpoint(&reply.message.head, reply.message.bytes());
                 let status = reply.message.head.status;
                 return match changed.and_then(|changed| changed.target.reply(status)) {
                     None => give(worker, call, exchange, &group, reply, |_| false, |_| ()).await,

@@ -1,7 +1,11 @@
 //! One verb: ask the target of a route and give its answer to the client.
 
 pub mod attempt;
+pub mod event;
+pub mod event_v1;
+pub mod event_v2;
 pub mod http;
+pub mod lambda;
 pub mod mapped;
 pub mod mock;
 pub mod whole;
@@ -18,6 +22,8 @@ pub async fn run(
     route: &Route,
 ) -> Result<(), Stop> {
     match &route.target {
+        // Boxed: its state would make every connection's task larger.
+        Target::Function(target) => Box::pin(lambda::run(worker, call, exchange, target)).await,
         Target::Http(target) => http::run(worker, call, exchange, target, None).await,
         // Boxed: what mappings hold should not make the task of every connection larger.
         Target::Mapped(target) => Box::pin(mapped::run(worker, call, exchange, target)).await,

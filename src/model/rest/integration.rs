@@ -1,5 +1,7 @@
 //! What a method does with a request, and with the answer of its integration.
 
+use crate::model::v2::FunctionCall;
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Integration {
     pub kind: Kind,
@@ -26,6 +28,8 @@ pub enum Kind {
         uri: String,
         method: Option<String>,
     },
+    /// A Lambda function that is told of the request (`AWS_PROXY`).
+    FunctionProxy(FunctionCall),
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +55,6 @@ pub struct Response {
 impl Kind {
     /// A proxy passes on what came.
     pub fn has_request_templates(&self) -> bool {
-        !matches!(self, Self::HttpProxy { .. })
+        !matches!(self, Self::HttpProxy { .. } | Self::FunctionProxy(_))
     }
 }

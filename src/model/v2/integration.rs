@@ -18,6 +18,8 @@ pub enum Integration {
         headers: Vec<(String, String)>,
         body: String,
     },
+    /// A Lambda function (`AWS_PROXY`).
+    Function(Box<FunctionCall>),
     /// A method of a REST API, with all that it does around its integration.
     Rest(Box<rest::Method>),
     /// What this version cannot do: every call is refused, none is let through.
@@ -27,6 +29,37 @@ pub enum Integration {
         /// A sentence for the client and the log.
         what: String,
     },
+}
+
+/// A function, and what it is told of the API that calls it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FunctionCall {
+    /// A name or an ARN; `${stageVariables.x}` stands for the stage's value.
+    /// Empty where AWS finds out only at a call that there can be none.
+    pub function: String,
+    pub format: EventFormat,
+    pub timeout_ms: u32,
+    pub account_id: String,
+    /// Empty where there is none.
+    pub deployment_id: String,
+    /// Of a REST API's resource; empty for others.
+    pub resource_id: String,
+    /// Of a REST API's resource; empty for others.
+    pub resource_path: String,
+    /// Media types of bodies that travel in base64; only of REST APIs.
+    pub binary_types: Vec<String>,
+}
+
+/// In which words a function is told of a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EventFormat {
+    /// Of REST APIs.
+    Rest,
+    /// Payload format 1.0 of HTTP APIs.
+    Http1,
+    /// Payload format 2.0 of HTTP APIs.
+    #[default]
+    Http2,
 }
 
 /// Parameter mapping: keys and values as an HTTP API writes them.

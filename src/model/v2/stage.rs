@@ -20,6 +20,8 @@ pub struct Cors {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Stage {
+    /// Whose API it is; empty for those of the config file.
+    pub account_id: String,
     /// `$default`, or letters, digits, `-` and `_`.
     pub name: String,
     pub variables: BTreeMap<String, String>,

@@ -3,6 +3,8 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use crate::aws::credential::is_access_key_id;
+use crate::aws::function::is_name;
+use crate::lambda::Runtime;
 use crate::model::v2::RouteKey;
 use crate::server::config::problem::{Fault, quoted};
 
@@ -250,6 +252,64 @@ pub fn user_name(text: &str) -> Result<(), Fault> {
     })
 }
 
+/// The name of a Lambda function.
+pub fn function_name(text: &str) -> Result<(), Fault> {
+    match is_name(text) {
+        true => Ok(()),
+        false => Err(
+            Fault::new(format!("{} is not the name of a function", quoted(text)))
+                .hint("letters, digits, `-` and `_`, at most 64"),
+        ),
+    }
+}
+
+/// A Lambda runtime that can be run here.
+pub fn runtime(text: &str) -> Result<(), Fault> {
+    match Runtime::named(text, None) {
+        Some(_) => Ok(()),
+        None => Err(Fault::new(format!("{} is not a runtime", quoted(text)))
+            .hint("runtimes are `python3.12`, `nodejs22.x`, `provided.al2023` and the like")),
+    }
+}
+
+/// A path that could be there.
+pub fn path(text: &str) -> Result<(), Fault> {
+    match text.is_empty() || text.contains('\0') {
+        true => Err(Fault::new(format!("{} is not a path", quoted(text)))),
+        false => Ok(()),
+    }
+}
+
+/// AWS: letters, digits and `_`, two at least, a letter first; some names are Lambda's own.
+pub fn environment_name(text: &str) -> Result<(), Fault> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let wrong = |why: &str| Err(Fault::new(format!("{} {why}", quoted(text))));
+    if !text.starts_with(|c: char| c.is_ascii_alphabetic()) || !text.bytes().all(fits) {
+        return wrong("is not the name of an environment variable");
+    }
+    match text.starts_with("AWS_LAMBDA_") || matches!(text, "_HANDLER" | "LAMBDA_TASK_ROOT") {
+        true => wrong("is set for every function"),
+        false => Ok(()),
+    }
+}
+
+pub fn environment_value(text: &str) -> Result<(), Fault> {
+    match text.contains('\0') {
+        true => Err(Fault::new("an environment variable cannot hold NUL")),
+        false => Ok(()),
+    }
+}
+
+/// An AWS region, as it stands in ARNs.
+pub fn region(text: &str) -> Result<(), Fault> {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    match !text.is_empty() && text.bytes().all(fits) {
+        true => Ok(()),
+        false => Err(Fault::new(format!("{} is not a region", quoted(text)))
+            .hint("regions look like `eu-west-1`")),
+    }
+}
+
 /// `stdout`, or a path.
 pub fn log_place(text: &str) -> Result<(), Fault> {
     if text == "stdout" || text.contains(['/', '.']) {
@@ -458,6 +518,24 @@ mod tests {
             &["dns.example", ""],
         );
         assert_eq!(name_server_address("10.0.0.2"), "10.0.0.2:53".parse().ok());
+    }
+
+    #[test]
+    fn functions_have_names_runtimes_and_environments() {
+        check(function_name, &["pets", "a-b_1"], &["", "a.b", "a:b"]);
+        check(
+            runtime,
+            &["python3.12", "nodejs22.x", "provided"],
+            &["ruby3.3", ""],
+        );
+        check(
+            environment_name,
+            &["TABLE", "a1"],
+            &["", "1A", "A-B", "AWS_LAMBDA_X", "_HANDLER"],
+        );
+        check(environment_value, &["", "a=b"], &["\0"]);
+        check(path, &["a/b.zip"], &["", "a\0"]);
+        check(region, &["eu-west-1"], &["", "EU", "a b"]);
     }
 
     #[test]

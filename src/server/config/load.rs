@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use crate::lambda::Function;
 use crate::model::Snapshot;
 use crate::server::config::place::{self, Located};
 use crate::server::config::problem::{Problems, Report};
@@ -19,6 +20,8 @@ pub struct Config {
     pub settings: Settings,
     /// What it serves: the input of `compile`.
     pub snapshot: Snapshot,
+    /// The functions that run here.
+    pub functions: Vec<Function>,
 }
 
 /// Larger files are refused before they are read.
@@ -83,9 +86,14 @@ impl Draft {
         };
         let settings = resolver.settings(&root);
         let snapshot = resolver.snapshot(&root, &settings);
+        let functions = resolver.functions(&root, &settings);
         let files = resolver.files;
         Self {
-            config: Config { settings, snapshot },
+            config: Config {
+                settings,
+                snapshot,
+                functions,
+            },
             problems,
             files,
         }

@@ -6,6 +6,7 @@
 
 mod check;
 mod field;
+mod function;
 #[cfg(test)]
 mod golden;
 mod load;

@@ -6,15 +6,18 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::model::v2::{Api, ApiKind, Integration, Reach, Route, RouteKey, Stage};
+use crate::lambda::Function;
+use crate::model::v2::{
+    Api, ApiKind, EventFormat, FunctionCall, Integration, Reach, Route, RouteKey, Stage,
+};
 use crate::model::{Snapshot, Throttle, Upstream, UpstreamTarget, UpstreamTls};
-use crate::server::config::check;
 use crate::server::config::problem::{Problems, quoted};
 use crate::server::config::settings::{
     AccessLog, CertificateFiles, Dns, Driver, Forwarding, Limits, Listener, ListenerTls, Logging,
     Settings, Timeouts, TlsVersion, XForwarded,
 };
 use crate::server::config::value::{Item, Table, Value};
+use crate::server::config::{check, function};
 
 /// A file that the config names, and where it does.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,7 +54,43 @@ impl Resolver<'_> {
             forwarding: forwarding(section("forwarding")),
             logging: self.logging(section("logging")),
             dns: self.dns(section("dns")),
+            region: section("account")
+                .text("region")
+                .unwrap_or_default()
+                .to_owned(),
+            account: section("management")
+                .text("default_account")
+                .unwrap_or_default()
+                .to_owned(),
         }
+    }
+
+    /// The functions of this machine; routes that name others by name alone are blamed.
+    pub fn functions(&mut self, root: &Table, settings: &Settings) -> Vec<Function> {
+        let (account, region) = (&settings.account, &settings.region);
+        let all = root.map("functions");
+        for (_, item) in root.map("apis") {
+            let routes = item.table().map_or(&[][..], |api| api.map("routes"));
+            for (_, route) in routes {
+                let integration = route.table().and_then(|route| route.get("integration"));
+                let Some(Value::Tagged("aws_proxy", table)) = integration.map(|item| &item.value)
+                else {
+                    continue;
+                };
+                let text = table.text("function").unwrap_or_default();
+                let name = text.split(':').next().unwrap_or_default();
+                let is_open = text.contains("${") || name == "arn";
+                if !is_open && !all.iter().any(|(other, _)| other == name) {
+                    let message = format!("there is no function {}", quoted(name));
+                    let hint = "add it under `functions`, or name a function by its ARN";
+                    self.blame(table, "function", message, hint);
+                }
+            }
+        }
+        let functions = all.iter().filter_map(|(name, item)| {
+            function::function(name, item.table()?, self.folder, account, region)
+        });
+        functions.collect()
     }
 
     /// Upstreams and APIs. What could not be read is left out or zero; a problem says so.
@@ -157,6 +196,11 @@ impl Resolver<'_> {
                 .text("access_log_format")
                 .unwrap_or_default()
                 .to_owned(),
+            function_log: match logging.text("function_log") {
+                None => AccessLog::Off,
+                Some("stdout") => AccessLog::Stdout,
+                Some(path) => AccessLog::File(self.folder.join(path)),
+            },
         }
     }
 
@@ -321,27 +365,27 @@ fn api(name: &str, table: &Table, settings: &Settings) -> Api {
         hosts: hosts.collect(),
         base_path: table.text("base_path").unwrap_or("/").to_owned(),
         routes: routes
-            .filter_map(|(key, item)| route(key, item.table()?, &settings.limits))
+            .filter_map(|(key, item)| route(key, item.table()?, settings))
             .collect(),
         stages,
     }
 }
 
-fn route(key: &str, table: &Table, limits: &Limits) -> Option<Route> {
+fn route(key: &str, table: &Table, settings: &Settings) -> Option<Route> {
     let body_bytes_max = match table.get("body_bytes")?.value {
         Value::Bytes(bytes) => Some(bytes),
-        Value::Absent => limits.body_bytes_max,
+        Value::Absent => settings.limits.body_bytes_max,
         _ => None,
     };
     Some(Route {
         key: RouteKey::parse(key).ok()?,
-        integration: integration(table.get("integration")?)?,
+        integration: integration(table.get("integration")?, settings)?,
         throttle: throttle(table),
         body_bytes_max,
     })
 }
 
-fn integration(item: &Item) -> Option<Integration> {
+fn integration(item: &Item, settings: &Settings) -> Option<Integration> {
     let Value::Tagged(kind, table) = &item.value else {
         return None;
     };
@@ -351,6 +395,16 @@ fn integration(item: &Item) -> Option<Integration> {
             uri: table.text("uri")?.to_owned(),
             timeout_ms: table.ms("timeout"),
         }),
+        "aws_proxy" => Some(Integration::Function(Box::new(FunctionCall {
+            function: table.text("function")?.to_owned(),
+            format: match table.text("payload") {
+                Some("1.0") => EventFormat::Http1,
+                _ => EventFormat::Http2,
+            },
+            timeout_ms: table.ms("timeout"),
+            account_id: settings.account.clone(),
+            ..FunctionCall::default()
+        }))),
         _ => Some(Integration::Mock {
             status: u16::try_from(table.count("status")).ok()?,
             headers: texts(table.map("headers")).collect(),

@@ -4,6 +4,7 @@ use crate::server::config::check;
 use crate::server::config::field::Default::{Absent, Is, Required};
 use crate::server::config::field::Plain::{EmptyList, EmptyTable, Flag, Integer, Text};
 use crate::server::config::field::{DURATION, Kind, SIZE_MAX, Section, duration, field};
+use crate::server::config::function::AWS_PROXY;
 
 /// Requests a second and at once, wherever requests can be throttled.
 pub const THROTTLING: Kind = Kind::Table(&THROTTLE);
@@ -195,11 +196,18 @@ static ROUTE: Section = Section {
     fields: &[
         field(
             "integration",
-            Kind::Tagged("type", &[("http_proxy", &HTTP_PROXY), ("mock", &MOCK)]),
+            Kind::Tagged(
+                "type",
+                &[
+                    ("http_proxy", &HTTP_PROXY),
+                    ("aws_proxy", &AWS_PROXY),
+                    ("mock", &MOCK),
+                ],
+            ),
             Required(
                 "{ type = \"http_proxy\", uri = \"http://pets/animals/{id}\", timeout = \"30s\" }",
             ),
-            "Who answers: an upstream (`http_proxy`) or the gateway itself (`mock`).",
+            "Who answers: an upstream (`http_proxy`), a function (`aws_proxy`) or the gateway itself (`mock`).",
         ),
         field(
             "throttling",

@@ -21,6 +21,10 @@ pub struct Settings {
     pub forwarding: Forwarding,
     pub logging: Logging,
     pub dns: Dns,
+    /// The region of the functions of this file.
+    pub region: String,
+    /// The account of what this file makes.
+    pub account: String,
 }
 
 /// How cores wait for their sockets.
@@ -173,6 +177,8 @@ pub struct Logging {
     /// `json`, `clf` or a text with `$context` variables. Stages without their own have it in the
     /// `Snapshot` already, when there is a log at all.
     pub access_log_format: String,
+    /// Where the lines of functions go.
+    pub function_log: AccessLog,
 }
 
 /// Where the line of each request goes.

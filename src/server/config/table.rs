@@ -5,6 +5,7 @@ use crate::server::config::check;
 use crate::server::config::field::Default::{Absent, Is, Required};
 use crate::server::config::field::Plain::{EmptyList, EmptyTable, Flag, Integer, Text};
 use crate::server::config::field::{DURATION, Kind, SIZE_MAX, Section, duration, field};
+use crate::server::config::function::FUNCTION;
 use crate::server::config::management::MANAGEMENT;
 use crate::server::config::resource::{API, THROTTLING, UPSTREAM};
 
@@ -68,6 +69,16 @@ pub static ROOT: Section = Section {
             Kind::Table(&ACCOUNT),
             Is(EmptyTable),
             ACCOUNT.doc,
+        ),
+        field(
+            "functions",
+            Kind::Map {
+                key: check::function_name,
+                of: &Kind::Table(&FUNCTION),
+                sample: "hello",
+            },
+            Is(EmptyTable),
+            "Lambda functions that run on this machine, by name.",
         ),
         field(
             "upstreams",
@@ -316,6 +327,12 @@ static LOGGING: Section = Section {
             Is(Text("json")),
             "`json`, `clf` or a text with `$context` variables; for stages that have no format of their own.",
         ),
+        field(
+            "function_log",
+            Kind::Or("off", &Kind::Text(check::log_place)),
+            Is(Text("stdout")),
+            "What functions print, with Lambda's START, END and REPORT lines: `off`, `stdout` or the path of a file.",
+        ),
     ],
 };
 
@@ -353,12 +370,20 @@ static DNS: Section = Section {
 static ACCOUNT: Section = Section {
     title: "`account`",
     doc: "What holds for all APIs together.",
-    fields: &[field(
-        "throttling",
-        THROTTLING,
-        Absent("{ rate_limit = 10000.0, burst_limit = 5000 }"),
-        "Over all APIs together; absent: none.",
-    )],
+    fields: &[
+        field(
+            "region",
+            Kind::Text(check::region),
+            Is(Text("us-east-1")),
+            "What functions of this file find as AWS_REGION, and the region in their ARNs.",
+        ),
+        field(
+            "throttling",
+            THROTTLING,
+            Absent("{ rate_limit = 10000.0, burst_limit = 5000 }"),
+            "Over all APIs together; absent: none.",
+        ),
+    ],
 };
 
 #[cfg(test)]

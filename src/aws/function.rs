@@ -1,0 +1,94 @@
+//! Names of Lambda functions: plain, with a qualifier, as ARNs, as the URIs of integrations.
+
+use crate::aws::arn::{Arn, IntegrationUri};
+
+/// A function and which version of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FunctionName<'a> {
+    /// Empty where the text does not say.
+    pub region: &'a str,
+    /// Empty where the text does not say.
+    pub account: &'a str,
+    pub name: &'a str,
+    /// A version or an alias.
+    pub qualifier: Option<&'a str>,
+}
+
+impl<'a> FunctionName<'a> {
+    /// Reads `name`, `name:qualifier`, `account:function:name`, an ARN of a function, or the URI of
+    /// an integration with one. None for anything else.
+    pub fn parse(text: &'a str) -> Option<Self> {
+        if let Ok(uri) = IntegrationUri::parse(text) {
+            return Self::parse(uri.function()?);
+        }
+        if text.starts_with("arn:") {
+            let arn = Arn::parse(text)?;
+            let resource = arn.resource.strip_prefix("function:")?;
+            let plain = Self::parse(resource)?;
+            return (arn.service == "lambda").then_some(Self {
+                region: arn.region,
+                account: arn.account,
+                ..plain
+            });
+        }
+        let (account, rest) = match text.split_once(":function:") {
+            Some((account, rest)) => (account, rest),
+            None => ("", text),
+        };
+        let (name, qualifier) = match rest.split_once(':') {
+            Some((name, qualifier)) => (name, Some(qualifier)),
+            None => (rest, None),
+        };
+        let fine = is_name(name) && qualifier.is_none_or(is_qualifier);
+        fine.then_some(Self {
+            region: "",
+            account,
+            name,
+            qualifier,
+        })
+    }
+}
+
+/// AWS: `[a-zA-Z0-9-_]+`, at most 64 characters.
+pub fn is_name(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    !text.is_empty() && text.len() <= 64 && text.bytes().all(fits)
+}
+
+/// `$LATEST`, a version number or the name of an alias.
+fn is_qualifier(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    text == "$LATEST" || (!text.is_empty() && text.len() <= 128 && text.bytes().all(fits))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_are_named_in_many_ways() {
+        let check = |text: &str, expected: Option<(&str, &str, &str, Option<&str>)>| {
+            let name = FunctionName::parse(text);
+            let parts = name.map(|name| (name.region, name.account, name.name, name.qualifier));
+            assert_eq!(parts, expected, "{text}");
+        };
+        check("pets", Some(("", "", "pets", None)));
+        check("pets:live", Some(("", "", "pets", Some("live"))));
+        check("pets:$LATEST", Some(("", "", "pets", Some("$LATEST"))));
+        check(
+            "111122223333:function:pets",
+            Some(("", "111122223333", "pets", None)),
+        );
+        let arn = "arn:aws:lambda:eu-west-1:111122223333:function:pets:7";
+        check(arn, Some(("eu-west-1", "111122223333", "pets", Some("7"))));
+        let uri = format!(
+            "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/{arn}/invocations"
+        );
+        check(&uri, Some(("eu-west-1", "111122223333", "pets", Some("7"))));
+        check("", None);
+        check("a b", None);
+        check("arn:aws:sqs:eu-west-1:111122223333:queue", None);
+        check("arn:aws:lambda:eu-west-1:111122223333:layer:x", None);
+        check("pets:", None);
+    }
+}

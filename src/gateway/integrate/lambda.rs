@@ -1,0 +1,296 @@
+//! AWS_PROXY: a function is told of the request and says the answer.
+
+use std::borrow::Cow;
+
+use crate::base::ascii;
+use crate::gateway::answer::{Answer, Header, Headers};
+use crate::gateway::headers::{self, Given, Rules};
+use crate::gateway::http::rest_of_path;
+use crate::gateway::integrate::event::Asked;
+use crate::gateway::integrate::event_v1::{self, MALFORMED, Reading};
+use crate::gateway::integrate::event_v2;
+use crate::gateway::{Call, Reject, Stop, Worker, identify, respond};
+use crate::lambda::{Invocation, InvokeError, Returned};
+use crate::net::{Exchange, forwarded};
+use crate::observe::Trace;
+use crate::plan::FunctionTarget;
+use crate::plan::function::Format;
+use crate::wire::head::{Name, Version};
+
+/// AWS: "Payload size 10 MB" of a request.
+const BODY_BYTES_MAX: u64 = 10 << 20;
+/// AWS: "6 MB for synchronous" of an event.
+const EVENT_BYTES_MAX: usize = 6_291_556;
+
+pub async fn run(
+    worker: &'static Worker,
+    call: &mut Call<'_>,
+    exchange: &mut Exchange<'_>,
+    target: &FunctionTarget,
+) -> Result<(), Stop> {
+    let gathered = exchange
+        .upload
+        .gather(exchange.client, exchange.message, BODY_BYTES_MAX);
+    gathered.await.map_err(|error| Stop::from(&error))?;
+    if call.trace.is_none() {
+        // APIs of the config file have none, but functions know of traces.
+        identify::trace(worker, call, exchange);
+    }
+    let event = event(worker, call, exchange, target);
+    if event.len() > EVENT_BYTES_MAX {
+        return Err(Reject::RequestTooLarge.into());
+    }
+    let asked_us = worker.core.now_us();
+    let outcome = worker
+        .invoke(Invocation {
+            function: target.name.clone(),
+            qualifier: target.qualifier.clone(),
+            payload: event.into(),
+            trace_id: call.trace.as_ref().map(trace_text),
+            client_context: None,
+            timeout_ms: target.timeout_ms,
+            wants_log: false,
+        })
+        .await;
+    call.integration_us = worker.core.now_us() - asked_us;
+    let answer = match outcome {
+        Ok(returned) => {
+            call.integration_status = 200;
+            read(target, exchange, &returned)
+        }
+        Err(error) => Err(refusal(error)),
+    };
+    match answer {
+        Ok(answer) => {
+            let answer = shown(call, target, answer);
+            Ok(respond::answer(worker, call, exchange, &answer).await?)
+        }
+        Err((reject, why)) => {
+            call.integration_error = Some(why.into());
+            Err(reject.into())
+        }
+    }
+}
+
+/// The event in the words of the API.
+fn event(
+    worker: &Worker,
+    call: &Call<'_>,
+    exchange: &Exchange<'_>,
+    target: &FunctionTarget,
+) -> Vec<u8> {
+    let (head, bytes) = (exchange.head(), exchange.bytes());
+    let lossless = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
+    let path = head.path.of(bytes);
+    let own_path = rest_of_path(path, call.base);
+    let body = exchange.upload.gathered().unwrap_or_default();
+    let names = call.route.map_or(&[][..], |route| &route.param_names);
+    let params = names.iter().zip(0..).map(|(name, index)| {
+        let value = lossless(call.params.get(index, own_path));
+        // The greedy one ends without the slash that ends the path.
+        (&**name, trimmed(target, value))
+    });
+    let request_id = String::from_utf8_lossy(call.shown_request_id());
+    let source_ip = exchange.client.peer.ip().to_canonical().to_string();
+    let (epoch_ms, time) = worker.log_time();
+    let asked = Asked {
+        facts: &target.facts,
+        method: lossless(head.method_token.of(bytes)),
+        path: lossless(path),
+        own_path: lossless(own_path),
+        query: head.query.map(|query| lossless(query.of(bytes))),
+        headers: told(call, exchange, target.format),
+        params: params.collect(),
+        body,
+        is_binary: is_binary(exchange, target, body),
+        source_ip: &source_ip,
+        protocol: match head.version {
+            Version::Http10 => "HTTP/1.0",
+            Version::Http11 => "HTTP/1.1",
+        },
+        domain: host_name(lossless(head.host.of(bytes))),
+        request_id: &request_id,
+        extended_request_id: &request_id,
+        time: &time,
+        epoch_ms,
+        authorizer: None,
+    };
+    let mut out = Vec::with_capacity(2_048 + body.len() * 4 / 3);
+    match target.format {
+        Format::Rest => event_v1::write(&mut out, &asked, false),
+        Format::Http1 => event_v1::write(&mut out, &asked, true),
+        Format::Http2 => event_v2::write(&mut out, &asked),
+    }
+    out
+}
+
+fn trace_text(trace: &Trace) -> String {
+    let mut text = Vec::new();
+    trace.write(&mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// A trailing slash belongs to the path, not to its last parameter.
+fn trimmed<'v>(target: &FunctionTarget, value: &'v str) -> &'v str {
+    match target.format {
+        Format::Rest => value.strip_suffix('/').unwrap_or(value),
+        _ => value,
+    }
+}
+
+/// Without its port.
+fn host_name(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        // A colon inside brackets belongs to an IPv6 address.
+        Some((name, port)) if !port.contains(']') => name,
+        _ => host,
+    }
+}
+
+/// The client's fields that functions are told of, and what is known of the client.
+fn told<'x>(
+    call: &Call<'_>,
+    exchange: &'x Exchange<'_>,
+    format: Format,
+) -> Vec<(&'x str, Cow<'x, str>)> {
+    let (head, bytes) = (exchange.head(), exchange.bytes());
+    let mut all = Vec::with_capacity(head.fields.len() + 4);
+    for field in &head.fields {
+        let name = field.name.of(bytes);
+        let is_dropped = match format {
+            Format::Http2 | Format::Http1 => field.hop && field.id != Name::Te,
+            Format::Rest => field.hop || headers::HIDDEN.has(field.id),
+        };
+        let is_trace = field.id == Name::XAmznTraceId;
+        if is_dropped || is_trace || forwarded::is_of_client(field) {
+            continue;
+        }
+        let name = std::str::from_utf8(name).unwrap_or_default();
+        all.push((name, String::from_utf8_lossy(field.value.of(bytes))));
+    }
+    if let Some(trace) = &call.trace {
+        let text = match format {
+            // "HTTP APIs": the root alone.
+            Format::Http1 | Format::Http2 => {
+                format!("Root={}", String::from_utf8_lossy(trace.root()))
+            }
+            Format::Rest => trace_text(trace),
+        };
+        all.push(("X-Amzn-Trace-Id", text.into()));
+    }
+    for (name, value) in forwarded::of_client(exchange) {
+        all.push((name, value.into()));
+    }
+    all
+}
+
+/// Whether the request's body travels in base64.
+fn is_binary(exchange: &Exchange<'_>, target: &FunctionTarget, body: &[u8]) -> bool {
+    let (head, bytes) = (exchange.head(), exchange.bytes());
+    let media = head.field(bytes, Name::ContentType).and_then(media_type);
+    if target.format == Format::Rest {
+        let media = media.as_deref().unwrap_or("application/json");
+        return target.binary_types.iter().any(|own| covers(own, media));
+    }
+    // AWS: text types, JSON, XML and JavaScript are texts; all else is in base64.
+    match media.as_deref() {
+        None => std::str::from_utf8(body).is_err(),
+        Some(media) => {
+            let is_text = media.starts_with("text/")
+                || matches!(
+                    media,
+                    "application/json" | "application/javascript" | "application/xml"
+                );
+            !is_text || head.header(bytes, b"content-encoding").is_some()
+        }
+    }
+}
+
+/// `type/subtype` in lower case, without parameters.
+fn media_type(value: &[u8]) -> Option<String> {
+    let bare = value.split(|byte| *byte == b';').next().unwrap_or_default();
+    let bare = ascii::trim(bare).to_ascii_lowercase();
+    let text = String::from_utf8(bare).ok()?;
+    (!text.is_empty()).then_some(text)
+}
+
+/// Whether an entry of `binaryMediaTypes` stands for this type: itself, or by a `*` on its right.
+fn covers(entry: &str, media: &str) -> bool {
+    if entry == media || entry == "*/*" {
+        return true;
+    }
+    match entry.strip_suffix("/*") {
+        Some(group) => {
+            let rest = media.strip_prefix(group);
+            rest.is_some_and(|rest| rest.starts_with('/') && rest != "/*")
+        }
+        None => false,
+    }
+}
+
+/// The function's output as an answer, or what to refuse with and why.
+fn read(
+    target: &FunctionTarget,
+    exchange: &Exchange<'_>,
+    returned: &Returned,
+) -> Result<Answer, (Reject, String)> {
+    let malformed = match target.format {
+        Format::Rest => Reject::MalformedAnswer,
+        Format::Http1 | Format::Http2 => Reject::InternalError,
+    };
+    if returned.function_error.is_some() {
+        let shown = String::from_utf8_lossy(&returned.payload).into_owned();
+        return Err((malformed, shown));
+    }
+    let answer = match target.format {
+        Format::Rest => {
+            let (head, bytes) = (exchange.head(), exchange.bytes());
+            let accept = head.field(bytes, Name::Accept).unwrap_or_default();
+            let first = accept.split(|byte| *byte == b',').next();
+            let accepted = first.and_then(media_type).unwrap_or_default();
+            let mut types = target.binary_types.iter();
+            let decodes = types.any(|own| covers(own, &accepted));
+            event_v1::read(&returned.payload, Reading::Rest { decodes })
+        }
+        Format::Http1 => event_v1::read(&returned.payload, Reading::Http),
+        Format::Http2 => event_v2::read(&returned.payload),
+    };
+    answer.map_err(|why| match (why, target.format) {
+        (MALFORMED, _) | (_, Format::Http1 | Format::Http2) => (malformed, why.to_owned()),
+        (_, Format::Rest) => (Reject::InternalError, why.to_owned()),
+    })
+}
+
+fn refusal(error: InvokeError) -> (Reject, String) {
+    let reject = match error {
+        InvokeError::TimedOut => Reject::IntegrationTimeout,
+        InvokeError::NotFound(_) | InvokeError::Unavailable(_) => Reject::InternalError,
+        InvokeError::Throttled => Reject::MalformedAnswer,
+    };
+    (reject, error.to_string())
+}
+
+/// The answer as the client may see it: REST APIs show some fields under another name, and the
+/// trace.
+fn shown(call: &Call<'_>, target: &FunctionTarget, mut answer: Answer) -> Answer {
+    if target.format != Format::Rest {
+        return answer;
+    }
+    let is_as_it_is =
+        |header: &Header| Rules::RestProxy.gives(Name::of(header.name.as_bytes())) == Given::AsIs;
+    if !answer.headers.iter().all(is_as_it_is) {
+        let mut given = Headers::default();
+        for header in answer.headers.iter() {
+            if let Some(name) = headers::given_name(Rules::RestProxy, &header.name) {
+                given.push(&name, &header.value);
+            }
+        }
+        answer.headers = given;
+    }
+    if let Some(trace) = &call.trace {
+        let mut text = Vec::new();
+        trace.write(&mut text);
+        answer.headers.push("X-Amzn-Trace-Id", &text);
+    }
+    answer
+}

@@ -1,0 +1,123 @@
+//! One invocation and what comes of it, with the errors that Lambda itself answers.
+
+use bytes::Bytes;
+
+use crate::base::json;
+
+/// What a caller asks for.
+#[derive(Debug)]
+pub struct Invocation {
+    pub function: Box<str>,
+    /// A version or an alias; none: `$LATEST`.
+    pub qualifier: Option<Box<str>>,
+    pub payload: Bytes,
+    /// `Root=…;Parent=…;Sampled=…`, for the function's own tracing.
+    pub trace_id: Option<String>,
+    /// The `ClientContext` as JSON.
+    pub client_context: Option<String>,
+    /// How long the caller waits, the queue included.
+    pub timeout_ms: u32,
+    /// Whether the end of the function's log is wanted.
+    pub wants_log: bool,
+}
+
+/// What became of it.
+pub type Outcome = Result<Returned, InvokeError>;
+
+/// The function, or Lambda in its place, has answered.
+#[derive(Clone, Debug)]
+pub struct Returned {
+    pub payload: Bytes,
+    /// `Unhandled`, as `X-Amz-Function-Error` says it; none: the function succeeded.
+    pub function_error: Option<&'static str>,
+    /// The version that ran.
+    pub version: Box<str>,
+    /// The last 4 KiB of its log, if wanted.
+    pub log: Option<Vec<u8>>,
+}
+
+/// The function was not run to its end.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvokeError {
+    #[error("there is no function `{0}`")]
+    NotFound(String),
+    #[error("too many invocations of the function wait already")]
+    Throttled,
+    #[error("the function did not answer in time")]
+    TimedOut,
+    #[error("functions cannot be run: {0}")]
+    Unavailable(String),
+}
+
+/// AWS: "6 MB each for request and response (synchronous)"; this is the exact figure of its errors.
+pub const RESPONSE_BYTES_MAX: usize = 6_291_556;
+
+/// `X-Amz-Function-Error` of all errors: the runtimes report everything as unhandled.
+pub const UNHANDLED: &str = "Unhandled";
+
+/// The payload of an error that the function did not report itself.
+pub fn error_payload(kind: &str, message: &str) -> Bytes {
+    let mut text = Vec::with_capacity(64 + message.len());
+    text.extend_from_slice(b"{\"errorType\":");
+    json::quote(&mut text, kind);
+    text.extend_from_slice(b",\"errorMessage\":");
+    json::quote(&mut text, message);
+    text.push(b'}');
+    text.into()
+}
+
+/// The function took longer than its own timeout.
+pub fn timed_out(request_id: &str, timeout_ms: u32) -> Bytes {
+    let seconds = f64::from(timeout_ms) / 1000.0;
+    let message =
+        format!("RequestId: {request_id} Error: Task timed out after {seconds:.2} seconds");
+    error_payload("Sandbox.Timedout", &message)
+}
+
+/// The process ended before it answered. `how` is none for an exit without an error.
+pub fn exited(request_id: &str, how: Option<&str>) -> Bytes {
+    let message = match how {
+        Some(how) => format!("RequestId: {request_id} Error: Runtime exited with error: {how}"),
+        None => {
+            format!("RequestId: {request_id} Error: Runtime exited without providing a reason")
+        }
+    };
+    error_payload("Runtime.ExitError", &message)
+}
+
+/// The answer is larger than Lambda takes.
+pub fn too_large(bytes: usize) -> Bytes {
+    let message = format!(
+        "Response payload size ({bytes} bytes) exceeded maximum allowed payload size \
+         ({RESPONSE_BYTES_MAX} bytes)."
+    );
+    error_payload("Function.ResponseSizeTooLarge", &message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_read_as_those_of_lambda() {
+        let check = |payload: Bytes, expected: &str| {
+            assert_eq!(String::from_utf8_lossy(&payload), expected);
+        };
+        check(
+            timed_out("id", 3_000),
+            r#"{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: id Error: Task timed out after 3.00 seconds"}"#,
+        );
+        check(
+            exited("id", Some("exit status 1")),
+            r#"{"errorType":"Runtime.ExitError","errorMessage":"RequestId: id Error: Runtime exited with error: exit status 1"}"#,
+        );
+        check(
+            exited("id", None),
+            r#"{"errorType":"Runtime.ExitError","errorMessage":"RequestId: id Error: Runtime exited without providing a reason"}"#,
+        );
+        check(
+            too_large(7_000_000),
+            r#"{"errorType":"Function.ResponseSizeTooLarge","errorMessage":"Response payload size (7000000 bytes) exceeded maximum allowed payload size (6291556 bytes)."}"#,
+        );
+    }
+}

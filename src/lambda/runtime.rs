@@ -1,0 +1,173 @@
+//! Which program runs a function, with which words and which environment.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::lambda::function::{Function, RuntimeKind};
+
+/// What is to be run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub program: PathBuf,
+    pub arguments: Vec<String>,
+    /// The last part of AWS_EXECUTION_ENV, and what else this runtime wants.
+    pub environment: Vec<(String, String)>,
+    pub data_mib_max: u64,
+}
+
+/// Interpreters that were asked who they are.
+#[derive(Debug, Default)]
+pub struct Interpreters {
+    pythons: RefCell<HashMap<PathBuf, Python>>,
+}
+
+#[derive(Clone, Debug)]
+struct Python {
+    executable: String,
+    has_client: bool,
+}
+
+/// Our own clients of the Runtime API.
+const NODE_CLIENT: &str = include_str!("client/node.js");
+const PYTHON_CLIENT: &str = include_str!("client/python.py");
+
+/// Memory that an interpreter needs before it has run a line of the function.
+const PYTHON_DATA_MIB: u64 = 128;
+/// Node reserves stacks, code space and heaps for its threads.
+const NODE_DATA_MIB: u64 = 1_024;
+const PROVIDED_DATA_MIB: u64 = 128;
+
+impl Interpreters {
+    /// How to run `function`, whose code is in `folder`.
+    ///
+    /// # Errors
+    /// What is missing, and what to do about it.
+    pub async fn plan(&self, function: &Function, folder: &Path) -> Result<Plan, String> {
+        let memory: u64 = function.memory_mib.into();
+        match function.runtime.kind {
+            RuntimeKind::Python => self.python(function, memory).await,
+            RuntimeKind::Node => node(function, memory),
+            RuntimeKind::Provided => provided(folder, memory),
+        }
+    }
+
+    async fn python(&self, function: &Function, memory: u64) -> Result<Plan, String> {
+        let runtime = &function.runtime;
+        let program = match &runtime.program {
+            Some(program) => program.clone(),
+            None => in_path(&runtime.name).or_else(|| in_path("python3")).ok_or_else(|| {
+                format!("neither {} nor python3 is in PATH; install it or name the program in `interpreter`", runtime.name)
+            })?,
+        };
+        let known = self.pythons.borrow().get(&program).cloned();
+        let python = match known {
+            Some(python) => python,
+            None => {
+                let asked = program.clone();
+                let answer = tokio::task::spawn_blocking(move || ask_python(&asked)).await;
+                let python = answer.map_err(|error| error.to_string())??;
+                if python.has_client {
+                    self.pythons.borrow_mut().insert(program, python.clone());
+                } else {
+                    tracing::warn!(
+                        python = python.executable,
+                        "awslambdaric, AWS's own runtime client, is not installed there; a small \
+                         one of the gateway runs the function (`pip install awslambdaric`)"
+                    );
+                }
+                python
+            }
+        };
+        let arguments = match python.has_client {
+            true => ["-m", "awslambdaric", &function.handler].map(str::to_owned),
+            false => ["-c", PYTHON_CLIENT, &function.handler].map(str::to_owned),
+        };
+        let own = [("PYTHONDONTWRITEBYTECODE", "1"), ("PYTHONUNBUFFERED", "1")];
+        Ok(Plan {
+            program: python.executable.into(),
+            arguments: arguments.into(),
+            environment: own
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+            data_mib_max: memory + PYTHON_DATA_MIB,
+        })
+    }
+}
+
+/// Who it is: a name in PATH may be a script that finds the interpreter by the environment, which
+/// workers do not have.
+fn ask_python(program: &Path) -> Result<Python, String> {
+    const QUESTION: &str = "import sys, importlib.util as u\n\
+                            print(sys.executable)\n\
+                            print(u.find_spec('awslambdaric') is not None)";
+    let shown = program.display();
+    let output = Command::new(program)
+        .args(["-c", QUESTION])
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("{shown} cannot be started: {error}"))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    match text.lines().collect::<Vec<_>>().as_slice() {
+        [executable, has_client] if !executable.is_empty() => Ok(Python {
+            executable: (*executable).to_owned(),
+            has_client: *has_client == "True",
+        }),
+        _ => {
+            let why = String::from_utf8_lossy(&output.stderr);
+            let why = why.trim().lines().last().unwrap_or_default().to_owned();
+            Err(format!("{shown} is no Python: {why}"))
+        }
+    }
+}
+
+fn node(function: &Function, memory: u64) -> Result<Plan, String> {
+    let program = match &function.runtime.program {
+        Some(program) => program.clone(),
+        None => in_path("node")
+            .ok_or("node is not in PATH; install Node.js or name the program in `interpreter`")?,
+    };
+    Ok(Plan {
+        program,
+        arguments: vec![
+            format!("--max-old-space-size={}", memory * 9 / 10),
+            "-e".to_owned(),
+            NODE_CLIENT.to_owned(),
+        ],
+        environment: vec![(
+            "NODE_PATH".to_owned(),
+            "/opt/nodejs/node_modules".to_owned(),
+        )],
+        data_mib_max: memory + NODE_DATA_MIB,
+    })
+}
+
+fn provided(folder: &Path, memory: u64) -> Result<Plan, String> {
+    let program = folder.join("bootstrap");
+    let is_executable = std::fs::metadata(&program)
+        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0);
+    if !is_executable {
+        let folder = folder.display();
+        return Err(format!(
+            "there is no executable file `bootstrap` in {folder}"
+        ));
+    }
+    Ok(Plan {
+        program,
+        arguments: Vec::new(),
+        environment: Vec::new(),
+        data_mib_max: memory + PROVIDED_DATA_MIB,
+    })
+}
+
+/// The first program of that name in the gateway's own PATH.
+pub fn in_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let found = std::env::split_paths(&path).map(|folder| folder.join(name));
+    found.into_iter().find(|program| {
+        std::fs::metadata(program)
+            .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    })
+}

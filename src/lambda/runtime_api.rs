@@ -1,0 +1,174 @@
+//! Lambda's Runtime API, as the runtimes in the workers speak it.
+//!
+//! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>. Each worker has a port of its
+//! own on loopback, so a request tells by where it comes in whose it is.
+
+use std::convert::Infallible;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use crate::lambda::outcome::{self, RESPONSE_BYTES_MAX, UNHANDLED};
+use crate::lambda::worker::Worker;
+
+/// An invocation on its way to the process.
+#[derive(Debug)]
+pub struct Begun {
+    pub request_id: String,
+    /// Milliseconds since 1970.
+    pub deadline_ms: u64,
+    /// With the qualifier that the caller gave.
+    pub arn: String,
+    pub trace_id: Option<String>,
+    pub client_context: Option<String>,
+    pub payload: Bytes,
+}
+
+const BASE: &str = "/2018-06-01/runtime/";
+/// Of an error report; AWS has no figure for it.
+const ERROR_BYTES_MAX: usize = 1 << 20;
+
+/// One connection of a worker.
+pub async fn serve(stream: TcpStream, worker: Rc<Worker>) {
+    // Only a matter of speed.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request| answer(Rc::clone(&worker), request));
+    let served = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    // A connection that breaks is the worker's matter; its process tells the rest.
+    let _ = served.await;
+}
+
+async fn answer(
+    worker: Rc<Worker>,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let path = request.uri().path().to_owned();
+    let Some(what) = path.strip_prefix(BASE) else {
+        return Ok(refuse(
+            StatusCode::NOT_FOUND,
+            "NotFound",
+            "no such resource",
+        ));
+    };
+    let parts: Vec<&str> = what.split('/').collect();
+    Ok(match (request.method(), parts.as_slice()) {
+        (&Method::GET, ["invocation", "next"]) => next(&worker).await,
+        (&Method::POST, ["invocation", id, "response"]) => response(&worker, id, request).await,
+        (&Method::POST, ["invocation", id, "error"]) => error(&worker, id, request).await,
+        (&Method::POST, ["init", "error"]) => match body(request, ERROR_BYTES_MAX).await {
+            Ok(payload) => {
+                worker.init_failed(payload);
+                accepted()
+            }
+            Err(_) => too_large(),
+        },
+        _ => refuse(StatusCode::NOT_FOUND, "NotFound", "no such resource"),
+    })
+}
+
+async fn next(worker: &Worker) -> Response<Full<Bytes>> {
+    let begun = match worker.next() {
+        Some(begun) => begun.await,
+        None => {
+            let text = "the invocation before has not been answered";
+            return refuse(StatusCode::FORBIDDEN, "InvalidStateTransition", text);
+        }
+    };
+    // Whoever would have given one is gone; the worker will be ended.
+    let Ok(begun) = begun else {
+        return refuse(StatusCode::GONE, "Gone", "the worker is to end");
+    };
+    let mut response = Response::builder()
+        .header("Content-Type", "application/json")
+        .header("Lambda-Runtime-Aws-Request-Id", &begun.request_id)
+        .header("Lambda-Runtime-Deadline-Ms", begun.deadline_ms)
+        .header("Lambda-Runtime-Invoked-Function-Arn", &begun.arn);
+    if let Some(trace_id) = &begun.trace_id {
+        response = response.header("Lambda-Runtime-Trace-Id", trace_id);
+    }
+    if let Some(context) = &begun.client_context {
+        response = response.header("Lambda-Runtime-Client-Context", context);
+    }
+    let response = response.body(Full::new(begun.payload));
+    response.unwrap_or_else(|_| {
+        let text = "the invocation cannot stand in headers";
+        let payload = outcome::error_payload("InvalidRequestContent", text);
+        worker.answer(&begun.request_id, payload, Some(UNHANDLED));
+        refuse(StatusCode::INTERNAL_SERVER_ERROR, "Internal", text)
+    })
+}
+
+async fn response(worker: &Worker, id: &str, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let announced = hyper::body::Body::size_hint(request.body()).upper();
+    let (payload, error, answer) = match body(request, RESPONSE_BYTES_MAX).await {
+        Ok(payload) => (payload, None, accepted()),
+        Err(_) => {
+            let bytes = announced.and_then(|bytes| usize::try_from(bytes).ok());
+            let payload = outcome::too_large(bytes.unwrap_or(RESPONSE_BYTES_MAX + 1));
+            (payload, Some(UNHANDLED), too_large())
+        }
+    };
+    match worker.answer(id, payload, error) {
+        true => answer,
+        false => unknown_id(),
+    }
+}
+
+async fn error(worker: &Worker, id: &str, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let Ok(payload) = body(request, ERROR_BYTES_MAX).await else {
+        return too_large();
+    };
+    match worker.answer(id, payload, Some(UNHANDLED)) {
+        true => accepted(),
+        false => unknown_id(),
+    }
+}
+
+/// The whole body; an error when it is larger or breaks off.
+async fn body(request: Request<Incoming>, bytes_max: usize) -> Result<Bytes, ()> {
+    let collected = Limited::new(request.into_body(), bytes_max).collect().await;
+    collected.map(|body| body.to_bytes()).map_err(|_| ())
+}
+
+fn accepted() -> Response<Full<Bytes>> {
+    let body = Bytes::from_static(b"{\"status\":\"OK\"}\n");
+    whole(StatusCode::ACCEPTED, body)
+}
+
+fn unknown_id() -> Response<Full<Bytes>> {
+    refuse(
+        StatusCode::BAD_REQUEST,
+        "InvalidRequestID",
+        "Invalid request ID",
+    )
+}
+
+fn too_large() -> Response<Full<Bytes>> {
+    let text = format!("Exceeded maximum allowed payload size ({RESPONSE_BYTES_MAX} bytes).");
+    refuse(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "RequestEntityTooLarge",
+        &text,
+    )
+}
+
+fn refuse(status: StatusCode, kind: &str, message: &str) -> Response<Full<Bytes>> {
+    whole(status, outcome::error_payload(kind, message))
+}
+
+fn whole(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    let json = hyper::header::HeaderValue::from_static("application/json");
+    response
+        .headers_mut()
+        .insert(hyper::header::CONTENT_TYPE, json);
+    response
+}

@@ -1,0 +1,46 @@
+//! A Lambda function as a target, and what is fixed of the events that it gets.
+
+/// Which function, asked in which words.
+#[derive(Debug)]
+pub struct FunctionTarget {
+    pub name: Box<str>,
+    /// A version or an alias; none: the latest.
+    pub qualifier: Option<Box<str>>,
+    pub format: Format,
+    /// Time from the request to the whole answer, milliseconds.
+    pub timeout_ms: u32,
+    pub facts: EventFacts,
+    /// Media types of bodies that travel in base64, in lower case; only of REST APIs.
+    pub binary_types: Box<[Box<str>]>,
+}
+
+/// In which words a function is told of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Of REST APIs.
+    Rest,
+    /// Payload format 1.0 of HTTP APIs.
+    Http1,
+    /// Payload format 2.0 of HTTP APIs.
+    Http2,
+}
+
+/// What is the same in all events of a route.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventFacts {
+    pub account_id: Box<str>,
+    pub api_id: Box<str>,
+    pub stage: Box<str>,
+    /// `GET /pets/{id}` or `$default`.
+    pub route_key: Box<str>,
+    /// Empty where there is none.
+    pub deployment_id: Box<str>,
+    /// Empty for HTTP APIs.
+    pub resource_id: Box<str>,
+    /// `/pets/{id}`; the route key for HTTP APIs.
+    pub resource_path: Box<str>,
+    /// The stage variables as a JSON object; none without any.
+    pub stage_variables: Option<Box<str>>,
+    /// Whether the API has a domain of its own, whose paths are shown as they came.
+    pub has_own_host: bool,
+}

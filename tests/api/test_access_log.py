@@ -1,0 +1,128 @@
+"""Access logs of HTTP APIs: every variable that has a value, as AWS names it."""
+
+import json
+import re
+import time
+
+import pytest
+from conftest import ACCOUNT, REGION, Gateway, free_port
+
+FORMAT = {
+    "account": "$context.accountId",
+    "api": "$context.apiId",
+    "base": "$context.customDomain.basePathMatched",
+    "data": "$context.dataProcessed",
+    "domain": "$context.domainName",
+    "prefix": "$context.domainPrefix",
+    "endpoint": "$context.awsEndpointRequestId",
+    "endpoint2": "$context.awsEndpointRequestId2",
+    "error": "$context.error.message",
+    "errorString": "$context.error.messageString",
+    "errorType": "$context.error.responseType",
+    "extended": "$context.extendedRequestId",
+    "id": "$context.requestId",
+    "integrationError": "$context.integration.error",
+    "integrationId": "$context.integration.requestId",
+    "integrationLatency": "$context.integration.latency",
+    "integrationMessage": "$context.integrationErrorMessage",
+    "integrationStatus": "$context.integration.status",
+    "integrationStatus2": "$context.integrationStatus",
+    "ip": "$context.identity.sourceIp",
+    "latency": "$context.responseLatency",
+    "length": "$context.responseLength",
+    "method": "$context.httpMethod",
+    "path": "$context.path",
+    "principal": "$context.authorizer.principalId",
+    "protocol": "$context.protocol",
+    "route": "$context.routeKey",
+    "stage": "$context.stage",
+    "status": "$context.status",
+    "time": "$context.requestTime",
+    "epoch": "$context.requestTimeEpoch",
+    "agent": "$context.identity.userAgent",
+}
+
+
+@pytest.fixture(scope="module")
+def logged(tmp_path_factory):
+    """A gateway whose log is a file, and that file."""
+    folder = tmp_path_factory.mktemp("logged")
+    log = folder / "access.log"
+    gateway = Gateway(folder, f'[logging]\naccess_log = "{log}"')
+    yield gateway, log
+    gateway.stop()
+
+
+def line(log, path):
+    """The line about a path, once it is there."""
+    until = time.time() + 10
+    while time.time() < until:
+        lines = log.read_text().splitlines() if log.exists() else []
+        for text in lines:
+            if json.loads(text).get("path") == path:
+                return json.loads(text)
+        time.sleep(0.05)
+    raise AssertionError(f"no line about {path}")
+
+
+def test_every_variable_of_an_http_api_has_its_value(logged, upstream):
+    """Answered, refused and failed calls; what has no value is a hyphen."""
+    gateway, log = logged
+    v2 = gateway.client("apigatewayv2")
+    api = v2.create_api(Name="l", ProtocolType="HTTP")["ApiId"]
+    settings = {"DestinationArn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:l", "Format": json.dumps(FORMAT)}
+    v2.create_stage(ApiId=api, StageName="s", AutoDeploy=True, AccessLogSettings=settings)
+    for key, uri in [("GET /ok/{id}", upstream), ("GET /closed", f"http://127.0.0.1:{free_port()}")]:
+        integration = v2.create_integration(
+            ApiId=api, IntegrationType="HTTP_PROXY", IntegrationUri=uri, IntegrationMethod="GET", PayloadFormatVersion="1.0"
+        )["IntegrationId"]
+        v2.create_route(ApiId=api, RouteKey=key, Target=f"integrations/{integration}")
+    before = time.time()
+    _, headers, text = gateway.call_api("GET", api, "/s/ok/7?q=1", headers={"user-agent": "tester"})
+    gateway.call_api("GET", api, "/s/none")
+    gateway.call_api("GET", api, "/s/closed")
+    host = f"{api}.execute-api.{REGION}.amazonaws.com"
+    ok = line(log, "/s/ok/7")
+    assert re.fullmatch(r"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d \+0000", ok.pop("time"))
+    assert before * 1000 - 2000 < int(ok.pop("epoch")) < time.time() * 1000 + 2000
+    assert int(ok.pop("data")) > len(text)
+    for name in ("latency", "integrationLatency"):
+        assert re.fullmatch(r"\d+", str(ok.pop(name)))
+    identity = headers["Apigw-Requestid"]
+    assert ok == {
+        "account": ACCOUNT,
+        "api": api,
+        "base": "-",
+        "domain": host,
+        "prefix": api,
+        "endpoint": "backend-id",
+        "endpoint2": "backend-id-2",
+        "error": "-",
+        "errorString": "-",
+        "errorType": "-",
+        "extended": identity,
+        "id": identity,
+        "integrationError": "-",
+        "integrationId": "backend-id",
+        "integrationMessage": "-",
+        "integrationStatus": "200",
+        "integrationStatus2": "200",
+        "ip": "127.0.0.1",
+        "length": str(len(text)),
+        "method": "GET",
+        "path": "/s/ok/7",
+        "principal": "-",
+        "protocol": "HTTP/1.1",
+        "route": "GET /ok/{id}",
+        "stage": "s",
+        "status": "200",
+        "agent": "tester",
+    }
+    none = line(log, "/s/none")
+    assert (none["status"], none["error"], none["errorType"], none["route"]) == ("404", "Not Found", "NOT_FOUND", "-")
+    closed = line(log, "/s/closed")
+    assert (closed["status"], closed["error"]) == ("503", "Service Unavailable")
+    assert (closed["errorType"], closed["integrationStatus"]) == ("INTEGRATION_FAILURE", "-")
+    assert "cannot connect" in closed["integrationError"]
+    assert closed["endpoint"] == "-"
+    v2.delete_api(ApiId=api)
