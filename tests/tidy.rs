@@ -31,7 +31,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("spec", "base lang model"),
     (
         "control",
-        "base observe lang aws model plan compile store spec gateway",
+        "base observe lang aws rt model plan compile store spec gateway",
     ),
     ("stack", "base aws model spec lambda control"),
     ("neighbor", "base observe aws store lambda control stack"),
@@ -45,6 +45,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("monoio", &["rt/"]),
     ("rustls", &["rt/tls/"]),
     ("aws_lc_rs", &["base/crypto.rs", "rt/tls/"]),
+    ("rcgen", &["rt/tls/generate.rs", "rt/tls/given.rs"]),
     ("fancy_regex", &["lang/pattern/"]),
     ("httparse", &["wire/h1/"]),
     ("hdrhistogram", &["observe/histogram.rs"]),

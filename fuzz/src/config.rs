@@ -133,7 +133,10 @@ fn hold_plan(text: &str, config: &Config) {
         }
     };
     for path in ["/", "/pets/7", "/a%2Fb//", ""] {
-        if let Some(hit) = plan.hosts.find(b"pets.example.com:80", path.as_bytes()) {
+        if let Some(hit) = plan
+            .hosts
+            .find(b"pets.example.com:80", path.as_bytes(), |_| None)
+        {
             let stage = &plan.stages[hit.stage as usize];
             let rest = &path.as_bytes()[hit.base as usize..];
             let mut params = Params::default();

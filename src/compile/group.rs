@@ -9,7 +9,7 @@ use crate::compile::pool::Pool;
 use crate::compile::problem::{Fault, Place, Problems};
 use crate::compile::uri::Authority;
 use crate::model::{Upstream, UpstreamTarget};
-use crate::plan::target::{Balance, GroupTarget, GroupTls, Trust};
+use crate::plan::target::{Balance, GroupIdentity, GroupTarget, GroupTls, Trust};
 use crate::plan::{Group, GroupId};
 
 /// What makes two groups the same from plan to plan: `http://pets`, `https://example.com:443`.
@@ -23,9 +23,12 @@ pub(in crate::compile) struct Groups<'a> {
     before: &'a BTreeMap<GroupKey, Arc<Group>>,
     now: BTreeMap<GroupKey, Arc<Group>>,
     /// What was resolved already, by scheme and authority: thousands of routes share a few.
-    resolved: [HashMap<String, Resolved>; 2],
+    resolved: [HashMap<Asked, Resolved>; 2],
     ids: Pool,
 }
+
+/// Authority, upstream in its place, and the id of the certificate that is shown.
+type Asked = (String, Option<String>, Option<String>);
 
 /// Where an authority leads.
 #[derive(Clone, Debug)]
@@ -56,21 +59,31 @@ impl<'a> Groups<'a> {
 
     /// The group that `http` or `https` (`tls`) URIs with this authority use.
     pub fn resolve(&mut self, tls: bool, authority: &Authority) -> Result<Resolved, Fault> {
-        let known = self.resolved[usize::from(tls)].get(&authority.text);
+        let asked: Asked = (
+            authority.text.clone(),
+            authority.via.clone(),
+            authority.identity.as_ref().map(|own| own.id.clone()),
+        );
+        let known = self.resolved[usize::from(tls)].get(&asked);
         if let Some(known) = known {
             return Ok(known.clone());
         }
         let fresh = self.resolve_afresh(tls, authority)?;
-        self.resolved[usize::from(tls)].insert(authority.text.clone(), fresh.clone());
+        self.resolved[usize::from(tls)].insert(asked, fresh.clone());
         Ok(fresh)
     }
 
     fn resolve_afresh(&mut self, tls: bool, authority: &Authority) -> Result<Resolved, Fault> {
-        let lookup = authority.host.to_ascii_lowercase();
+        let name = authority.via.as_ref().unwrap_or(&authority.host);
+        let lookup = name.to_ascii_lowercase();
         let scheme = if tls { "https" } else { "http" };
         let upstream = self.upstreams.get(&lookup).copied();
         let (key, settings, host) = match upstream {
-            Some(upstream) if authority.port.is_some() => {
+            None if authority.via.is_some() => {
+                let message = format!("there is no upstream `{name}`");
+                return Err(Fault::new(message).within(authority.within.clone()));
+            }
+            Some(upstream) if authority.port.is_some() && authority.via.is_none() => {
                 let message = format!("`{}` is an upstream: its targets have ports", upstream.name);
                 return Err(Fault::new(message)
                     .within(authority.within.clone())
@@ -92,6 +105,16 @@ impl<'a> Groups<'a> {
                 (key, settings(&upstream, tls), authority.text.as_str())
             }
         };
+        let (mut key, mut settings) = (key, settings);
+        if let (Some(identity), Some(tls)) = (&authority.identity, &mut settings.tls) {
+            // Connections of one certificate are not for requests of another.
+            key = format!("{key} as {}", identity.id);
+            tls.identity = Some(GroupIdentity {
+                id: identity.id.as_str().into(),
+                chain: identity.chain.as_str().into(),
+                key: identity.key.as_str().into(),
+            });
+        }
         let (key, group) = self.place(key.into(), settings);
         Ok(Resolved {
             lookup: lookup.into(),
@@ -203,6 +226,7 @@ fn settings(upstream: &Upstream, tls: bool) -> Group {
                 Some(file) => Trust::File(file.as_str().into()),
                 None => Trust::System,
             },
+            identity: None,
         }),
     }
 }

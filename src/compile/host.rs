@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::compile::domain::{self, Served};
 use crate::compile::ledger::ApiMemory;
 use crate::compile::name;
 use crate::compile::problem::{Fault, Place, Problems};
+use crate::model::Snapshot;
 use crate::model::v2::{Api, ApiKind, Reach};
 use crate::plan::HostTable;
 use crate::plan::host::{DEFAULT_STAGE, HostEntry};
@@ -26,9 +28,10 @@ pub(in crate::compile) fn is_same(before: &[Arc<ApiMemory>], now: &[Arc<Api>]) -
     })
 }
 
-/// The table for these APIs, their stages being numbered one after the other. What is wrong is
-/// said; the table is then of no use.
-pub(in crate::compile) fn table(apis: &[Arc<Api>], problems: &mut Problems) -> HostTable {
+/// The table for APIs and domains, the stages being numbered one after the other. What is wrong
+/// is said; the table is then of no use.
+pub(in crate::compile) fn table(snapshot: &Snapshot, problems: &mut Problems) -> HostTable {
+    let apis: &[Arc<Api>] = &snapshot.apis;
     let all = Place::root("apis");
     let mut first_stage = 0;
     let mut stages = Vec::with_capacity(apis.len());
@@ -62,13 +65,22 @@ pub(in crate::compile) fn table(apis: &[Arc<Api>], problems: &mut Problems) -> H
             entries.push(HostEntry {
                 host,
                 is_rest,
+                private_id: None,
                 base_path: &api.base_path,
                 stages,
             });
             origins.push((api, index));
         }
     }
-    HostTable::build(&entries).unwrap_or_else(|clashes| {
+    let served = apis.iter().zip(&stages);
+    let served: Served<'_> = served
+        .map(|(api, stages)| (api.id.as_str(), (api.kind, stages.as_slice())))
+        .collect();
+    let (domains, mappings) = domain::doors(&snapshot.domains, apis, &served, problems);
+    // A domain has no two mappings of one path: they take no part in clashes.
+    entries.extend(mappings.iter().map(domain::MappingDoor::entry));
+    let suffixes = &snapshot.execute_api_suffixes;
+    HostTable::with_domains(&entries, &domains, suffixes).unwrap_or_else(|clashes| {
         for clash in clashes {
             let ((first, _), (second, index)) = (origins[clash.first], origins[clash.second]);
             blame(first, second, index, &all, problems);
@@ -81,6 +93,10 @@ pub(in crate::compile) fn table(apis: &[Arc<Api>], problems: &mut Problems) -> H
 #[derive(Default)]
 struct ExecuteApi {
     host: Option<String>,
+    /// The API's, if VPC endpoints lead to it.
+    private_id: Option<String>,
+    /// Nobody gets to its stages here.
+    is_closed: bool,
     /// `/_aws/execute-api/{id}`, with the stages below it: for tools without DNS.
     path: String,
     /// `/restapis/{id}/{stage}/_user_request_` with the one stage there, as older tools have it.
@@ -89,16 +105,20 @@ struct ExecuteApi {
 
 impl ExecuteApi {
     fn of(api: &Api, stages: &[(&str, u32)]) -> Self {
-        if api.reach != Reach::ExecuteApi {
+        if api.reach == Reach::Hosts {
             return Self::default();
         }
+        let is_closed = api.reach == Reach::Nowhere;
         let id = &api.id;
-        let stage_paths = stages.iter().map(|(name, stage)| {
+        let open = if is_closed { &[][..] } else { stages };
+        let stage_paths = open.iter().map(|(name, stage)| {
             let path = format!("/restapis/{id}/{name}/_user_request_");
             (path, [(DEFAULT_STAGE, *stage)])
         });
         Self {
             host: Some(format!("{id}.execute-api.*")),
+            private_id: (api.reach == Reach::Private).then(|| id.clone()),
+            is_closed,
             path: format!("/_aws/execute-api/{id}"),
             stage_paths: stage_paths.collect(),
         }
@@ -111,13 +131,18 @@ impl ExecuteApi {
         entries: &mut Vec<HostEntry<'e>>,
     ) {
         let Some(host) = &self.host else { return };
+        let stages = if self.is_closed { &[][..] } else { stages };
         let entry = |host, base_path, stages| HostEntry {
             host,
             is_rest,
+            private_id: None,
             base_path,
             stages,
         };
-        entries.push(entry(Some(host.as_str()), "/", stages));
+        entries.push(HostEntry {
+            private_id: self.private_id.as_deref(),
+            ..entry(Some(host.as_str()), "/", stages)
+        });
         entries.push(entry(None, &self.path, stages));
         let stage_paths = self.stage_paths.iter();
         entries.extend(stage_paths.map(|(path, stages)| entry(None, path, stages)));

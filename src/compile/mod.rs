@@ -12,6 +12,7 @@
 //! their integrations, `group` the upstreams, `host` the table of hosts.
 
 mod cors;
+mod domain;
 mod function;
 mod group;
 mod host;

@@ -171,6 +171,7 @@ fn snapshot() -> impl Strategy<Value = Snapshot> {
             account_throttle,
             upstreams,
             apis: apis.into_iter().map(Arc::new).collect(),
+            ..Snapshot::default()
         },
     )
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::compile::group::{self, Groups};
-use crate::compile::ledger::{ApiMemory, Ledger, StageMemory};
+use crate::compile::ledger::{ApiMemory, Doors, Ledger, StageMemory};
 use crate::compile::pool::Pool;
 use crate::compile::problem::{Fault, Place, Problem, Problems};
 use crate::compile::{host, http};
@@ -30,9 +30,10 @@ pub fn compile(snapshot: &Snapshot, ledger: &Ledger) -> Result<(Plan, Ledger), V
     );
     group::check(&snapshot.upstreams, &mut work.problems);
     let (apis, is_same_list) = apis(&mut work, snapshot);
-    let hosts = match is_same_list && host::is_same(&ledger.apis, &snapshot.apis) {
+    let same_apis = is_same_list && host::is_same(&ledger.apis, &snapshot.apis);
+    let hosts = match same_apis && ledger.doors.is_of(snapshot) {
         true => Arc::clone(&ledger.hosts),
-        false => Arc::new(host::table(&snapshot.apis, &mut work.problems)),
+        false => Arc::new(host::table(snapshot, &mut work.problems)),
     };
     if !work.problems.is_empty() {
         return Err(work.problems.into_list());
@@ -191,6 +192,10 @@ impl<'a> Work<'a> {
             },
             groups,
             apis,
+            doors: match self.ledger.doors.is_of(snapshot) {
+                true => self.ledger.doors.clone(),
+                false => Doors::of(snapshot),
+            },
             hosts,
             route_ids: self.route_ids,
             limit_ids: self.limit_ids,

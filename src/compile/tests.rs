@@ -71,6 +71,7 @@ pub(in crate::compile) fn snapshot(upstreams: Vec<Upstream>, apis: Vec<Api>) -> 
         account_throttle: None,
         upstreams,
         apis: apis.into_iter().map(Arc::new).collect(),
+        ..Snapshot::default()
     }
 }
 

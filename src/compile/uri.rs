@@ -14,6 +14,7 @@ use std::ops::Range;
 
 use crate::compile::name;
 use crate::compile::problem::{Fault, suggest};
+use crate::model::rest::Identity;
 use crate::model::v2::{RouteKey, Segment, Stage};
 use crate::plan::Piece;
 
@@ -35,6 +36,10 @@ pub(in crate::compile) struct Authority {
     /// Without brackets around an IPv6 address.
     pub host: String,
     pub port: Option<u16>,
+    /// The upstream to ask in the place of the host, if a VPC link leads there.
+    pub via: Option<String>,
+    /// How to show the other side who asks.
+    pub identity: Option<Identity>,
     /// Where it stands in the URI as written.
     pub within: Range<usize>,
 }
@@ -55,6 +60,10 @@ pub(in crate::compile) fn read(
     match (uri, reader.faults) {
         (Some(mut uri), faults) if faults.is_empty() => {
             uri.authority.within = expanded.origin(uri.authority.within);
+            let settings = stage.rest.as_deref();
+            uri.authority.identity = settings
+                .and_then(|settings| settings.client_certificate.clone())
+                .filter(|_| uri.tls);
             Ok(uri)
         }
         (_, faults) => Err(faults
@@ -213,6 +222,10 @@ impl Reader<'_> {
             .map_err(|fault| self.faults.push(fault))
             .ok();
         let mut path = self.pieces(path_start..query_start);
+        // `host|upstream|` asks with the whole path behind that of the URI.
+        if text[start..path_start].matches(VIA).count() > 1 {
+            append_path(&mut path);
+        }
         if path.is_empty() {
             path.push(Piece::Literal(b"/"[..].into()));
         }
@@ -335,7 +348,33 @@ fn strange_at(text: &str, at: usize, found: char) -> Option<Fault> {
     })
 }
 
+/// Stands between a host and the upstream that is asked for it. Nobody writes it: integrations over
+/// VPC links are given it when they are published.
+const VIA: char = '|';
+
+/// `host`, `host|upstream` or `|upstream`, the last for the host that the client asked for.
 fn authority(text: &str, range: Range<usize>) -> Result<Authority, Fault> {
+    let whole = &text[range.clone()];
+    let Some((host, via)) = whole.split_once(VIA) else {
+        return host_and_port(text, range);
+    };
+    let via = Some(via.trim_end_matches(VIA).to_owned());
+    if host.is_empty() {
+        return Ok(Authority {
+            text: String::new(),
+            host: String::new(),
+            port: None,
+            via,
+            identity: None,
+            within: range,
+        });
+    }
+    let end = range.start + host.len();
+    let own = host_and_port(text, range.start..end)?;
+    Ok(Authority { via, ..own })
+}
+
+fn host_and_port(text: &str, range: Range<usize>) -> Result<Authority, Fault> {
     let written = &text[range.clone()];
     let part = |within: Range<usize>| range.start + within.start..range.start + within.end;
     if written.is_empty() {
@@ -379,6 +418,8 @@ fn authority(text: &str, range: Range<usize>) -> Result<Authority, Fault> {
         text: written.to_owned(),
         host: bare.to_owned(),
         port,
+        via: None,
+        identity: None,
         within: range,
     })
 }

@@ -297,3 +297,43 @@ fn a_bad_uri_is_refused_with_its_place_and_a_hint() {
     let several = uri_becomes(ID, "http://me@pets/ /{x}?{y}#z");
     assert_eq!(several.lines().count(), 5, "{several}");
 }
+
+#[test]
+fn a_vpc_link_asks_an_upstream_for_another_host() {
+    let check = |key: &str, uri: &str, expected: &str| {
+        assert_eq!(uri_becomes(key, uri), expected, "{uri}");
+    };
+    let key = "GET /{id}";
+    check(
+        key,
+        "http://nlb.internal:8080|pets/v2/{id}",
+        "pets=10.0.0.1:9000 [nlb.internal:8080] /v2/<0>",
+    );
+    check(
+        key,
+        "https://nlb.internal|Pets/x?a=b",
+        "pets=10.0.0.1:9000 tls [nlb.internal] /x?a=b",
+    );
+    // What the upstream says about the host goes before.
+    check(
+        key,
+        "http://nlb.internal|fixed/",
+        "fixed=10.0.0.1:9001 [fixed.internal] /",
+    );
+    // Without a host it is the client's; with the last mark the path of the request follows.
+    check(
+        key,
+        "http://|pets|/beta",
+        "pets=10.0.0.1:9000 [] /beta/<path>",
+    );
+    check(
+        "$default",
+        "http://|pets|/",
+        "pets=10.0.0.1:9000 [] /<path>",
+    );
+    check(
+        key,
+        "http://nlb.internal|gone/",
+        "there is no upstream `gone` at `nlb.internal`",
+    );
+}

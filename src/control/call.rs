@@ -1,6 +1,6 @@
 //! `Control`: one request of the management APIs, from its bytes to the bytes of its answer.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,10 +15,10 @@ use crate::control::error::{Error, Outcome};
 use crate::control::protocol::decode::{Parts, decode};
 use crate::control::protocol::route::{self, Found};
 use crate::control::protocol::{Input, docs, encode, validate};
-use crate::control::publish::{self, ApiModel, Publication, Surroundings};
-use crate::control::{Caller, Handler, handler, live, permission, v2};
+use crate::control::publish::{self, ApiModel, Changes, DomainModel, Publication, Surroundings};
+use crate::control::{Caller, Handler, handler, kind, live, permission, v2};
 use crate::model::Usage;
-use crate::store::Store;
+use crate::store::{Prefix, Store};
 
 /// What a request of the management APIs is made of.
 #[derive(Clone, Debug, Default)]
@@ -59,16 +59,32 @@ pub struct Control {
     ids: Mutex<ResourceIds>,
     surroundings: Mutex<Arc<Surroundings>>,
     /// What was published last, so that a change that nobody would see is not published.
-    served: Arc<Mutex<HashMap<String, ApiModel>>>,
+    served: Arc<Mutex<Served>>,
     publications: mpsc::UnboundedSender<Publication>,
 }
 
-/// What a change left behind: the output, and the models of the APIs that look different now.
+/// What is served, by keys.
+#[derive(Debug, Default)]
+struct Served {
+    apis: HashMap<String, ApiModel>,
+    domains: HashMap<String, DomainModel>,
+}
+
+/// What a change left behind: the output, and the models of what looks different now.
 struct Changed {
     output: Value,
     version: u64,
-    models: Vec<(String, Option<ApiModel>)>,
+    models: Changes,
     usage: Option<Arc<Usage>>,
+    /// All APIs must be looked at.
+    concerns_all: bool,
+}
+
+/// What is kept, for the first plan.
+#[derive(Debug, Default)]
+pub struct Kept {
+    pub apis: Vec<ApiModel>,
+    pub domains: Vec<(String, DomainModel)>,
 }
 
 impl Control {
@@ -91,27 +107,40 @@ impl Control {
         })
     }
 
-    /// The config file has changed.
-    pub fn set_surroundings(&self, surroundings: Surroundings) {
-        *locked(&self.surroundings) = Arc::new(surroundings);
+    /// The config file has changed. True if `look_at_all` has something to do.
+    pub fn set_surroundings(&self, surroundings: Surroundings) -> bool {
+        let mut current = locked(&self.surroundings);
+        let before = std::mem::replace(&mut *current, Arc::new(surroundings));
+        let links = |own: &Surroundings| -> BTreeMap<String, String> {
+            let links = own.upstreams.iter();
+            let links = links.filter_map(|own| Some((own.vpc_link.clone()?, own.name.clone())));
+            links.collect()
+        };
+        links(&before) != links(&current)
     }
 
-    /// The models of all APIs that are kept, for the first plan.
+    /// The models of all that is kept, for the first plan.
     ///
     /// # Errors
-    /// When the store cannot be read. An API that cannot be served is left out and said.
-    pub async fn load(&self) -> Outcome<Vec<ApiModel>> {
+    /// When the store cannot be read. What cannot be served is left out and said.
+    pub async fn load(&self) -> Outcome<Kept> {
         let fixed = locked(&self.surroundings).clone();
         let mut ids = locked(&self.ids).fork();
-        let models = self
+        let kept = self
             .store
-            .read(move |view| publish::all(view, &fixed, &mut ids))
+            .read(move |view| {
+                Ok::<Kept, Error>(Kept {
+                    apis: publish::all(view, &fixed, &mut ids)?,
+                    domains: publish::domain::all(view, &fixed, &mut ids)?,
+                })
+            })
             .await?;
         let mut served = locked(&self.served);
-        for model in &models {
-            served.insert(model.id.clone(), Arc::clone(model));
+        for model in &kept.apis {
+            served.apis.insert(model.id.clone(), Arc::clone(model));
         }
-        Ok(models)
+        served.domains.extend(kept.domains.iter().cloned());
+        Ok(kept)
     }
 
     /// The usage plans of all accounts and regions that are kept, for the first plan.
@@ -250,29 +279,11 @@ impl Control {
             let mut desk =
                 Desk::new(rows, &scope, &surroundings.fixed, &mut ids, now_ms).with_quotas(strict);
             let output = handler(&mut desk, &input)?;
-            let mut models = Vec::new();
-            for api in desk.touched().clone() {
-                v2::deploy_automatically(&mut desk, &api)?;
-                // A model is made of whole deployments: much work for a change that is in none.
-                if !desk.is_live(&api) {
-                    continue;
-                }
-                let model = publish::model(&desk, &api)?;
-                let before = locked(&served).get(&api).cloned();
-                if model == before {
-                    continue;
-                }
-                if let Some(model) = &model {
-                    publish::check(model, &surroundings)?;
-                    publish::report(model, before.as_ref());
-                }
-                let mut served = locked(&served);
-                match &model {
-                    Some(model) => served.insert(api.clone(), Arc::clone(model)),
-                    None => served.remove(&api),
-                };
-                models.push((api, model));
-            }
+            let mut models = Changes::default();
+            let apis = desk.touched().clone();
+            changed_apis(&mut desk, apis, &served, &surroundings, &mut models)?;
+            changed_domains(&desk, &served, &surroundings, &mut models)?;
+            let concerns_all = desk.touched_links();
             let usage = match desk.touches_usage() {
                 true => Some(Arc::new(publish::usage(&desk)?)),
                 false => None,
@@ -281,35 +292,150 @@ impl Control {
                 output,
                 version,
                 models,
+                concerns_all,
                 usage,
             })
         };
-        let mut changed = self.store.change(work).await.inspect_err(|error| {
+        let changed = self.store.change(work).await.inspect_err(|error| {
             // What was not kept is not served either; all is published anew when it changes next.
             if error.status >= 500 {
-                locked(&self.served).clear();
+                *locked(&self.served) = Served::default();
             }
         })?;
-        let output = std::mem::take(&mut changed.output);
         if !changed.models.is_empty() || changed.usage.is_some() {
-            self.publish(changed).await?;
+            let Changed {
+                version,
+                models,
+                usage,
+                ..
+            } = changed;
+            self.publish(version, models, usage).await?;
         }
-        Ok(output)
+        if changed.concerns_all {
+            self.look_at_all().await?;
+        }
+        Ok(changed.output)
+    }
+
+    /// Publishes the APIs that look different since something changed that they only point to: VPC
+    /// links, or the upstreams of the config file that stand for them.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or the gateway is stopping.
+    pub async fn look_at_all(&self) -> Outcome<()> {
+        let surroundings = locked(&self.surroundings).clone();
+        let (ids, served) = (Arc::clone(&self.ids), Arc::clone(&self.served));
+        // A change, though it writes nothing: no other one comes in between.
+        let work = move |change: &mut crate::store::Change<'_>| {
+            let everything = change.list(&Prefix::everything(), None, usize::MAX)?;
+            let is_api = |kind: &str| kind == kind::API || kind == kind::REST_API;
+            let mut changes = Changes::default();
+            for entry in everything.entries {
+                if !is_api(&entry.key.kind) {
+                    continue;
+                }
+                let scope = Scope {
+                    account: entry.key.account,
+                    region: entry.key.region,
+                };
+                let (rows, mut ids) = (Rows::Write(change), locked(&ids));
+                let mut desk = Desk::new(rows, &scope, &surroundings.fixed, &mut ids, 0);
+                let apis = BTreeSet::from([entry.key.id]);
+                changed_apis(&mut desk, apis, &served, &surroundings, &mut changes)?;
+            }
+            Ok::<_, Error>((change.version() - 1, changes))
+        };
+        let (version, changes) = self.store.change(work).await?;
+        match changes.is_empty() {
+            true => Ok(()),
+            false => self.publish(version, changes, None).await,
+        }
     }
 
     /// Waits until all cores have been told.
-    async fn publish(&self, changed: Changed) -> Outcome<()> {
+    async fn publish(
+        &self,
+        version: u64,
+        models: Changes,
+        usage: Option<Arc<Usage>>,
+    ) -> Outcome<()> {
         let (done, is_done) = oneshot::channel();
         let publication = Publication {
-            version: changed.version,
-            models: changed.models,
-            usage: changed.usage,
+            version,
+            models,
+            usage,
             done,
         };
         let gone = || Error::unavailable("The gateway is stopping.");
         self.publications.send(publication).map_err(|_| gone())?;
         is_done.await.map_err(|_| gone())?.map_err(Error::internal)
     }
+}
+
+/// Those of these APIs that look different now.
+fn changed_apis(
+    desk: &mut Desk<'_>,
+    apis: BTreeSet<String>,
+    served: &Mutex<Served>,
+    surroundings: &Surroundings,
+    changes: &mut Changes,
+) -> Outcome<()> {
+    for api in apis {
+        v2::deploy_automatically(desk, &api)?;
+        // A model is made of whole deployments: much work for a change that is in none.
+        if desk.touched().contains(&api) && !desk.is_live(&api) {
+            continue;
+        }
+        let model = publish::model(desk, &api)?;
+        let before = locked(served).apis.get(&api).cloned();
+        if model == before {
+            continue;
+        }
+        if let Some(model) = &model {
+            publish::check(model, surroundings)?;
+            publish::report(model, before.as_ref());
+        }
+        let apis = &mut locked(served).apis;
+        match &model {
+            Some(model) => apis.insert(api.clone(), Arc::clone(model)),
+            None => apis.remove(&api),
+        };
+        changes.apis.push((api, model));
+    }
+    Ok(())
+}
+
+/// The domains that a change touched and that look different now. A host has one owner, whoever's
+/// it is.
+fn changed_domains(
+    desk: &Desk<'_>,
+    served: &Mutex<Served>,
+    surroundings: &Surroundings,
+    changes: &mut Changes,
+) -> Outcome<()> {
+    for id in desk.touched_domains() {
+        let key = publish::domain::key(desk.scope(), id);
+        let model = publish::domain::model(desk, id)?;
+        let mut served = locked(served);
+        if served.domains.get(&key) == model.as_ref() {
+            continue;
+        }
+        if let Some(model) = &model {
+            publish::domain::check(model, surroundings)?;
+            let mut others = served.domains.iter();
+            let name = &model.domain.name;
+            if others.any(|(other, own)| *other != key && own.domain.name == *name) {
+                let message = "The domain name you provided already exists.";
+                return Err(Error::conflict(message));
+            }
+        }
+        match &model {
+            Some(model) => served.domains.insert(key.clone(), model.clone()),
+            None => served.domains.remove(&key),
+        };
+        changes.domains.push((key, model));
+    }
+    Ok(())
 }
 
 /// The answer to a request that went wrong.

@@ -2,6 +2,7 @@
 //! policy of its key allows.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::aws::sigv4::{self, Family, Payload, Presented, Refusal, Wanted};
@@ -229,6 +230,7 @@ fn refused(refusal: &Refusal) -> Error {
 /// Service and region of a credential that nobody checks, in the header or in the query:
 /// `KEY/20260101/eu-west-1/apigateway/aws4_request`.
 fn open(request: &Request, account: &str) -> Outcome<Caller> {
+    from_here(request)?;
     let credential = presented_credential(request)?;
     let parts: Vec<&str> = credential.rsplitn(5, '/').collect();
     let ["aws4_request", service, region, _date, _key] = parts.as_slice() else {
@@ -242,6 +244,39 @@ fn open(request: &Request, account: &str) -> Outcome<Caller> {
         },
         user: None,
     })
+}
+
+/// A browser on this machine can reach the listener too, for whatever page it shows: such a page
+/// gives itself away by its own name, as its origin or (DNS rebinding) as the host it asks.
+fn from_here(request: &Request) -> Outcome<()> {
+    let headers = request.headers.iter();
+    let named = headers.filter(|(name, _)| name == "host" || name == "origin");
+    for (_, value) in named {
+        let authority = value.split_once("://").map_or(&**value, |(_, rest)| rest);
+        if !is_here(authority) {
+            return Err(Error::denied(
+                "AccessDeniedException",
+                format!(
+                    "Any access key is accepted, but from this machine only: ask for 127.0.0.1 or \
+                     localhost, not for '{authority}', or add `management.keys` to the config file."
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether `host:port` can only be this machine.
+fn is_here(authority: &str) -> bool {
+    let host = match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    let host = host.to_ascii_lowercase();
+    // RFC 6761 section 6.3: names below `localhost` are this machine's as well.
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 fn presented_credential(request: &Request) -> Outcome<String> {
@@ -392,6 +427,41 @@ mod tests {
              apigateway:GET on resource: arn:aws:apigateway:eu-west-1::/restapis/secret with an \
              explicit deny in an identity-based policy",
         );
+    }
+
+    #[test]
+    fn without_keys_pages_in_a_browser_are_kept_out() {
+        let check = |host: &str, origin: Option<&str>, expected: &str| {
+            let credential =
+                "AWS4-HMAC-SHA256 Credential=A/20260101/eu-west-1/apigateway/aws4_request";
+            let origin = origin.map(|origin| ("origin", origin));
+            let headers = [("host", host), ("authorization", credential)].into_iter();
+            let headers = headers.chain(origin);
+            let request = Request {
+                headers: headers.map(|(n, v)| (n.to_owned(), v.to_owned())).collect(),
+                ..Request::default()
+            };
+            let account = "123456789012".to_owned();
+            let outcome = Access::Open { account }.admit(&request, NOW_MS);
+            assert_eq!(code(outcome), expected, "{host} {origin:?}");
+        };
+        check("127.0.0.1:8081", None, "admitted");
+        check("[::1]:8081", None, "admitted");
+        check("LocalHost", None, "admitted");
+        check(
+            "api.localhost:8081",
+            Some("http://localhost:3000"),
+            "admitted",
+        );
+        check("evil.example:8081", None, "AccessDeniedException");
+        check("127.0.0.1.evil.example", None, "AccessDeniedException");
+        check("notlocalhost:8081", None, "AccessDeniedException");
+        check(
+            "127.0.0.1:8081",
+            Some("https://evil.example"),
+            "AccessDeniedException",
+        );
+        check("127.0.0.1:8081", Some("null"), "AccessDeniedException");
     }
 
     #[test]

@@ -62,6 +62,10 @@ pub struct Desk<'a> {
     touched: BTreeSet<String>,
     /// Those of which more was written than what a deployment has to freeze first.
     touched_live: BTreeSet<String>,
+    /// The same of domain names.
+    touched_domains: BTreeSet<String>,
+    /// Something was written that any API may look at.
+    touched_links: bool,
     /// Something of usage plans or keys was written.
     touches_usage: bool,
 }
@@ -120,6 +124,8 @@ impl<'a> Desk<'a> {
             is_strict: false,
             touched: BTreeSet::new(),
             touched_live: BTreeSet::new(),
+            touched_domains: BTreeSet::new(),
+            touched_links: false,
             touches_usage: false,
         }
     }
@@ -192,6 +198,15 @@ impl<'a> Desk<'a> {
     /// Whether what was written of an API may be seen by its callers.
     pub fn is_live(&self, api: &str) -> bool {
         self.touched_live.contains(api)
+    }
+
+    pub fn touched_domains(&self) -> &BTreeSet<String> {
+        &self.touched_domains
+    }
+
+    /// Whether VPC links changed.
+    pub fn touched_links(&self) -> bool {
+        self.touched_links
     }
 
     pub fn get(&self, kind: &'static str, id: &str) -> Outcome<Option<Record>> {
@@ -286,6 +301,10 @@ impl<'a> Desk<'a> {
                 self.touched_live.insert(api.to_owned());
             }
         }
+        if kind == kind::DOMAIN_NAME || kind::BELOW_DOMAIN.contains(&kind) {
+            self.touched_domains.insert(api.to_owned());
+        }
+        self.touched_links |= kind == kind::VPC_LINK || kind == kind::VPC_LINK_V2;
         match &mut self.rows {
             Rows::Write(change) => Ok(&mut **change),
             Rows::Read(_) => Err(Error::internal(

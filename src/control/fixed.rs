@@ -9,11 +9,19 @@ use crate::model::v2::{Api, EventFormat, Integration};
 
 /// Their records. `started_ms` stands for the dates that a config file does not have.
 pub fn of(snapshot: &Snapshot, started_ms: u64) -> Fixed {
-    let apis = snapshot.apis.clone();
+    let (apis, upstreams) = (snapshot.apis.clone(), &snapshot.upstreams);
+    let links = upstreams.iter().filter_map(|upstream| {
+        let link = upstream.vpc_link.clone()?;
+        Some((link, upstream.name.clone()))
+    });
+    let links: Vec<(String, String)> = links.collect();
     Fixed::new(move || {
         let mut fixed = FixedRecords::new();
         for api in &apis {
             add(&mut fixed, api, started_ms);
+        }
+        for (link, name) in links {
+            put(&mut fixed, kind::UPSTREAM, link, json!({ "name": name }));
         }
         fixed
     })

@@ -49,6 +49,14 @@ pub const ROUTING_RULE: &str = "routing-rule";
 /// Access associations of a private domain name: `{domain}/{endpoint}`
 pub const DOMAIN_ASSOCIATION: &str = "domain-association";
 
+/// VPC links of the first service: `{link}`
+pub const VPC_LINK: &str = "vpc-link";
+/// VPC links of the second service: `{link}`
+pub const VPC_LINK_V2: &str = "vpc-link-v2";
+/// `{certificate}`
+pub const CLIENT_CERTIFICATE: &str = "client-certificate";
+/// Only of the config file: the name, id or ARN of a VPC link that an upstream stands for.
+pub const UPSTREAM: &str = "upstream";
 /// `{portal}`
 pub const PORTAL: &str = "portal";
 /// `{product}`, with its sharing policy inside.

@@ -27,7 +27,7 @@ pub mod usage;
 mod v2;
 
 pub use call::{
-    Answer, Control, Request, Settings, operations_list, operations_page, refused, too_large,
+    Answer, Control, Kept, Request, Settings, operations_list, operations_page, refused, too_large,
 };
 pub use caller::{Access, Caller, Service};
 pub use desk::{Desk, Fixed, Record, Scope};

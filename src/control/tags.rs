@@ -101,6 +101,11 @@ fn find(desk: &Desk<'_>, input: &Input) -> Outcome<(&'static str, String, Record
             "vpcesource",
             endpoint,
         ] => (kind::DOMAIN_ASSOCIATION, format!("{domain}/{endpoint}")),
+        ["vpclinks", link] => match desk.get(kind::VPC_LINK, link)? {
+            Some(_) => (kind::VPC_LINK, (*link).to_owned()),
+            None => (kind::VPC_LINK_V2, (*link).to_owned()),
+        },
+        ["clientcertificates", id] => (kind::CLIENT_CERTIFICATE, (*id).to_owned()),
         ["apikeys", key] => (kind::API_KEY, (*key).to_owned()),
         ["portals", portal] => (kind::PORTAL, (*portal).to_owned()),
         ["portalproducts", product] => (kind::PORTAL_PRODUCT, (*product).to_owned()),

@@ -31,6 +31,8 @@ pub struct Call<'p> {
     pub params: Params,
     /// Bytes of the request path in front of what the router saw.
     pub base: u32,
+    /// A custom domain led here: its base path belongs to what events call the path.
+    pub by_domain: bool,
     /// What the client got; 0 until it got something.
     pub status: u16,
     pub reject: Option<Reject>,
@@ -67,6 +69,7 @@ impl Call<'_> {
             route: None,
             params: Params::default(),
             base: 0,
+            by_domain: false,
             status: 0,
             reject: None,
             api_key: None,

@@ -4,6 +4,7 @@ use crate::gateway::{
     Call, Published, Reject, Stop, Worker, cors, identify, integrate, rest, throttle,
 };
 use crate::net::Exchange;
+use crate::plan::host::Miss;
 use crate::plan::stage::StageKind;
 use crate::plan::{Route, Stage};
 use crate::wire::head::Body;
@@ -38,15 +39,17 @@ fn choose_stage<'p>(
     live: &'p Published,
     call: &mut Call<'p>,
     exchange: &Exchange<'_>,
-) -> Result<&'p Stage, Reject> {
+) -> Result<&'p Stage, Stop> {
     let (head, bytes) = (exchange.head(), exchange.bytes());
+    let (host, path) = (head.host.of(bytes), head.path.of(bytes));
     let hit = live
         .plan
         .hosts
-        .find(head.host.of(bytes), head.path.of(bytes))
+        .find(host, path, |name| field(exchange, name))
         .ok_or_else(|| no_stage(worker, live, call, exchange))?;
     let stage = &live.plan.stages[hit.stage as usize];
     call.base = hit.base;
+    call.by_domain = hit.by_domain;
     call.stage = Some(stage);
     if stage.kind != StageKind::File {
         identify::request(worker, call, exchange, stage.kind);
@@ -54,22 +57,36 @@ fn choose_stage<'p>(
     Ok(stage)
 }
 
-/// REST APIs have another answer for a stage that is not there.
+/// The value of a header, for domains and APIs that choose by it.
+#[cold]
+fn field<'e>(exchange: &'e Exchange<'_>, name: &str) -> Option<&'e [u8]> {
+    let (head, bytes) = (exchange.head(), exchange.bytes());
+    let mut fields = head.fields.iter();
+    let found = fields.find(|field| {
+        let own = field.name.of(bytes);
+        own.eq_ignore_ascii_case(name.as_bytes())
+    });
+    found.map(|field| field.value.of(bytes))
+}
+
+/// REST APIs and custom domains have other answers for a stage that is not there.
 #[cold]
 fn no_stage(
     worker: &Worker,
     live: &Published,
     call: &mut Call<'_>,
     exchange: &Exchange<'_>,
-) -> Reject {
+) -> Stop {
     let (head, bytes) = (exchange.head(), exchange.bytes());
     let (host, path) = (head.host.of(bytes), head.path.of(bytes));
-    match live.plan.hosts.lacks_rest_stage(host, path) {
-        true => {
+    let hosts = &live.plan.hosts;
+    match hosts.miss(host, path, |name| field(exchange, name)) {
+        Miss::NoApi => Reject::NotFound.into(),
+        Miss::NoRestStage | Miss::NoMapping => {
             identify::request(worker, call, exchange, StageKind::Rest);
-            Reject::Forbidden
+            Reject::Forbidden.into()
         }
-        false => Reject::NotFound,
+        Miss::HealthCheck => Stop::HealthCheck,
     }
 }
 

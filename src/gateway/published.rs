@@ -96,8 +96,10 @@ fn settings_of(
             Trust::File(file) => tls::Trust::File(PathBuf::from(&**file)),
             Trust::Anybody => tls::Trust::Anybody,
         };
+        let identity = tls.identity.as_ref();
+        let identity = identity.map(|own| (&*own.chain, &*own.key));
         Ok(TlsSettings {
-            client: Arc::new(tls::Client::new(&trust, &[b"http/1.1"])?),
+            client: Arc::new(tls::Client::new(&trust, identity, &[b"http/1.1"])?),
             server_name: tls.server_name.clone(),
         })
     });

@@ -115,6 +115,8 @@ impl Reject {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
     Reject(Reject),
+    /// Asked for a path that custom domains keep for health checks.
+    HealthCheck,
     /// Nothing more can be said to the client.
     Gone,
 }

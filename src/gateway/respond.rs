@@ -110,6 +110,23 @@ pub async fn reject(
     }
 }
 
+/// Answers a health check of a custom domain, which no API sees.
+pub async fn health(
+    worker: &'static Worker,
+    call: &mut Call<'_>,
+    exchange: &mut Exchange<'_>,
+) -> Result<(), Gone> {
+    call.status = 200;
+    fixed(
+        worker,
+        call,
+        exchange,
+        b"Content-Type: text/plain\r\n",
+        b"healthy",
+    )
+    .await
+}
+
 /// The whole answer to a head that could not be understood; the connection closes behind it.
 pub fn malformed(worker: &Worker, reject: Reject) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);

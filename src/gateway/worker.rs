@@ -186,6 +186,7 @@ impl Handler for Worker {
         let outcome = match http::pass(self, &live, &mut call, exchange).await {
             Ok(()) => Ok(()),
             Err(Stop::Reject(reject)) => respond::reject(self, &mut call, exchange, reject).await,
+            Err(Stop::HealthCheck) => respond::health(self, &mut call, exchange).await,
             Err(Stop::Gone) => Err(Gone),
         };
         self.finish(&call, exchange);

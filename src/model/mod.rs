@@ -1,5 +1,6 @@
 //! The resources a user makes, as values that cannot be wrong.
 
+pub mod domain;
 pub mod quota;
 pub mod rest;
 pub mod snapshot;
@@ -8,6 +9,7 @@ pub mod upstream;
 pub mod usage;
 pub mod v2;
 
+pub use domain::Domain;
 pub use snapshot::Snapshot;
 pub use throttle::Throttle;
 pub use upstream::{Upstream, UpstreamTarget, UpstreamTls};

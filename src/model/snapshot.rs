@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{Throttle, Upstream, v2};
+use crate::model::{Domain, Throttle, Upstream, v2};
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
@@ -11,4 +11,7 @@ pub struct Snapshot {
     pub upstreams: Vec<Upstream>,
     /// Shared, so that one changed API among many is found without looking at the others.
     pub apis: Vec<Arc<v2::Api>>,
+    pub domains: Vec<Arc<Domain>>,
+    /// What alone may stand behind `{id}.execute-api.`; empty: anything.
+    pub execute_api_suffixes: Vec<String>,
 }

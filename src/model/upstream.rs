@@ -16,6 +16,8 @@ pub struct Upstream {
     pub host_header: Option<String>,
     /// Send the client's own `Host`.
     pub preserve_host: bool,
+    /// The name or the id of a VPC link, or the ARN of what one leads to.
+    pub vpc_link: Option<String>,
     /// How to verify the targets when the integration URI says `https`.
     pub tls: UpstreamTls,
 }
@@ -33,6 +35,7 @@ impl Default for Upstream {
             idle_connections_max: 512,
             host_header: None,
             preserve_host: false,
+            vpc_link: None,
             tls: UpstreamTls::default(),
         }
     }

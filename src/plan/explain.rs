@@ -127,7 +127,7 @@ fn outcome(plan: &Plan, asked: &Asked<'_>) -> Outcome {
     let Some((pattern, hit)) = found else {
         return Outcome::NoApi;
     };
-    let Hit { stage, base } = match hit {
+    let Hit { stage, base, .. } = match hit {
         Ok(hit) => hit,
         Err(base) => {
             return Outcome::NoStage {

@@ -111,6 +111,7 @@ fn plan() -> Plan {
     ];
     let entry = |host, base_path, stages| HostEntry {
         is_rest: false,
+        private_id: None,
         host: Some(host),
         base_path,
         stages,
@@ -260,7 +261,7 @@ proptest! {
         ]),
     ) {
         let routes: Vec<_> = keys.iter().map(|key| (*key, mock())).collect();
-        let only = HostEntry { host: None, is_rest: false, base_path: "/", stages: &[("$default", 0)] };
+        let only = HostEntry { host: None, is_rest: false, private_id: None, base_path: "/", stages: &[("$default", 0)] };
         let plan = Plan {
             hosts: HostTable::build(&[only]).unwrap().into(),
             stages: vec![stage("a", "$default", routes)],

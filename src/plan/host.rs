@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::plan::rule::Rule;
 use crate::plan::segment;
 use crate::plan::table::Table;
 
@@ -16,6 +17,7 @@ pub const BASE_PATH_BYTES_MAX: usize = 300;
 /// A site is what one host pattern leads to: an exact name, `*.suffix` (any number of labels
 /// before it, the longest suffix first) or any host. The first site in that order that has a base
 /// path for the request decides; there the longest base path, whole segments only, decides alone.
+/// A custom domain decides alone about its host, its routing rules before its base paths.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HostTable {
     /// Patterns in lower case to sites: names under `EXACT`, `.suffix` under `SUFFIX`.
@@ -29,6 +31,10 @@ pub struct HostTable {
     /// The site for any host.
     any: Option<u32>,
     has_prefixes: bool,
+    /// APIs that are found by the ids of VPC endpoints or by a header.
+    has_private: bool,
+    /// What may stand behind `id.execute-api.`; empty: anything.
+    suffixes: Vec<Box<str>>,
     /// The stage of a gateway with one API on any host at `/` and no stage but `$default`.
     only: Option<u32>,
 }
@@ -39,6 +45,8 @@ struct Site {
     pattern: Box<str>,
     /// Segments of its longest base path.
     depth: usize,
+    /// The rules of a custom domain in their order; none: no custom domain.
+    domain: Option<Box<[Rule]>>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -56,6 +64,20 @@ pub struct Hit {
     /// Bytes of the path consumed by base path and stage name; the rest begins with `/`, or is
     /// empty, which means `/`.
     pub base: u32,
+    /// Found by a custom domain, whose base path belongs to what events call the path.
+    pub by_domain: bool,
+}
+
+/// Why there is no stage for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Miss {
+    NoApi,
+    /// A REST API has no such stage, or is not to be found here.
+    NoRestStage,
+    /// Neither a rule nor a base path of the custom domain leads to a stage.
+    NoMapping,
+    /// A path of a custom domain that is kept for health checks.
+    HealthCheck,
 }
 
 /// One API on one host pattern.
@@ -65,10 +87,20 @@ pub struct HostEntry<'a> {
     pub host: Option<&'a str>,
     /// A stage that is not there is a REST API's.
     pub is_rest: bool,
+    /// `id` of `id.execute-api.*`, if VPC endpoints lead to it.
+    pub private_id: Option<&'a str>,
     /// `/` or `/v1/orders`.
     pub base_path: &'a str,
     /// Names and indices in `Plan::stages`.
     pub stages: &'a [(&'a str, u32)],
+}
+
+/// A custom domain. Its mappings are entries with the same host.
+#[derive(Clone, Debug)]
+pub struct DomainEntry<'a> {
+    pub host: &'a str,
+    /// In the order in which they are asked.
+    pub rules: Vec<Rule>,
 }
 
 /// Two entries with the same host and base path, as positions in the list given.
@@ -82,9 +114,21 @@ const EXACT: u32 = 0;
 const SUFFIX: u32 = 1;
 /// Whatever stands behind `id.execute-api.`
 const PREFIX: u32 = 2;
+/// Ids of APIs that VPC endpoints lead to.
+const PRIVATE: u32 = 3;
 
 /// The second label of the hosts that AWS gives to APIs.
 const EXECUTE_API: &[u8] = b".execute-api";
+
+/// Between the id of a private API and the rest of an endpoint's: `{api}-vpce-0123.execute-api.…`.
+const ENDPOINT: &[u8] = b"-vpce-";
+
+/// Names a private API whatever the host is.
+const API_ID: &str = "x-apigw-api-id";
+
+/// "The `/ping` and `/sping` paths are reserved for the service health check."
+/// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html>)
+const HEALTH_CHECKS: [&[u8]; 2] = [b"/ping", b"/sping"];
 
 /// The stage served at the base path itself.
 pub const DEFAULT_STAGE: &str = "$default";
@@ -93,8 +137,26 @@ impl HostTable {
     /// All clashes at once. Entries whose host or base path is longer than can be asked for are
     /// left out.
     pub fn build(entries: &[HostEntry<'_>]) -> Result<Self, Vec<HostClash>> {
+        Self::with_domains(entries, &[], &[])
+    }
+
+    /// With custom domains, whose hosts differ from each other, and with what alone may stand
+    /// behind `id.execute-api.` unless that is nothing.
+    pub fn with_domains(
+        entries: &[HostEntry<'_>],
+        domains: &[DomainEntry<'_>],
+        suffixes: &[String],
+    ) -> Result<Self, Vec<HostClash>> {
         let mut table = Self::default();
         let mut hosts: HashMap<String, u32> = HashMap::new();
+        for domain in domains {
+            table.add_domain(domain, &mut hosts);
+        }
+        table.suffixes = suffixes
+            .iter()
+            .map(|suffix| suffix.to_ascii_lowercase().into())
+            .collect();
+        let mut private: Vec<(u32, &[u8], u32)> = Vec::new();
         let mut paths: HashMap<(u32, &str), (u32, usize)> = HashMap::new();
         let mut stages: Vec<(u32, &[u8], u32)> = Vec::new();
         let mut clashes = Vec::new();
@@ -110,7 +172,11 @@ impl HostTable {
                 table.sites.push(Site {
                     pattern: entry.host.unwrap_or_default().into(),
                     depth: 0,
+                    domain: None,
                 });
+            }
+            if let Some(id) = entry.private_id {
+                private.push((PRIVATE, id.as_bytes(), site));
             }
             let base = table.bases.len() as u32;
             if let Some((_, first)) = paths.get(&(site, path)) {
@@ -140,13 +206,28 @@ impl HostTable {
         if !clashes.is_empty() {
             return Err(clashes);
         }
-        table.fill(&hosts, &paths, &stages);
+        table.fill(&hosts, private, &paths, &stages);
         Ok(table)
+    }
+
+    /// A second domain of one host is left out.
+    fn add_domain(&mut self, domain: &DomainEntry<'_>, hosts: &mut HashMap<String, u32>) {
+        let host = domain.host.to_ascii_lowercase();
+        if host.len() > HOST_BYTES_MAX + 1 || hosts.contains_key(&host) {
+            return;
+        }
+        hosts.insert(host, self.sites.len() as u32);
+        self.sites.push(Site {
+            pattern: domain.host.into(),
+            depth: 0,
+            domain: Some(domain.rules.as_slice().into()),
+        });
     }
 
     fn fill(
         &mut self,
         hosts: &HashMap<String, u32>,
+        private: Vec<(u32, &[u8], u32)>,
         paths: &HashMap<(u32, &str), (u32, usize)>,
         stages: &[(u32, &[u8], u32)],
     ) {
@@ -160,6 +241,8 @@ impl HostTable {
         });
         let mut named: Vec<_> = named.collect();
         self.has_prefixes = named.iter().any(|(form, _, _)| *form == PREFIX);
+        self.has_private = !private.is_empty();
+        named.extend(private);
         // Sorted, so that equal inputs give equal tables.
         named.sort_unstable();
         self.hosts = Table::build(&named);
@@ -172,34 +255,59 @@ impl HostTable {
         self.stages = Table::build(stages);
         self.any = hosts.get("").copied();
         self.only = match self.bases.as_slice() {
-            [base] if self.any.is_some() && self.sites[0].depth == 0 && !base.has_named => {
+            [base]
+                if self.any.is_some()
+                    && self.sites.len() == 1
+                    && self.sites[0].depth == 0
+                    && !base.has_named =>
+            {
                 base.default
             }
             _ => None,
         };
     }
 
-    /// The stage for a `Host` (with or without port; any letter case) and a raw path.
+    /// The stage for a `Host` (with or without port; any letter case) and a raw path. `field`
+    /// gives the value of a header; only custom domains with rules and private APIs ask for it.
     #[inline]
-    pub fn find(&self, host: &[u8], path: &[u8]) -> Option<Hit> {
+    pub fn find<'r>(
+        &self,
+        host: &[u8],
+        path: &[u8],
+        field: impl Fn(&str) -> Option<&'r [u8]>,
+    ) -> Option<Hit> {
         if let Some(stage) = self.only {
-            return Some(Hit { stage, base: 0 });
+            return Some(Hit {
+                stage,
+                base: 0,
+                by_domain: false,
+            });
         }
-        self.search(host, path).and_then(|(_, hit)| hit.ok())
+        self.search(host, path, &field)
+            .and_then(|(_, hit)| hit.ok())
     }
 
     /// The host pattern that decides (empty: any host), and the stage there or how many bytes of
     /// the path its base path consumed before no stage was found.
     pub fn explain(&self, host: &[u8], path: &[u8]) -> Option<(&str, Result<Hit, u32>)> {
-        let (site, hit) = self.search(host, path)?;
+        let (site, hit) = self.search(host, path, &|_| None)?;
         Some((&self.sites.get(site as usize)?.pattern, hit))
     }
 
-    fn search(&self, host: &[u8], path: &[u8]) -> Option<(u32, Result<Hit, u32>)> {
+    fn search<'r>(
+        &self,
+        host: &[u8],
+        path: &[u8],
+        field: &impl Fn(&str) -> Option<&'r [u8]>,
+    ) -> Option<(u32, Result<Hit, u32>)> {
         let mut buffer = [0; HOST_BYTES_MAX];
         let name = canonical(host, &mut buffer).unwrap_or_default();
         let exact = self.hosts.find(EXACT, name);
         let prefix = self.execute_api(name);
+        let named = match self.has_private && exact.is_none() && prefix.is_none() {
+            true => field(API_ID).and_then(|id| self.hosts.find(PRIVATE, id)),
+            false => None,
+        };
         let dots = name.iter().enumerate().filter(|(_, byte)| **byte == b'.');
         // From the left: the longest suffix first. At most 253 of them.
         let suffixes = dots.filter_map(|(dot, _)| {
@@ -209,19 +317,35 @@ impl HostTable {
         exact
             .into_iter()
             .chain(prefix)
+            .chain(named)
             .chain(suffixes)
             .chain(self.any)
-            .find_map(|site| Some((site, self.search_site(site, path)?)))
+            .find_map(|site| Some((site, self.search_site(site, path, field)?)))
     }
 
-    /// Whether it is a REST API that lacks a stage for this request, for which `find` found none.
-    pub fn lacks_rest_stage(&self, host: &[u8], path: &[u8]) -> bool {
-        let mut buffer = [0; HOST_BYTES_MAX];
-        let name = canonical(host, &mut buffer).unwrap_or_default();
-        let site = self.execute_api(name).or(self.any);
-        let base = site.and_then(|site| self.base(site, path));
+    /// Why `find` found none for this request.
+    pub fn miss<'r>(
+        &self,
+        host: &[u8],
+        path: &[u8],
+        field: impl Fn(&str) -> Option<&'r [u8]>,
+    ) -> Miss {
+        let Some((site, _)) = self.search(host, path, &field) else {
+            return Miss::NoApi;
+        };
+        let is_domain = |site: &Site| site.domain.is_some();
+        if self.sites.get(site as usize).is_some_and(is_domain) {
+            return match HEALTH_CHECKS.contains(&path) {
+                true => Miss::HealthCheck,
+                false => Miss::NoMapping,
+            };
+        }
+        let base = self.base(site, path);
         let base = base.and_then(|(base, _)| self.bases.get(base as usize));
-        base.is_some_and(|base| base.is_rest)
+        match base.is_some_and(|base| base.is_rest) {
+            true => Miss::NoRestStage,
+            false => Miss::NoApi,
+        }
     }
 
     #[inline]
@@ -231,9 +355,22 @@ impl HostTable {
         }
         let dot = name.iter().position(|byte| *byte == b'.')?;
         let rest = name[dot..].strip_prefix(EXECUTE_API)?;
-        let is_whole = rest.is_empty() || rest.first() == Some(&b'.');
-        let prefix = &name[..dot + EXECUTE_API.len()];
-        is_whole.then(|| self.hosts.find(PREFIX, prefix)).flatten()
+        if !rest.is_empty() && rest.first() != Some(&b'.') {
+            return None;
+        }
+        if !self.suffixes.is_empty() {
+            let suffix = rest.strip_prefix(b".")?;
+            let mut allowed = self.suffixes.iter();
+            allowed.find(|allowed| allowed.as_bytes() == suffix)?;
+        }
+        let own = self.hosts.find(PREFIX, &name[..dot + EXECUTE_API.len()]);
+        match own {
+            None if self.has_private => {
+                let end = memchr::memmem::find(&name[..dot], ENDPOINT)?;
+                self.hosts.find(PRIVATE, &name[..end])
+            }
+            own => own,
+        }
     }
 
     /// The longest base path of a site that a path begins with, and its length.
@@ -253,23 +390,87 @@ impl HostTable {
     }
 
     /// None if no base path of the site fits.
-    fn search_site(&self, site: u32, path: &[u8]) -> Option<Result<Hit, u32>> {
+    fn search_site<'r>(
+        &self,
+        site: u32,
+        path: &[u8],
+        field: &impl Fn(&str) -> Option<&'r [u8]>,
+    ) -> Option<Result<Hit, u32>> {
+        match &self.sites.get(site as usize)?.domain {
+            None => self.search_bases(site, path),
+            Some(rules) => Some(self.search_domain(site, rules, path, field)),
+        }
+    }
+
+    /// A domain decides alone: where it has nothing, no wildcard is asked.
+    #[inline(never)]
+    fn search_domain<'r>(
+        &self,
+        site: u32,
+        rules: &[Rule],
+        path: &[u8],
+        field: &impl Fn(&str) -> Option<&'r [u8]>,
+    ) -> Result<Hit, u32> {
+        if HEALTH_CHECKS.contains(&path) {
+            return Err(0);
+        }
+        let mut rules = rules.iter();
+        let fitting = rules.find_map(|rule| Some((rule.stage, rule.fits(path, field)?)));
+        let hit = match fitting {
+            Some((None, _)) => Err(0),
+            Some((Some(stage), base)) => Ok(Hit {
+                stage,
+                base: base as u32,
+                by_domain: true,
+            }),
+            None => self.search_bases(site, path).unwrap_or(Err(0)),
+        };
+        hit.map(|hit| Hit {
+            by_domain: true,
+            ..hit
+        })
+    }
+
+    fn search_bases(&self, site: u32, path: &[u8]) -> Option<Result<Hit, u32>> {
         let (base, length) = self.base(site, path)?;
         let rest = &path[length..];
         let found = self.bases.get(base as usize)?;
         if found.has_named && rest.first() == Some(&b'/') {
-            let end = segment::end(rest, 1);
-            if let Some(stage) = self.stages.find(base, &rest[1..end]) {
-                let base = (length + end) as u32;
-                return Some(Ok(Hit { stage, base }));
+            let start = 1 + if found.is_rest {
+                slashes(&rest[1..])
+            } else {
+                0
+            };
+            let end = segment::end(rest, start);
+            if let Some(stage) = self.stages.find(base, &rest[start..end]) {
+                // `/stage//x` is `/x` of the stage: one slash is enough.
+                let doubled = match found.is_rest {
+                    true => slashes(&rest[end..]).saturating_sub(1),
+                    false => 0,
+                };
+                return Some(Ok(Hit {
+                    stage,
+                    base: (length + end + doubled) as u32,
+                    by_domain: false,
+                }));
             }
         }
         let base = length as u32;
         Some(match found.default {
-            Some(stage) => Ok(Hit { stage, base }),
+            Some(stage) => Ok(Hit {
+                stage,
+                base,
+                by_domain: false,
+            }),
             None => Err(base),
         })
     }
+}
+
+/// How many slashes a text begins with.
+#[inline]
+fn slashes(text: &[u8]) -> usize {
+    text.iter().take_while(|byte| **byte == b'/').count()
 }
 
 /// The name of a `Host` in lower case without port and last dot; none if it is too long.
@@ -287,137 +488,4 @@ fn canonical<'a>(host: &[u8], buffer: &'a mut [u8; HOST_BYTES_MAX]) -> Option<&'
     target.copy_from_slice(name);
     target.make_ascii_lowercase();
     Some(target)
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    fn entry<'a>(host: &'a str, base_path: &'a str, stages: &'a [(&'a str, u32)]) -> HostEntry<'a> {
-        HostEntry {
-            is_rest: false,
-            host: (!host.is_empty()).then_some(host),
-            base_path,
-            stages,
-        }
-    }
-
-    fn check(table: &HostTable, host: &str, path: &str, expected: Option<(u32, u32)>) {
-        let hit = table.find(host.as_bytes(), path.as_bytes());
-        let found = hit.map(|hit| (hit.stage, hit.base));
-        assert_eq!(found, expected, "{host} {path}");
-    }
-
-    #[test]
-    fn one_api_on_any_host_takes_everything() {
-        let table = HostTable::build(&[entry("", "/", &[("$default", 3)])]).unwrap();
-        assert_eq!(table.only, Some(3));
-        for (host, path) in [("", "/"), ("a.com:80", "/x/y"), ("[::1]:1", "*"), ("x", "")] {
-            check(&table, host, path, Some((3, 0)));
-        }
-    }
-
-    #[test]
-    fn exact_names_go_before_suffixes_before_any_host() {
-        let table = HostTable::build(&[
-            entry("", "/", &[("$default", 0)]),
-            entry("*.example.com", "/", &[("$default", 1)]),
-            entry("*.eu.example.com", "/", &[("$default", 2)]),
-            entry("Api.Example.com", "/", &[("$default", 3)]),
-            entry("[::1]", "/", &[("$default", 4)]),
-        ])
-        .unwrap();
-        for (host, stage) in [
-            ("api.example.com", 3),
-            ("API.EXAMPLE.COM:8080", 3),
-            ("api.example.com.", 3),
-            ("api.example.com.:443", 3),
-            ("b.example.com", 1),
-            ("b.c.example.com", 1),
-            ("b.eu.example.com", 2),
-            ("eu.example.com", 1),
-            ("example.com", 0),
-            (".example.com", 0),
-            ("badexample.com", 0),
-            ("[::1]:8080", 4),
-            ("[::1]", 4),
-            ("[::1", 0),
-            ("", 0),
-            ("localhost", 0),
-        ] {
-            check(&table, host, "/", Some((stage, 0)));
-        }
-        check(&table, &"a.".repeat(2_000), "/", Some((0, 0)));
-        check(
-            &table,
-            &format!("{}.example.com", "a".repeat(254)),
-            "/",
-            Some((0, 0)),
-        );
-    }
-
-    #[test]
-    fn the_longest_base_path_of_whole_segments_decides() {
-        let table = HostTable::build(&[
-            entry("", "/v1", &[("$default", 1)]),
-            entry("", "/v1/orders", &[("$default", 2), ("beta", 3)]),
-            entry("", "/v2/", &[("prod", 4)]),
-        ])
-        .unwrap();
-        check(&table, "x", "/v1", Some((1, 3)));
-        check(&table, "x", "/v1/", Some((1, 3)));
-        check(&table, "x", "/v1/order", Some((1, 3)));
-        check(&table, "x", "/v1/orders", Some((2, 10)));
-        check(&table, "x", "/v1/orders/7", Some((2, 10)));
-        check(&table, "x", "/v1/orders/beta/7", Some((3, 15)));
-        check(&table, "x", "/v1/orders/beta", Some((3, 15)));
-        check(&table, "x", "/v1/orders/betamax", Some((2, 10)));
-        check(&table, "x", "/v2/prod/x", Some((4, 8)));
-        check(&table, "x", "/v2/dev/x", None);
-        check(&table, "x", "/v2", None);
-        check(&table, "x", "/v10", None);
-        check(&table, "x", "/", None);
-        check(&table, "x", "*", None);
-    }
-
-    #[test]
-    fn a_site_without_a_fitting_base_path_leaves_it_to_the_next() {
-        let table = HostTable::build(&[
-            entry("a.com", "/v1", &[("prod", 1)]),
-            entry("*.com", "/v3", &[("$default", 2)]),
-            entry("", "/", &[("$default", 3)]),
-        ])
-        .unwrap();
-        check(&table, "a.com", "/v1/prod", Some((1, 8)));
-        check(&table, "a.com", "/v1/dev", None);
-        check(&table, "a.com", "/v2", Some((3, 0)));
-        check(&table, "a.com", "/v3", Some((2, 3)));
-        check(&table, "b.com", "/v3", Some((2, 3)));
-    }
-
-    #[test]
-    fn the_same_host_and_base_path_twice_is_a_clash() {
-        let stages = &[("$default", 0)];
-        let entries = [
-            entry("A.com", "/x", stages),
-            entry("a.com", "/x/", stages),
-            entry("a.com", "/y", stages),
-            entry("", "/", stages),
-            entry("", "/", stages),
-        ];
-        assert_eq!(
-            HostTable::build(&entries).unwrap_err(),
-            [
-                HostClash {
-                    first: 0,
-                    second: 1
-                },
-                HostClash {
-                    first: 3,
-                    second: 4
-                },
-            ]
-        );
-    }
 }

@@ -9,6 +9,8 @@ pub mod explain;
 mod explain_tests;
 pub mod function;
 pub mod host;
+#[cfg(test)]
+mod host_tests;
 pub mod limit;
 pub mod live;
 pub mod mapped;
@@ -20,6 +22,7 @@ pub mod route;
 pub mod router;
 #[cfg(test)]
 mod router_tests;
+pub mod rule;
 pub mod segment;
 pub mod stage;
 mod table;

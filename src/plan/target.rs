@@ -1,5 +1,6 @@
 //! Where the integration goes and how.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::base::Method;
@@ -185,6 +186,22 @@ pub struct GroupTls {
     /// The name sent as SNI and looked for in the certificate; empty: the target's own host.
     pub server_name: Box<str>,
     pub trust: Trust,
+    /// What is shown to targets that ask who we are.
+    pub identity: Option<GroupIdentity>,
+}
+
+/// A client certificate and its key, PEM.
+#[derive(Clone, PartialEq, Eq)]
+pub struct GroupIdentity {
+    pub id: Box<str>,
+    pub chain: Box<str>,
+    pub key: Box<str>,
+}
+
+impl fmt::Debug for GroupIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "GroupIdentity({})", self.id)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

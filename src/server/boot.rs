@@ -119,7 +119,7 @@ impl Running {
         let Prepared {
             config,
             next: mut current,
-        } = prepare::prepare(&source, &Made::new(), None)?;
+        } = prepare::prepare(&source, &Made::default(), None)?;
         let settings = config.settings;
         diagnostics.set_level(&settings.logging.level);
         let driver = driver(settings.driver)?;
@@ -133,6 +133,7 @@ impl Running {
             let joined = making.join(&settings, &current);
             current = joined.map_err(Error::Made)?;
         }
+        listeners.set_given(&making.made.certificates());
         let exporter = Exporter::start(&destination(&settings.logging.access_log))
             .map_err(|error| Error::Log(error.to_string()))?;
         let mut names = dns::Watcher::start(dns_settings(&settings.dns));

@@ -117,6 +117,18 @@ impl Listeners {
         }
     }
 
+    /// Answers for custom domains with the certificates that came with them.
+    pub fn set_given(&self, given: &[tls::GivenCertificate]) {
+        for open in &self.open {
+            let Some(certificates) = &open.certificates else {
+                continue;
+            };
+            for problem in certificates.set_given(given) {
+                tracing::error!(%problem, "a domain has no certificate");
+            }
+        }
+    }
+
     /// Reads certificate files again that have changed, and says so in the log.
     pub fn reread_certificates(&self) {
         for open in &self.open {

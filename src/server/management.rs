@@ -10,9 +10,9 @@ use axum::Router;
 use tokio::sync::{mpsc, watch};
 
 use crate::base::Clock;
-use crate::control::publish::{ApiModel, Publication, Surroundings};
+use crate::control::publish::{Publication, Surroundings};
 use crate::control::usage::Day;
-use crate::control::{self, Access, Control, Scope, fixed};
+use crate::control::{self, Access, Control, Kept, Scope, fixed};
 use crate::gateway::Meter;
 use crate::model::{Snapshot, Usage};
 use crate::server::dispatch::{self, Services};
@@ -60,7 +60,7 @@ impl Management {
         snapshot: &Snapshot,
         beside: bool,
         publications: mpsc::UnboundedSender<Publication>,
-    ) -> Result<(Self, Vec<ApiModel>, Vec<Arc<Usage>>), ManagementError> {
+    ) -> Result<(Self, Kept, Vec<Arc<Usage>>), ManagementError> {
         let access = keys::access(settings).map_err(ManagementError::Keys)?;
         let address = settings.address;
         let fail = |error| ManagementError::Listener { address, error };
@@ -80,7 +80,7 @@ impl Management {
         };
         let control = Control::new(store.clone(), own, surroundings(snapshot), publications)?;
         let records = |error: control::Error| ManagementError::Records(error.message);
-        let models = control.load().await.map_err(records)?;
+        let kept = control.load().await.map_err(records)?;
         let plans = control.load_usage().await.map_err(records)?;
         let services = Arc::new(Services::new(access, control)?);
         let (stop, stopped) = watch::channel(false);
@@ -95,7 +95,7 @@ impl Management {
             store,
             stop,
         };
-        Ok((management, models, plans))
+        Ok((management, kept, plans))
     }
 
     /// Keeps what `meter` has counted, again and again.
@@ -119,9 +119,18 @@ impl Management {
 
     /// The config file has changed. `access` is what its keys say now.
     pub fn renew(&self, snapshot: &Snapshot, access: Access) {
-        self.services
-            .control
-            .set_surroundings(surroundings(snapshot));
+        let control = &self.services.control;
+        if control.set_surroundings(surroundings(snapshot)) {
+            let services = Arc::clone(&self.services);
+            tokio::spawn(async move {
+                if let Err(error) = services.control.look_at_all().await {
+                    tracing::error!(
+                        error = error.message,
+                        "APIs over VPC links stay as they were"
+                    );
+                }
+            });
+        }
         if access.is_open() && !self.local.ip().is_loopback() {
             // The address may be another one in the file, but this is where we listen until the
             // next start.
@@ -177,5 +186,10 @@ fn surroundings(snapshot: &Snapshot) -> Surroundings {
     Surroundings {
         fixed: fixed::of(snapshot, Clock::real().epoch_ms()),
         upstreams: snapshot.upstreams.clone(),
+        hosts: snapshot
+            .apis
+            .iter()
+            .flat_map(|api| api.hosts.iter().cloned())
+            .collect(),
     }
 }

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::compile::{self, Ledger};
+use crate::control::publish::DomainModel;
 use crate::gateway::{self, Published};
 use crate::model::{Snapshot, Usage, v2};
 use crate::net;
 use crate::plan::Plan;
+use crate::rt::tls::GivenCertificate;
 use crate::server::config::{self, Config, Located, Report};
 use crate::server::source::Source;
 use crate::wire;
@@ -19,8 +21,34 @@ pub struct Current {
     pub ledger: Arc<Ledger>,
 }
 
-/// The APIs that were made through the management APIs, by id.
-pub type Made = BTreeMap<String, Arc<v2::Api>>;
+/// What was made through the management APIs.
+#[derive(Debug, Default)]
+pub struct Made {
+    /// By id.
+    pub apis: BTreeMap<String, Arc<v2::Api>>,
+    /// By account, region and id.
+    pub domains: BTreeMap<String, DomainModel>,
+}
+
+impl Made {
+    pub fn is_empty(&self) -> bool {
+        self.apis.is_empty() && self.domains.is_empty()
+    }
+
+    /// The certificates that came with domain names.
+    pub fn certificates(&self) -> Vec<GivenCertificate> {
+        let domains = self.domains.values();
+        let own = domains.filter_map(|model| {
+            let pair = model.certificate.as_ref()?;
+            Some(GivenCertificate {
+                name: model.domain.name.clone(),
+                chain: pair.chain.clone(),
+                key: pair.key.clone(),
+            })
+        });
+        own.collect()
+    }
+}
 
 /// A config that can be served.
 #[derive(Debug)]
@@ -84,8 +112,8 @@ pub fn with_made(
     })
 }
 
-/// Compiles the config's APIs with those that were made. One of the latter that cannot be served
-/// any more, since the config has changed, is left out and said.
+/// Compiles the config's APIs with what was made. What of the latter cannot be served any more,
+/// since the config has changed, is left out and said.
 fn joined(
     snapshot: &Snapshot,
     made: &Made,
@@ -94,20 +122,36 @@ fn joined(
 ) -> Result<(Published, Ledger), Vec<Located>> {
     let own = |id: &String| snapshot.apis.iter().any(|api| api.id == *id);
     let ids = snapshot.apis.iter().map(|api| &api.id);
-    let mut left_out: Vec<String> = ids.filter(|id| made.contains_key(*id)).cloned().collect();
+    let ids = ids.filter(|id| made.apis.contains_key(*id));
+    let mut left_out: Vec<String> = ids.cloned().collect();
+    let mut domains_out: Vec<String> = Vec::new();
     loop {
         let mut whole = snapshot.clone();
-        let served = made.iter().filter(|(id, _)| !left_out.contains(id));
+        let served = made.apis.iter().filter(|(id, _)| !left_out.contains(id));
         whole.apis.extend(served.map(|(_, api)| Arc::clone(api)));
+        let domains = made.domains.values().map(|model| &model.domain);
+        let domains = domains.filter(|domain| !domains_out.contains(&domain.name));
+        whole.domains.extend(domains.cloned());
         let problems = match compiled(&whole, ledger, before) {
             Ok(compiled) => return Ok(compiled),
             Err(problems) => problems,
         };
-        let known = left_out.len();
+        let known = (left_out.len(), domains_out.len());
         for problem in &problems {
+            if let [domains, name, ..] = problem.path.as_slice()
+                && domains == "domains"
+                && !domains_out.contains(name)
+            {
+                tracing::error!(
+                    domain = name,
+                    problem = problem.message,
+                    "not served any more"
+                );
+                domains_out.push(name.clone());
+            }
             if let [apis, id, ..] = problem.path.as_slice()
                 && apis == "apis"
-                && made.contains_key(id)
+                && made.apis.contains_key(id)
                 && !own(id)
                 && !left_out.contains(id)
             {
@@ -115,7 +159,7 @@ fn joined(
                 left_out.push(id.clone());
             }
         }
-        if left_out.len() == known {
+        if (left_out.len(), domains_out.len()) == known {
             return Err(problems);
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use crate::control::publish::Changes;
 use crate::control::{Access, Publication};
 use crate::gateway::{self, Command};
 use crate::model::{Snapshot, Usage};
@@ -29,7 +30,7 @@ pub struct Making {
     /// What the config serves.
     pub snapshot: Snapshot,
     publisher: mpsc::UnboundedSender<Publication>,
-    /// Versions of the store that the APIs made are of.
+    /// Versions of the store that what was made is of, by keys.
     versions: HashMap<String, u64>,
 }
 
@@ -48,7 +49,7 @@ impl Making {
         let mut making = Self {
             management: None,
             publications,
-            made: Made::new(),
+            made: Made::default(),
             plans: Plans::new(),
             usage: Arc::default(),
             meter: Arc::default(),
@@ -64,15 +65,18 @@ impl Making {
         if let Some(wanted) = &settings.management {
             let publisher = self.publisher.clone();
             let opened = Management::open(wanted, &self.snapshot, beside, publisher).await?;
-            let (management, models, plans) = opened;
+            let (management, kept, plans) = opened;
             management.meter(&self.meter);
             for usage in plans {
                 self.plan(usage);
             }
             self.renew_usage();
             self.management = Some(management);
-            let made = models.into_iter().map(|api| (api.id.clone(), api));
-            self.made = made.collect();
+            let apis = kept.apis.into_iter().map(|api| (api.id.clone(), api));
+            self.made = Made {
+                apis: apis.collect(),
+                domains: kept.domains.into_iter().collect(),
+            };
         }
         Ok(())
     }
@@ -118,16 +122,33 @@ impl Making {
     }
 
     /// Changes are kept one after the other, but may be told of in another order.
-    fn take(&mut self, version: u64, id: String, model: Option<crate::control::publish::ApiModel>) {
-        let at = self.versions.entry(id.clone()).or_default();
-        if *at > version {
-            return;
+    fn take(&mut self, version: u64, changes: Changes) {
+        for (id, model) in changes.apis {
+            if self.is_news(version, &id) {
+                match model {
+                    Some(model) => self.made.apis.insert(id, model),
+                    None => self.made.apis.remove(&id),
+                };
+            }
         }
-        *at = version;
-        match model {
-            Some(model) => self.made.insert(id, model),
-            None => self.made.remove(&id),
-        };
+        for (key, model) in changes.domains {
+            if self.is_news(version, &key) {
+                match model {
+                    Some(model) => self.made.domains.insert(key, model),
+                    None => self.made.domains.remove(&key),
+                };
+            }
+        }
+    }
+
+    /// The keys of domains hold slashes, so that they are no API's.
+    fn is_news(&mut self, version: u64, key: &str) -> bool {
+        let at = self.versions.entry(key.to_owned()).or_default();
+        let is_news = *at <= version;
+        if is_news {
+            *at = version;
+        }
+        is_news
     }
 }
 
@@ -140,9 +161,7 @@ impl Running {
         let mut next = Some(publication);
         // Those that came meanwhile are served with it.
         while let Some(publication) = next {
-            for (id, model) in publication.models {
-                self.making.take(publication.version, id, model);
-            }
+            self.making.take(publication.version, publication.models);
             if let Some(usage) = publication.usage {
                 self.making.plan(usage);
                 self.making.renew_usage();
@@ -163,6 +182,8 @@ impl Running {
             tracing::error!(problems, "the plan before stays");
         })?;
         self.current = next;
+        // A name that leads here has its certificate before it has its APIs.
+        self.listeners.set_given(&self.making.made.certificates());
         self.names.names(boot::hosts(&self.current.published));
         // A new host is known before a request needs it, unless its name servers are slow.
         self.names.settled(NAMES_LIMIT).await;

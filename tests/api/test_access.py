@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import subprocess
 import time
 import urllib.parse
 
@@ -12,7 +13,7 @@ import botocore.config
 import botocore.credentials
 import botocore.exceptions
 import pytest
-from conftest import ACCOUNT, REGION, Gateway, refused
+from conftest import ACCOUNT, BINARY, REGION, Gateway, free_port, refused
 
 OTHER_ACCOUNT = "222222222222"
 ALICE, BOB, READER, WRITER = (f"AKIDEXAMPLEEXAMPLE{n:02}" for n in range(4))
@@ -247,6 +248,47 @@ def test_a_policy_that_reads_changes_nothing(guarded):
         assert (code, status) == ("AccessDeniedException", 403)
         resource = f"arn:aws:apigateway:{REGION}::{path}"
         assert message == f"{who}{action} on resource: {resource}{why.format(action)}"
+
+
+def test_a_listener_on_all_addresses_keeps_its_keys(tmp_path):
+    """Without keys it does not start there, and a reload without keys does not open it."""
+    port = free_port()
+    gateway = Gateway(tmp_path, KEYS.split("[management.keys.AKIDEXAMPLEEXAMPLE01]")[0], port=port)
+    gateway.stop()
+    config = gateway.file.read_text()
+    everywhere = config.replace(f"127.0.0.1:{port}", f"0.0.0.0:{port}")
+    without = config.split("[management.keys")[0] + config[config.index("[apis.fixed"):]
+    gateway.file.write_text(without.replace(f"127.0.0.1:{port}", f"0.0.0.0:{port}"))
+    refused_start = subprocess.run([BINARY, "serve", str(gateway.file)], capture_output=True, text=True, timeout=30)
+    assert refused_start.returncode == 1
+    assert "management.address: 0.0.0.0" in refused_start.stderr and "management.keys" in refused_start.stderr
+    gateway.file.write_text(everywhere)
+    gateway.start()
+    try:
+        gateway.management = f"127.0.0.1:{port}"
+        assert client(gateway, "apigateway", ALICE, "alice-secret").get_rest_apis()["items"] == []
+        nobody = client(gateway, "apigateway", "AKIDEXAMPLENOBODY", "x")
+        gateway.file.write_text(without)
+        deadline = time.monotonic() + 10
+        while not any("keys before stay" in line for line in gateway.said):
+            assert time.monotonic() < deadline, gateway.said
+            time.sleep(0.05)
+        assert refused(nobody.get_rest_apis)[0] == "UnrecognizedClientException"
+        assert client(gateway, "apigateway", ALICE, "alice-secret").get_rest_apis()["items"] == []
+    finally:
+        gateway.stop()
+
+
+def test_pages_in_a_browser_are_kept_out(gateway):
+    """Without keys, a page of another origin can neither change nor read anything."""
+    query = f"X-Amz-Credential=AKID%2F20260101%2F{REGION}%2Fapigateway%2Faws4_request"
+    page = {"origin": "https://evil.example", "content-type": "text/plain"}
+    kind, message = answer(gateway, "POST", f"/restapis?{query}", b'{"name": "forged"}', page)[1:]
+    assert kind == "AccessDeniedException" and "evil.example" in message
+    assert answer(gateway, path=f"/restapis?{query}", headers={"host": "evil.example"})[1] == "AccessDeniedException"
+    status, _, _ = gateway.raw("OPTIONS", "/restapis", headers={**page, "access-control-request-method": "POST"})
+    assert status == 403
+    assert answer(gateway, path=f"/restapis?{query}")[0] == 200
 
 
 def test_younger_families_have_actions_of_their_own(guarded):

@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::control::desk::Record;
 use crate::control::error::{Error, Outcome};
 use crate::control::publish::{
-    AUTHORIZER_EPOCH, access_log, epoch, method_of, text, throttle, timeout, unchecked, unserved,
-    variables,
+    AUTHORIZER_EPOCH, access_log, epoch, link, method_of, text, throttle, timeout, unchecked,
+    unserved, variables,
 };
 use crate::model::Throttle;
 use crate::model::v2::{
@@ -106,7 +106,7 @@ fn asked(integration: &Value, account: &str) -> Result<Integration, String> {
     let link = integration["connectionType"].as_str().unwrap_or_default();
     match (kind_of, link) {
         ("HTTP_PROXY", "VPC_LINK") => {
-            return Err("Integration type HTTP_PROXY over VPC_LINK".to_owned());
+            return Err(link::fault(integration));
         }
         ("HTTP_PROXY", _) | ("AWS_PROXY", "INTERNET") => {}
         (other, _) => return Err(format!("Integration type {other}")),

@@ -1,6 +1,8 @@
 //! From records to what is served: the models of the APIs whose stages or deployments changed.
 
+pub mod domain;
 mod http;
+mod link;
 mod refusal;
 mod rest;
 mod usage;
@@ -24,6 +26,7 @@ use crate::model::v2::{self, ApiKind, Reach};
 use crate::model::{Snapshot, Throttle, Upstream, Usage};
 use crate::store::{Key, Prefix, View};
 
+pub use domain::DomainModel;
 pub use refusal::report;
 
 /// An API as `compile` takes it.
@@ -35,12 +38,24 @@ pub struct Publication {
     /// The version of the store that these models are of: what comes late must not undo what
     /// came after it.
     pub version: u64,
-    /// By id; none: served no more.
-    pub models: Vec<(String, Option<ApiModel>)>,
+    pub models: Changes,
     /// The usage plans of an account and region, where they have changed.
     pub usage: Option<Arc<Usage>>,
     /// Told when all cores know.
     pub done: oneshot::Sender<Result<(), String>>,
+}
+
+/// By key; none: served no more.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    pub apis: Vec<(String, Option<ApiModel>)>,
+    pub domains: Vec<(String, Option<DomainModel>)>,
+}
+
+impl Changes {
+    pub fn is_empty(&self) -> bool {
+        self.apis.is_empty() && self.domains.is_empty()
+    }
 }
 
 /// What the config file adds to every API.
@@ -49,6 +64,8 @@ pub struct Surroundings {
     /// Its own APIs, which can be read and not changed.
     pub fixed: Fixed,
     pub upstreams: Vec<Upstream>,
+    /// The hosts of its APIs.
+    pub hosts: Vec<String>,
 }
 
 /// The models of all APIs in the store. One that cannot be made any more is left out and said.
@@ -148,13 +165,17 @@ pub fn model(desk: &Desk<'_>, id: &str) -> Outcome<Option<ApiModel>> {
     let mut stages = Vec::new();
     for (_, stage) in desk.list(kind::STAGE, &below)? {
         let deployment = format!("{below}{}", text(&stage, "deploymentId"));
-        if let Some(deployment) = desk.get(kind::DEPLOYMENT, &deployment)? {
+        if let Some(mut deployment) = desk.get(kind::DEPLOYMENT, &deployment)? {
             let mut made = match kind {
                 ApiKind::File | ApiKind::Http => {
+                    link::in_http(desk, &stage, &mut deployment)?;
                     http::stage(&stage, &deployment, &desk.scope().account)?
                 }
                 ApiKind::Rest => {
-                    let canary = canary(desk, &below, &stage)?;
+                    let mut canary = canary(desk, &below, &stage)?;
+                    for deployment in canary.iter_mut().chain([&mut deployment]) {
+                        link::in_rest(desk, &stage, deployment)?;
+                    }
                     rest::stage(desk, &stage, &deployment, canary.as_ref())?
                 }
             };
@@ -165,15 +186,18 @@ pub fn model(desk: &Desk<'_>, id: &str) -> Outcome<Option<ApiModel>> {
             stages.push(made);
         }
     }
+    let is_private = api
+        .get("endpointConfiguration")
+        .is_some_and(|endpoint| endpoint["types"][0] == "PRIVATE");
     let is_disabled = api.get("disableExecuteApiEndpoint") == Some(&Value::Bool(true));
     Ok((!stages.is_empty()).then(|| {
         Arc::new(v2::Api {
             id: id.to_owned(),
             kind,
-            reach: if is_disabled {
-                Reach::Nowhere
-            } else {
-                Reach::ExecuteApi
+            reach: match is_disabled {
+                true => Reach::Nowhere,
+                false if is_private => Reach::Private,
+                false => Reach::ExecuteApi,
             },
             hosts: Vec::new(),
             base_path: "/".to_owned(),
@@ -200,12 +224,15 @@ fn canary(desk: &Desk<'_>, below: &str, stage: &Record) -> Outcome<Option<Record
 /// # Errors
 /// All that hinders it, in one message.
 pub fn check(model: &ApiModel, surroundings: &Surroundings) -> Outcome<()> {
-    let snapshot = Snapshot {
-        account_throttle: None,
+    compiled(&Snapshot {
         upstreams: surroundings.upstreams.clone(),
         apis: vec![Arc::clone(model)],
-    };
-    let Err(problems) = compile::compile(&snapshot, &Ledger::default()) else {
+        ..Snapshot::default()
+    })
+}
+
+fn compiled(snapshot: &Snapshot) -> Outcome<()> {
+    let Err(problems) = compile::compile(snapshot, &Ledger::default()) else {
         return Ok(());
     };
     let texts = problems.iter().map(|problem| match &problem.hint {

@@ -6,13 +6,15 @@ use serde_json::Value;
 
 use crate::control::desk::{Desk, Record};
 use crate::control::error::{Error, Outcome};
+use crate::control::kind;
+use crate::control::publish::domain::KEY;
 use crate::control::publish::{
-    AUTHORIZER_EPOCH, CACHE_EPOCH, access_log, epoch, method_of, text, throttle, timeout,
+    AUTHORIZER_EPOCH, CACHE_EPOCH, access_log, epoch, link, method_of, text, throttle, timeout,
     unchecked, unserved, variables,
 };
 use crate::model::Throttle;
 use crate::model::rest::{
-    Canary, GatewayResponse, Integration, Kind, Method, Passthrough, Response, Settings,
+    Canary, GatewayResponse, Identity, Integration, Kind, Method, Passthrough, Response, Settings,
 };
 use crate::model::v2::{self, EventFormat, FunctionCall, Route, RouteKey, Stage};
 
@@ -40,6 +42,7 @@ pub(in crate::control::publish) fn stage(
             gateway_responses: gateway_responses(deployment),
             cache_epoch: epoch(stage, CACHE_EPOCH),
             canary: canary.transpose()?,
+            client_certificate: client_certificate(desk, stage)?,
         })),
         ..Stage::default()
     })
@@ -94,6 +97,20 @@ fn routes(stage: &Record, deployment: &Record, account: &str) -> Outcome<Arc<Vec
 
 fn items(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
+}
+
+/// The certificate that a stage shows its backends.
+fn client_certificate(desk: &Desk<'_>, stage: &Record) -> Outcome<Option<Identity>> {
+    let id = text(stage, "clientCertificateId");
+    if id.is_empty() {
+        return Ok(None);
+    }
+    let found = desk.get(kind::CLIENT_CERTIFICATE, id)?;
+    Ok(found.map(|record| Identity {
+        id: id.to_owned(),
+        chain: text(&record, "pemEncodedCertificate").to_owned(),
+        key: text(&record, KEY).to_owned(),
+    }))
 }
 
 fn entries(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
@@ -186,7 +203,7 @@ fn integration(written: &Value, facts: FunctionCall) -> Result<Integration, Stri
     let method = method_of(written["httpMethod"].as_str());
     let kind = written["type"].as_str().unwrap_or_default();
     if kind != "MOCK" && written["connectionType"] == "VPC_LINK" {
-        return Err(format!("Integration type {kind} over VPC_LINK"));
+        return Err(link::fault(written));
     }
     let made = Integration {
         kind: match kind {
@@ -274,7 +291,7 @@ mod tests {
         };
         check(json!({ "type": "MOCK" }), Ok(Kind::Mock));
         let over_link = json!({ "type": "HTTP", "connectionType": "VPC_LINK" });
-        check(over_link, Err("Integration type HTTP over VPC_LINK"));
+        check(over_link, Err("An integration over a VPC link"));
         check(json!({ "type": "AWS" }), Err("Integration type AWS"));
     }
 

@@ -9,7 +9,10 @@ use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::patch::{ANY, As, Family, Patch, REPLACE, Rules};
 use crate::control::protocol::Input;
+use crate::control::publish::domain::{CHAIN, KEY};
 use crate::control::rest::noun::{self, given, text};
+use crate::control::tags;
+use crate::rt::tls::{self, GivenCertificate};
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
     ("CreateDomainName", create),
@@ -57,6 +60,7 @@ fn missing() -> Error {
 }
 
 fn create(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
+    tags::check(desk, input)?;
     let name = input.given("domainName");
     if name.is_empty() {
         return Err(Error::bad_request("Domain name cannot be empty"));
@@ -79,7 +83,11 @@ fn create(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
         ],
     );
     record::mutual_tls(&mut record);
-    if input.has("certificateArn") {
+    if input.has("certificateBody") || input.has("certificatePrivateKey") {
+        let now = desk.now();
+        keep_certificate(&mut record, input, now.as_i64().unwrap_or_default())?;
+    }
+    if input.has("certificateArn") || input.has("certificateBody") {
         record.insert("certificateUploadDate".to_owned(), desk.now());
     }
     match record::create(desk, name, record)? {
@@ -88,6 +96,25 @@ fn create(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
             "The domain name you provided already exists.",
         )),
     }
+}
+
+/// Checks a certificate that was given as text; the domain is served with it.
+fn keep_certificate(record: &mut Record, input: &Input, now_ms: i64) -> Outcome<()> {
+    let chain = format!(
+        "{}\n{}",
+        input.given("certificateBody"),
+        input.given("certificateChain")
+    );
+    let given = GivenCertificate {
+        name: input.given("domainName").to_ascii_lowercase(),
+        chain,
+        key: input.given("certificatePrivateKey").to_owned(),
+    };
+    tls::inspect(&given, now_ms)
+        .map_err(|what| Error::bad_request(format!("Invalid certificate: {what}")))?;
+    record.insert(CHAIN.to_owned(), given.chain.into());
+    record.insert(KEY.to_owned(), given.key.into());
+    Ok(())
 }
 
 fn list(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
@@ -188,6 +215,7 @@ fn key_of_arn(arn: &str) -> Option<&str> {
 }
 
 fn associate(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
+    tags::check(desk, input)?;
     let arn = input.given("domainNameArn");
     let key = key_of_arn(arn).unwrap_or_default();
     let domain = desk

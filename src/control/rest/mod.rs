@@ -4,6 +4,7 @@ mod account;
 mod api;
 mod authorizer;
 mod canary;
+mod certificate;
 mod clone;
 mod csv;
 mod deployment;
@@ -13,6 +14,7 @@ mod freeze;
 mod integration;
 mod key;
 mod key_import;
+mod link;
 mod mapping;
 mod method;
 mod noun;
@@ -37,11 +39,13 @@ pub const OPERATIONS: &[&[(&str, Handler)]] = &[
     account::OPERATIONS,
     api::OPERATIONS,
     authorizer::OPERATIONS,
+    certificate::OPERATIONS,
     deployment::OPERATIONS,
     documentation::OPERATIONS,
     domain::OPERATIONS,
     integration::OPERATIONS,
     key::OPERATIONS,
+    link::OPERATIONS,
     mapping::OPERATIONS,
     method::OPERATIONS,
     plan::OPERATIONS,

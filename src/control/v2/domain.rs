@@ -8,6 +8,7 @@ use crate::control::domain::record;
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::protocol::{Input, ServiceName, page};
+use crate::control::tags;
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
     ("CreateDomainName", create),
@@ -29,6 +30,7 @@ pub fn find(desk: &Desk<'_>, input: &Input) -> Outcome<(String, Record)> {
 }
 
 fn create(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
+    tags::check(desk, input)?;
     let name = input.given("domainName");
     if name.is_empty() {
         return Err(Error::bad_request("Domain name cannot be empty"));

@@ -5,6 +5,7 @@ mod authorizer;
 mod deploy;
 mod domain;
 mod integration;
+mod link;
 mod mapping;
 mod noun;
 mod pages;
@@ -29,6 +30,7 @@ pub const OPERATIONS: &[&[(&str, Handler)]] = &[
     deploy::OPERATIONS,
     domain::OPERATIONS,
     integration::OPERATIONS,
+    link::OPERATIONS,
     mapping::OPERATIONS,
     pages::OPERATIONS,
     portal::OPERATIONS,

@@ -6,4 +6,4 @@ mod stage;
 
 pub use integration::{Integration, Kind, Passthrough, Response};
 pub use method::Method;
-pub use stage::{Canary, GatewayResponse, Settings};
+pub use stage::{Canary, GatewayResponse, Identity, Settings};

@@ -1,6 +1,7 @@
 //! What the stage of a REST API has besides that of any API.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use crate::model::v2::Route;
@@ -13,6 +14,22 @@ pub struct Settings {
     /// Grows when the answers that caches have kept shall be forgotten: these are of one epoch.
     pub cache_epoch: u64,
     pub canary: Option<Canary>,
+    /// Shown to backends that ask who calls them.
+    pub client_certificate: Option<Identity>,
+}
+
+/// A client certificate and its key, PEM.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Identity {
+    pub id: String,
+    pub chain: String,
+    pub key: String,
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Identity({})", self.id)
+    }
 }
 
 /// A second deployment of a stage, which some of the requests get.

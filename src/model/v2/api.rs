@@ -21,6 +21,10 @@ pub enum Reach {
     /// As AWS serves an API without a domain of its own: hosts that begin with
     /// `{id}.execute-api.`, and paths with its id on any host.
     ExecuteApi,
+    /// So, and by what VPC endpoints add: `{id}-{endpoint}.execute-api.…` and the header
+    /// `x-apigw-api-id`.
+    Private,
+    /// Its hosts and paths are known and refuse everybody.
     Nowhere,
 }
 

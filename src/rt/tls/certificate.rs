@@ -16,6 +16,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{InconsistentKeys, SignatureScheme};
 
 use crate::rt::tls::error::Error;
+use crate::rt::tls::given::{Given, GivenCertificate};
 use crate::rt::tls::provider::provider;
 
 /// No certificate or key file in its right mind is larger.
@@ -35,7 +36,14 @@ pub struct CertificateFiles {
 pub struct Certificates {
     table: ArcSwap<Table>,
     /// What the table was made of. Only the control thread takes this lock.
-    loaded: Mutex<Vec<Loaded>>,
+    sources: Mutex<Sources>,
+}
+
+#[derive(Debug, Default)]
+struct Sources {
+    /// Not empty.
+    loaded: Vec<Loaded>,
+    given: Vec<Given>,
 }
 
 /// What a reload found.
@@ -53,8 +61,11 @@ impl Certificates {
     pub fn load(files: &[CertificateFiles]) -> Result<Self, Vec<Error>> {
         let loaded = load_all(files)?;
         Ok(Self {
-            table: ArcSwap::from_pointee(Table::new(&loaded)),
-            loaded: Mutex::new(loaded),
+            table: ArcSwap::from_pointee(Table::new(&loaded, &[])),
+            sources: Mutex::new(Sources {
+                loaded,
+                given: Vec::new(),
+            }),
         })
     }
 
@@ -62,9 +73,28 @@ impl Certificates {
     pub fn replace(&self, files: &[CertificateFiles]) -> Result<(), Vec<Error>> {
         let loaded = load_all(files)?;
         let mut current = self.lock();
-        self.table.store(Arc::new(Table::new(&loaded)));
-        *current = loaded;
+        current.loaded = loaded;
+        self.renew_table(&current);
         Ok(())
+    }
+
+    /// Answers for these names with their own certificates, and with no others that were given
+    /// before. Those that cannot be used are left out; the answer says why.
+    pub fn set_given(&self, given: &[GivenCertificate]) -> Vec<Error> {
+        let mut current = self.lock();
+        let is_same = |(known, own): (&Given, &GivenCertificate)| known.is_of(own);
+        if current.given.len() == given.len() && current.given.iter().zip(given).all(is_same) {
+            return Vec::new();
+        }
+        let (fresh, problems) = Given::take_all(given, &current.given);
+        current.given = fresh;
+        self.renew_table(&current);
+        problems
+    }
+
+    fn renew_table(&self, sources: &Sources) {
+        let table = Table::new(&sources.loaded, &sources.given);
+        self.table.store(Arc::new(table));
     }
 
     /// Reads the files again and takes over the certificates whose content changed.
@@ -74,7 +104,7 @@ impl Certificates {
     pub fn reload(&self) -> Reload {
         let mut report = Reload::default();
         let mut current = self.lock();
-        for loaded in current.iter_mut() {
+        for loaded in &mut current.loaded {
             match Loaded::read(&loaded.files) {
                 Ok(fresh) => {
                     if fresh.digest != loaded.digest {
@@ -93,7 +123,7 @@ impl Certificates {
             }
         }
         if !report.renewed.is_empty() {
-            self.table.store(Arc::new(Table::new(&current)));
+            self.renew_table(&current);
         }
         report
     }
@@ -101,14 +131,14 @@ impl Certificates {
     /// The DNS names these certificates are for, wildcards as `*.example.com`.
     pub fn names(&self) -> Vec<String> {
         let current = self.lock();
-        let names = current.iter().flat_map(|loaded| &loaded.names);
+        let names = current.loaded.iter().flat_map(|loaded| &loaded.names);
         names.map(|name| name.to_string()).collect()
     }
 
     /// A panic while the lock was held cannot have left half a change: the list is only
     /// overwritten by whole entries.
-    fn lock(&self) -> MutexGuard<'_, Vec<Loaded>> {
-        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Sources> {
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -148,23 +178,31 @@ struct Table {
 
 impl Table {
     /// Invariant: `loaded` is not empty (`load_all`).
-    fn new(loaded: &[Loaded]) -> Self {
+    ///
+    /// What was given for a name goes before what files have for it.
+    fn new(loaded: &[Loaded], given: &[Given]) -> Self {
         let mut table = Self {
             exact: HashMap::new(),
             wildcard: HashMap::new(),
             others: Arc::clone(&loaded[0].key),
         };
+        for certificate in given {
+            table.add(&certificate.name, &certificate.key);
+        }
         for certificate in loaded {
             for name in &certificate.names {
-                let (names, name) = match name.strip_prefix("*.") {
-                    Some(parent) => (&mut table.wildcard, parent),
-                    None => (&mut table.exact, &**name),
-                };
-                let keys = names.entry(name.into()).or_default();
-                keys.push(Arc::clone(&certificate.key));
+                table.add(name, &certificate.key);
             }
         }
         table
+    }
+
+    fn add(&mut self, name: &str, key: &Arc<CertifiedKey>) {
+        let (names, name) = match name.strip_prefix("*.") {
+            Some(parent) => (&mut self.wildcard, parent),
+            None => (&mut self.exact, name),
+        };
+        names.entry(name.into()).or_default().push(Arc::clone(key));
     }
 
     /// Exact name, else `*.` for its first label (RFC 6125, section 6.4.3), else the first
@@ -291,7 +329,7 @@ fn explain_key(text: &[u8], error: &pem::Error) -> String {
 
 /// The DNS names in the certificate's subjectAltName; the common name has no say
 /// (RFC 9525, section 6.3).
-fn dns_names(certificate: &CertificateDer<'_>) -> Result<Vec<Box<str>>, String> {
+pub(super) fn dns_names(certificate: &CertificateDer<'_>) -> Result<Vec<Box<str>>, String> {
     match webpki::EndEntityCert::try_from(certificate) {
         Ok(parsed) => Ok(parsed
             .valid_dns_names()

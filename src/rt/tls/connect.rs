@@ -11,6 +11,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 
 use crate::rt::tls::certificate::read_certificates;
 use crate::rt::tls::error::Error;
+use crate::rt::tls::given;
 use crate::rt::tls::provider::provider;
 
 /// Whose certificates are believed.
@@ -31,10 +32,14 @@ pub struct Client {
 }
 
 impl Client {
-    /// `alpn` names the application protocols to offer, most wanted first.
+    /// `identity` is a certificate with its key, both PEM, for servers that ask who we are. `alpn` names the application protocols to offer, most wanted first.
     ///
     /// Reads files: call it off the cores.
-    pub fn new(trust: &Trust, alpn: &[&[u8]]) -> Result<Self, Error> {
+    pub fn new(
+        trust: &Trust,
+        identity: Option<(&str, &str)>,
+        alpn: &[&[u8]],
+    ) -> Result<Self, Error> {
         let builder = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(&[&TLS13, &TLS12])?;
         let builder = match trust {
@@ -44,7 +49,13 @@ impl Client {
                 .dangerous()
                 .with_custom_certificate_verifier(Arc::new(Unchecked(provider()))),
         };
-        let mut config = builder.with_no_client_auth();
+        let mut config = match identity {
+            None => builder.with_no_client_auth(),
+            Some((chain, key)) => {
+                let (chain, key) = given::pair(chain, key).map_err(Error::Identity)?;
+                builder.with_client_auth_cert(chain, key)?
+            }
+        };
         config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
         Ok(Self {
             config: Arc::new(config),

@@ -12,6 +12,12 @@ pub enum Error {
     /// A certificate, key or authority file that cannot be used.
     #[error("{}: {what}", file.display())]
     File { file: PathBuf, what: String },
+    /// A certificate that was given for a name and cannot be used.
+    #[error("the certificate of {name}: {what}")]
+    Given { name: String, what: String },
+    /// A certificate that we were to show and cannot.
+    #[error("the client certificate cannot be used: {0}")]
+    Identity(String),
     /// A listener without any certificate.
     #[error("a TLS listener needs at least one certificate")]
     NoCertificate,

@@ -105,6 +105,11 @@ pub fn header_value(text: &str) -> Result<(), Fault> {
 }
 
 /// `pets.example.com` or `*.example.com`, without a port.
+/// What stands behind the last dot of `{api}.execute-api.`
+pub fn host_suffix(text: &str) -> Result<(), Fault> {
+    host(text, "a part of a host")
+}
+
 pub fn host_pattern(text: &str) -> Result<(), Fault> {
     let rest = text.strip_prefix("*.").unwrap_or(text);
     if let Some(at) = rest.find('*') {

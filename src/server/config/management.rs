@@ -7,7 +7,7 @@ use crate::server::config::field::Plain::Text;
 use crate::server::config::field::{Kind, Section, field};
 use crate::server::config::resolve::Resolver;
 use crate::server::config::settings::{Listener, Management, ManagementKey, Written};
-use crate::server::config::value::Table;
+use crate::server::config::value::{Table, Value};
 
 pub static MANAGEMENT: Section = Section {
     title: "`management`",
@@ -37,6 +37,13 @@ pub static MANAGEMENT: Section = Section {
             Kind::Choice(&["relaxed", "strict"]),
             Is(Text("relaxed")),
             "Whether AWS's upper limits of times and sizes hold; all else is as in AWS in both.",
+        ),
+        field(
+            "execute_api_suffixes",
+            Kind::List(&Kind::Text(check::host_suffix)),
+            Absent("[\"eu-west-1.amazonaws.com\", \"gateway.example.com\"]"),
+            "What alone may stand behind `{api}.execute-api.` in the host of a request to an API that \
+             was made here; absent: anything.",
         ),
         field(
             "keys",
@@ -138,6 +145,14 @@ impl Resolver<'_> {
                 .map(|path| self.folder.join(path)),
             default_account: default_account.to_owned(),
             strict: management.text("mode") == Some("strict"),
+            execute_api_suffixes: management
+                .list("execute_api_suffixes")
+                .iter()
+                .filter_map(|item| match &item.value {
+                    Value::Text(text) => Some(text.clone()),
+                    _ => None,
+                })
+                .collect(),
             keys,
         })
     }

@@ -106,6 +106,12 @@ impl Resolver<'_> {
             apis: apis
                 .filter_map(|(name, item)| Some(Arc::new(api(name, item.table()?, settings))))
                 .collect(),
+            domains: Vec::new(),
+            execute_api_suffixes: settings
+                .management
+                .as_ref()
+                .map(|management| management.execute_api_suffixes.clone())
+                .unwrap_or_default(),
         }
     }
 
@@ -263,6 +269,7 @@ impl Resolver<'_> {
             idle_connections_max: table.count("idle_connections"),
             host_header,
             preserve_host,
+            vpc_link: table.text("vpc_link").map(str::to_owned),
             tls: match table.table("tls") {
                 None => UpstreamTls::default(),
                 Some(tls) => UpstreamTls {

@@ -97,6 +97,13 @@ pub static UPSTREAM: Section = Section {
             "Whether to send the client's own `Host`.",
         ),
         field(
+            "vpc_link",
+            Kind::Text(check::any),
+            Absent("\"orders-link\""),
+            "The VPC link whose integrations are asked here: its name, its id, or the ARN of what it leads \
+             to.",
+        ),
+        field(
             "tls",
             Kind::Table(&UPSTREAM_TLS),
             Absent(
