@@ -324,7 +324,7 @@ impl Control {
     /// When the store cannot be read, or the gateway is stopping.
     pub async fn look_at_all(&self) -> Outcome<()> {
         let surroundings = locked(&self.surroundings).clone();
-        let (ids, served) = (Arc::clone(&self.ids), Arc::clone(&self.served));
+        let (mut ids, served) = (locked(&self.ids).fork(), Arc::clone(&self.served));
         // A change, though it writes nothing: no other one comes in between.
         let work = move |change: &mut crate::store::Change<'_>| {
             let everything = change.list(&Prefix::everything(), None, usize::MAX)?;
@@ -338,7 +338,7 @@ impl Control {
                     account: entry.key.account,
                     region: entry.key.region,
                 };
-                let (rows, mut ids) = (Rows::Write(change), locked(&ids));
+                let rows = Rows::Write(change);
                 let mut desk = Desk::new(rows, &scope, &surroundings.fixed, &mut ids, 0);
                 let apis = BTreeSet::from([entry.key.id]);
                 changed_apis(&mut desk, apis, &served, &surroundings, &mut changes)?;
