@@ -40,6 +40,10 @@ pub const USAGE_PLANS: Quota = count("Usage Plans", "account", 300);
 pub const PLANS_OF_A_KEY: Quota = count("Usage Plans", "API Key", 10);
 pub const METHOD_THROTTLES: Quota = count("Method Throttles", "Usage Plan Stage", 20);
 pub const TAGS: Quota = count("Tags", "resource", 50);
+pub const DOMAIN_NAMES: Quota = count("Custom Domain Names", "account", 120);
+pub const PRIVATE_DOMAIN_NAMES: Quota = count("Private Custom Domain Names", "account", 50);
+pub const ACCESS_ASSOCIATIONS: Quota = count("Domain Name Access Associations", "account", 100);
+pub const MAPPINGS: Quota = count("API Mappings", "Custom Domain Name", 200);
 /// Of HTTP and WebSocket APIs.
 pub const ROUTES: Quota = count("Routes", "API", 300);
 pub const INTEGRATIONS: Quota = count("Integrations", "API", 300);

@@ -8,7 +8,7 @@ use crate::gateway::headers::{Given, Rules};
 use crate::gateway::http::rest_of_path;
 use crate::gateway::integrate::attempt::{self, Attempt, Failed, Turn, note};
 use crate::gateway::integrate::mapped;
-use crate::gateway::transform::request;
+use crate::gateway::transform::request::Moved;
 use crate::gateway::{Call, Reject, Stop, Worker, cors, headers};
 use crate::net::inbound::h1::Life;
 use crate::net::outbound::deliver::{Delivered, deliver};
@@ -131,15 +131,16 @@ fn write_head(out: &mut Vec<u8>, call: &Call<'_>, exchange: &Exchange<'_>, targe
     };
     let map = call.route.and_then(|route| route.rest.as_deref());
     let map = map.map(|rest| &rest.request).filter(|map| !map.is_empty());
+    let map = map.map(Moved::of);
     let query = head.query.map(|query| query.of(bytes));
     match map {
         None => {
             let path = rest_of_path(head.path.of(bytes), call.base);
             target.write_target(out, path, &call.params, query);
         }
-        Some(map) => request::write_target(out, map, &scene, query),
+        Some(map) => map.write_target(out, &scene, query),
     }
-    let is_mapped = |name: &[u8]| map.is_some_and(|map| request::maps_header(map, name));
+    let is_mapped = |name: &[u8]| map.is_some_and(|map| map.maps_header(name));
     out.extend_from_slice(b" HTTP/1.1\r\n");
     if !is_mapped(b"host") {
         encode::field(out, b"Host", target.host_for(head.host.of(bytes)));
@@ -151,7 +152,7 @@ fn write_head(out: &mut Vec<u8>, call: &Call<'_>, exchange: &Exchange<'_>, targe
             || is_mapped(field.name.of(bytes))
     });
     if let Some(map) = map {
-        request::write_headers(out, map, &scene);
+        map.write_headers(out, &scene);
     }
     match (gathered, head.body) {
         (Some(_), Body::None) => {}
