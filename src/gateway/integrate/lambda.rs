@@ -43,7 +43,7 @@ pub async fn run(
     let asked_us = worker.core.now_us();
     let outcome = worker
         .invoke(Invocation {
-            function: target.name.clone(),
+            function: target.arn.clone(),
             qualifier: target.qualifier.clone(),
             payload: event.into(),
             trace_id: call.trace.as_ref().map(trace_text),
