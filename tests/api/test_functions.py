@@ -93,8 +93,8 @@ def test_what_cannot_be_run_is_refused(functions):
     code = {"ZipFile": archive("")}
     wrong = refused(functions.create_function, Runtime="java21", Code=code, **common)
     assert wrong[:2] == ("InvalidParameterValueException", 400)
-    wrong = refused(functions.create_function, Runtime="python3.12", Code=code, MemorySize=1, **common)
-    assert wrong[:2] != ("", 200)
+    wrong = refused(functions.create_function, Runtime="python3.12", Code=code, MemorySize=20_000, **common)
+    assert wrong[:2] == ("InvalidParameterValueException", 400)
 
 
 def test_a_function_is_invoked_and_tells_its_log(functions):

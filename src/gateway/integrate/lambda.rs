@@ -110,7 +110,7 @@ fn event(
         },
         domain: host_name(lossless(head.host.of(bytes))),
         request_id: &request_id,
-        extended_request_id: &request_id,
+        extended_request_id: call.request_id.as_str(),
         time: &time,
         epoch_ms,
         authorizer: None,
