@@ -52,7 +52,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("arc_swap", &["plan/live.rs", "rt/tls/certificate.rs"]),
     ("rusqlite", &["store/sqlite/"]),
     ("http_body_util", &["lambda/"]),
-    ("flate2", &["lambda/zip.rs"]),
+    ("flate2", &["lambda/zip.rs", "gateway/compress.rs"]),
     ("governor", &["gateway/throttle.rs"]),
     (
         "serde_json",

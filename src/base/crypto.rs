@@ -81,6 +81,37 @@ fn copied(bytes: &[u8]) -> [u8; SHA256_BYTES] {
     out
 }
 
+/// The bytes of a text in base64 (RFC 4648 section 4), with or without its padding; none if it is
+/// no such text.
+pub fn from_base64(text: &str) -> Option<Vec<u8>> {
+    let digits = text.trim_end_matches('=').as_bytes();
+    if text.len() - digits.len() > 2 || digits.len() % 4 == 1 {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(digits.len() / 4 * 3 + 2);
+    for group in digits.chunks(4) {
+        let mut bits = 0_u32;
+        for index in 0..4 {
+            bits = bits << 6 | group.get(index).map_or(Some(0), |digit| sextet(*digit))?;
+        }
+        let [_, whole @ ..] = bits.to_be_bytes();
+        bytes.extend_from_slice(&whole[..group.len() - 1]);
+    }
+    Some(bytes)
+}
+
+fn sextet(digit: u8) -> Option<u32> {
+    let value = match digit {
+        b'A'..=b'Z' => digit - b'A',
+        b'a'..=b'z' => digit - b'a' + 26,
+        b'0'..=b'9' => digit - b'0' + 52,
+        b'+' => 62,
+        b'/' => 63,
+        _ => return None,
+    };
+    Some(value.into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,6 +144,19 @@ mod tests {
         }
         for wrong in ["Z", "Zm9v!", "Zg===", "Z===", "Zm 9", "Zm9\n"] {
             assert_eq!(base64_decoded(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn base64_comes_back_and_nothing_else_does() {
+        for text in ["", "f", "fo", "foo", "foob", "\0\u{ff}x"] {
+            let written = base64(text.as_bytes());
+            assert_eq!(from_base64(&written).as_deref(), Some(text.as_bytes()));
+            let bare = written.trim_end_matches('=');
+            assert_eq!(from_base64(bare).as_deref(), Some(text.as_bytes()));
+        }
+        for text in ["a", "a===", "a b=", "_-_-", "ab=c"] {
+            assert_eq!(from_base64(text), None, "{text}");
         }
     }
 }

@@ -58,7 +58,7 @@ pub(in crate::compile) fn api<'a>(work: &mut Work<'a>, api: &'a Arc<v2::Api>) ->
             earlier => {
                 let earlier = earlier.map(|(_, memory)| &*memory.stage);
                 match &stage.routes {
-                    None => draft.stage(work, stage, earlier),
+                    None => draft.stage(work, stage, earlier, None),
                     Some(routes) => own_routes(work, api, stage, routes, earlier),
                 }
             }
@@ -84,7 +84,31 @@ fn own_routes<'a>(
     let all = Place::root("apis");
     let place = all.then(&api.id);
     let router = router(api.kind, routes, &place.then("routes"), &mut work.problems);
-    ApiDraft::new(api, routes, place, router).stage(work, stage, earlier)
+    let canary = canary(work, api, stage, earlier);
+    ApiDraft::new(api, routes, place, router).stage(work, stage, earlier, canary)
+}
+
+/// The canary of a stage, which is a stage of its own.
+fn canary<'a>(
+    work: &mut Work<'a>,
+    api: &'a v2::Api,
+    stage: &'a v2::Stage,
+    earlier: Option<&Stage>,
+) -> Option<Arc<StageMemory>> {
+    let earlier = earlier.and_then(Stage::canary);
+    let own = stage.rest.as_ref().and_then(|own| own.canary.as_ref());
+    match (own, earlier) {
+        (Some(own), _) => {
+            let routes = own.stage.routes.as_deref().map_or(&[][..], Vec::as_slice);
+            let earlier = earlier.map(|earlier| &*earlier.stage);
+            Some(own_routes(work, api, &own.stage, routes, earlier))
+        }
+        (None, Some(gone)) => {
+            work.retire(&gone.stage);
+            None
+        }
+        (None, None) => None,
+    }
 }
 
 fn check_stages(stages: &[v2::Stage], place: &Place<'_>, problems: &mut Problems) {
@@ -127,8 +151,12 @@ impl<'d> ApiDraft<'d> {
         work: &mut Work<'a>,
         stage: &'a v2::Stage,
         before: Option<&Stage>,
+        canary: Option<Arc<StageMemory>>,
     ) -> Arc<StageMemory> {
         let mut memory = StageDraft::default();
+        if let Some(canary) = &canary {
+            memory.join(canary);
+        }
         let stages = self.place.then("stages");
         let place = stages.then(&stage.name);
         let limit = work.limit(
@@ -147,6 +175,7 @@ impl<'d> ApiDraft<'d> {
                 &self.api.id,
                 stage,
                 own,
+                canary.map(|canary| Arc::clone(&canary.stage)),
                 &place,
                 &mut work.problems,
             ))
@@ -234,6 +263,15 @@ struct StageDraft {
 }
 
 impl StageDraft {
+    /// What a canary needs, its stage needs too.
+    fn join(&mut self, canary: &StageMemory) {
+        self.limits.extend_from_slice(&canary.limits);
+        let groups = canary.groups.iter();
+        self.groups
+            .extend(groups.map(|(key, group)| (key.clone(), Arc::clone(group))));
+        self.lookups.extend_from_slice(&canary.lookups);
+    }
+
     fn limit(&mut self, limit: Option<(LimitId, Limit)>) -> Option<LimitId> {
         let (id, limit) = limit?;
         self.limits.push((id, limit));

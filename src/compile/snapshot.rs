@@ -139,6 +139,9 @@ impl<'a> Work<'a> {
             self.limit_ids.give_back(id);
         }
         self.retire_routes(stage.routes.iter());
+        if let Some(canary) = stage.canary() {
+            self.retire(&canary.stage);
+        }
     }
 
     pub fn retire_routes<'r>(&mut self, routes: impl Iterator<Item = &'r Route>) {

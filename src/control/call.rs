@@ -334,7 +334,9 @@ impl Control {
         let (ids, served) = (Arc::clone(&self.ids), Arc::clone(&self.served));
         // A change, though it writes nothing: no other one comes in between.
         let work = move |change: &mut crate::store::Change<'_>| {
-            let everything = change.list(&Prefix::everything(), None, usize::MAX)?;
+            let everything = change
+                .view()
+                .list(&Prefix::everything(), None, usize::MAX)?;
             let is_api = |kind: &str| kind == kind::API || kind == kind::REST_API;
             let mut changes = Changes::default();
             for entry in everything.entries {

@@ -8,7 +8,7 @@ use crate::base::id::ResourceIds;
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::model::quota::{Quota, Size};
-use crate::store::{Change, Entry, Expect, Key, Page, Prefix, StoreError, View};
+use crate::store::{Change, Expect, Key, Prefix, StoreError, View};
 
 /// A resource: members by the names that operations use, dates as milliseconds since 1970.
 pub type Record = Map<String, Value>;
@@ -50,20 +50,15 @@ pub enum Rows<'a> {
 
 /// A change of the store, whatever it borrows.
 pub trait Draft {
-    fn get(&self, key: &Key) -> Result<Option<Entry>, StoreError>;
-    fn list(&self, prefix: &Prefix) -> Result<Page, StoreError>;
+    fn view(&self) -> View<'_>;
     fn put(&mut self, key: &Key, bytes: &[u8]) -> Result<(), StoreError>;
     fn delete(&mut self, key: &Key) -> Result<bool, StoreError>;
     fn delete_all(&mut self, prefix: &Prefix) -> Result<usize, StoreError>;
 }
 
 impl Draft for Change<'_> {
-    fn get(&self, key: &Key) -> Result<Option<Entry>, StoreError> {
-        Change::get(self, key)
-    }
-
-    fn list(&self, prefix: &Prefix) -> Result<Page, StoreError> {
-        Change::list(self, prefix, None, usize::MAX)
+    fn view(&self) -> View<'_> {
+        Change::view(self)
     }
 
     fn put(&mut self, key: &Key, bytes: &[u8]) -> Result<(), StoreError> {
@@ -177,11 +172,7 @@ impl<'a> Desk<'a> {
 
     pub fn get(&self, kind: &'static str, id: &str) -> Outcome<Option<Record>> {
         let key = self.key(kind, id);
-        let entry = match &self.rows {
-            Rows::Read(view) => view.get(&key)?,
-            Rows::Write(change) => change.get(&key)?,
-        };
-        match entry {
+        match self.view().get(&key)? {
             Some(entry) => read(&entry.bytes).map(Some),
             None => Ok(self.fixed.get(&(kind, id.to_owned())).cloned()),
         }
@@ -196,10 +187,7 @@ impl<'a> Desk<'a> {
     pub fn list(&self, kind: &'static str, below: &str) -> Outcome<Vec<(String, Record)>> {
         let Scope { account, region } = self.scope;
         let prefix = Prefix::id(account, region, kind, below);
-        let page = match &self.rows {
-            Rows::Read(view) => view.list(&prefix, None, usize::MAX)?,
-            Rows::Write(change) => change.list(&prefix)?,
-        };
+        let page = self.view().list(&prefix, None, usize::MAX)?;
         let mut found = BTreeMap::new();
         for entry in page.entries {
             found.insert(entry.key.id, read(&entry.bytes)?);
@@ -245,6 +233,13 @@ impl<'a> Desk<'a> {
             self.delete_all(below, &format!("{id}/"))?;
         }
         Ok(())
+    }
+
+    fn view(&self) -> View<'_> {
+        match &self.rows {
+            Rows::Read(view) => **view,
+            Rows::Write(change) => change.view(),
+        }
     }
 
     fn key(&self, kind: &str, id: &str) -> Key {

@@ -36,6 +36,10 @@ pub struct Call<'p> {
     /// What the client got; 0 until it got something.
     pub status: u16,
     pub reject: Option<Reject>,
+    /// The stage has a canary; whether it serves this call.
+    pub is_canary: Option<bool>,
+    /// A client wanted a cached answer forgotten and had no right to.
+    pub warns_of_cache: bool,
     /// The key that a method required.
     pub api_key: Option<&'p ApiKey>,
     /// What a refusal says in the place of its usual message.
@@ -72,6 +76,8 @@ impl Call<'_> {
             by_domain: false,
             status: 0,
             reject: None,
+            is_canary: None,
+            warns_of_cache: false,
             api_key: None,
             said: None,
             validation_error: None,

@@ -4,6 +4,7 @@
 use crate::base::date::{self, Style};
 use crate::gateway::Call;
 use crate::gateway::asked::Asked;
+use crate::gateway::transform::body;
 use crate::lang::params::{Part, Source};
 use crate::plan::rest::RestStage;
 
@@ -24,6 +25,7 @@ pub const NAMES: &[&str] = &[
     "identity.apiKeyId",
     "identity.sourceIp",
     "identity.userAgent",
+    "isCanaryRequest",
     "path",
     "protocol",
     "requestId",
@@ -65,6 +67,7 @@ impl Scene<'_> {
                 None => "test-invoke-source-ip".to_owned(),
             },
             "identity.userAgent" => text(asked.head.header(asked.bytes, b"user-agent")?),
+            "isCanaryRequest" => call.is_canary?.to_string(),
             "path" => text(asked.head.path.of(asked.bytes)),
             "protocol" => asked.protocol().to_owned(),
             "requestId" => text(call.shown_request_id()),
@@ -96,7 +99,7 @@ impl Scene<'_> {
         found.map(|(_, value)| &**value)
     }
 
-    /// Every value that an expression about the request has. Bodies and answers have none here.
+    /// Every value that an expression about the request has. Answers have none here.
     pub fn values(&self, source: &Source) -> Vec<String> {
         let one = |value: Option<String>| value.into_iter().collect();
         match source {
@@ -138,7 +141,7 @@ impl Scene<'_> {
                 values.map(std::borrow::Cow::into_owned).collect()
             }
             Part::Body(None) => vec![text(asked.body)],
-            Part::Body(Some(_)) => Vec::new(),
+            Part::Body(Some(path)) => body::find(path, asked.body).into_iter().collect(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The HTTP API pipeline on one screen.
 
 use crate::gateway::{
-    Call, Published, Reject, Stop, Worker, cors, identify, integrate, rest, throttle,
+    Call, Published, Reject, Stop, Worker, canary, cors, identify, integrate, rest, throttle,
 };
 use crate::net::Exchange;
 use crate::plan::host::Miss;
@@ -17,6 +17,7 @@ pub async fn pass<'p>(
     exchange: &mut Exchange<'_>,
 ) -> Result<(), Stop> {
     let stage = choose_stage(worker, live, call, exchange)?;
+    let stage = canary::choose(worker, call, stage);
     if let Some(cors) = &stage.cors
         && cors::is_preflight(exchange)
     {

@@ -1,17 +1,20 @@
 //! The REST API pipeline on one screen.
 
+use crate::base::Method;
 use crate::gateway::asked::Asked;
+use crate::gateway::cache::{self, Found};
 use crate::gateway::context::Scene;
 use crate::gateway::integrate::{self, mock, whole};
-use crate::gateway::transform::{request, response};
+use crate::gateway::transform::request::{self, Moved};
+use crate::gateway::transform::{proxy, response};
 use crate::gateway::{
-    Answer, Call, Published, Reject, Stop, Worker, api_key, respond, throttle, validate,
+    Answer, Call, Published, Reject, Stop, Worker, api_key, compress, respond, throttle, validate,
 };
 use crate::net::Exchange;
 use crate::net::outbound::whole::Request;
 use crate::net::outbound::{Asking, Failure};
-use crate::plan::rest::{Kind, RestRoute};
-use crate::plan::{Route, Stage, Target};
+use crate::plan::rest::{Kind, RestRoute, RestStage};
+use crate::plan::{HttpTarget, Route, Stage, Target};
 
 /// Serves one request of a method: each step is one verb, all branching is here.
 pub async fn pass<'p>(
@@ -21,24 +24,71 @@ pub async fn pass<'p>(
     exchange: &mut Exchange<'_>,
     (stage, route, rest): (&'p Stage, &'p Route, &'p RestRoute),
 ) -> Result<(), Stop> {
-    if let Some(own) = stage.rest.as_deref() {
-        api_key::check(worker, live, call, exchange, (own, rest))?;
-    }
+    let own = stage.rest.as_deref();
+    let own = own.ok_or(Reject::ApiConfigurationError)?;
+    api_key::check(worker, live, call, exchange, (own, rest))?;
     throttle::admit(worker, live, stage, route)?;
-    if rest.needs_body {
+    let streams = streams(own, rest);
+    if rest.needs_body || !streams {
         gather(exchange, route).await?;
     }
     let body = exchange.upload.gathered().unwrap_or_default();
     validate::request(call, &Asked::of(exchange, body), rest)?;
     request::check(call, rest)?;
-    if matches!(rest.kind, Kind::HttpProxy | Kind::FunctionProxy) {
+    if streams {
         return integrate::run(worker, call, exchange, route).await;
     }
-    let body = exchange.upload.take_gathered();
+    let mut body = exchange.upload.take_gathered();
+    if own.compress_from.is_some()
+        && let Some(plain) =
+            compress::request(&Asked::of(exchange, &body), PAYLOAD_BYTES_MAX).await?
+    {
+        body = plain;
+    }
     let asking = asking(worker, exchange, rest);
     let asked = Asked::of(exchange, &body);
-    let answer = work(worker, call, &asked, &asking, (route, rest)).await?;
+    let mut answer = cached(worker, call, &asked, &asking, (own, route, rest)).await?;
+    if let Some(from) = own.compress_from {
+        compress::answer(&asked, from, &mut answer).await;
+    }
+    if call.warns_of_cache {
+        answer.headers.push("Warning", CACHE_WARNING);
+    }
     Ok(respond::answer(worker, call, exchange, &answer).await?)
+}
+
+/// Whether the answer goes from the integration to the client as it comes.
+fn streams(stage: &RestStage, rest: &RestRoute) -> bool {
+    match rest.kind {
+        Kind::Http | Kind::Mock => false,
+        kind => {
+            let is_looked_at = rest.cache.is_some() || stage.compress_from.is_some();
+            kind != Kind::HttpProxy || !is_looked_at
+        }
+    }
+}
+
+const CACHE_WARNING: &[u8] = b"199 - \"the cached answer was not invalidated: not authorized\"";
+
+/// What the cache has, or what the integration says.
+async fn cached(
+    worker: &'static Worker,
+    call: &mut Call<'_>,
+    asked: &Asked<'_>,
+    asking: &Asking<'_>,
+    (stage, route, rest): (&RestStage, &Route, &RestRoute),
+) -> Result<Answer, Stop> {
+    let Some(rule) = &rest.cache else {
+        return work(worker, call, asked, asking, (route, rest)).await;
+    };
+    match cache::look_up(worker, call, asked, (stage, rule)).await? {
+        Found::Here(answer) => Ok(Answer::clone(&answer)),
+        Found::Missing(lease) => {
+            let answer = work(worker, call, asked, asking, (route, rest)).await?;
+            lease.keep(&answer);
+            Ok(answer)
+        }
+    }
 }
 
 /// The part behind all checks: request, integration, response.
@@ -49,24 +99,44 @@ async fn work(
     asking: &Asking<'_>,
     (route, rest): (&Route, &RestRoute),
 ) -> Result<Answer, Stop> {
-    let body = request::body(&rest.request, asked)?;
+    if let (Kind::HttpProxy, Target::Http(target)) = (rest.kind, &route.target) {
+        let head = proxy::head(Moved::of(&rest.request), target, &Scene { call, asked });
+        let answer = ask(worker, call, asking, target, asked, (&head, asked.body)).await?;
+        return Ok(proxy::answer(answer));
+    }
+    let (body, overrides) = request::body(call, asked, &rest.request)?;
     let answer = match &route.target {
         Target::Http(target) => {
-            let head = request::head(rest, target, &Scene { call, asked }, &body);
-            let method = target.method_for(asked.head.method);
-            let request = Request {
-                head: &head,
-                body: &body,
-                is_head: method == crate::base::Method::Head,
+            let moved = Moved {
+                map: &rest.request,
+                overrides: &overrides,
             };
-            let group = target.group.id;
-            let outcome = whole::run(worker, call, group, asking, method, request).await;
-            outcome.map_err(|failure| refusal(&failure))?
+            let head = request::head(moved, target, &Scene { call, asked }, &body);
+            ask(worker, call, asking, target, asked, (&head, &body)).await?
         }
         _ => mock::answer(call, &body)?,
     };
     let reply = response::choose(call, rest, answer.status)?;
-    Ok(response::answer(reply, &Scene { call, asked }, answer))
+    Ok(response::answer(call, asked, reply, &overrides, answer)?)
+}
+
+async fn ask(
+    worker: &'static Worker,
+    call: &mut Call<'_>,
+    asking: &Asking<'_>,
+    target: &HttpTarget,
+    asked: &Asked<'_>,
+    (head, body): (&[u8], &[u8]),
+) -> Result<Answer, Stop> {
+    let method = target.method_for(asked.head.method);
+    let request = Request {
+        head,
+        body,
+        is_head: method == Method::Head,
+    };
+    let group = target.group.id;
+    let outcome = whole::run(worker, call, group, asking, method, request).await;
+    outcome.map_err(|failure| refusal(&failure))
 }
 
 /// How a REST API says that its integration gave no answer.

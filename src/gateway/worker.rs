@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::base::date::Style;
 use crate::base::{Clock, DateCache, RequestIds};
+use crate::gateway::cache::Caches;
 use crate::gateway::{Call, Published, Reject, Stop, access_log, http, respond};
 use crate::lambda::{Caller, Functions, Invocation, InvokeError, Outcome};
 use crate::net::inbound::accept::Hall;
@@ -50,6 +51,7 @@ pub struct Worker {
     pub(in crate::gateway) log_date: RefCell<DateCache>,
     pub(in crate::gateway) lines: RefCell<Option<Lines>>,
     pub(in crate::gateway) numbers: RefCell<CoreNumbers>,
+    pub(in crate::gateway) caches: Caches,
     functions: Option<Caller>,
     open: Cell<usize>,
     draining: Cell<bool>,
@@ -74,6 +76,7 @@ impl Worker {
             log_date: RefCell::new(DateCache::new(Style::Clf)),
             lines: RefCell::default(),
             numbers: RefCell::default(),
+            caches: Caches::default(),
             functions,
             open: Cell::new(0),
             draining: Cell::new(false),

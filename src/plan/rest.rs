@@ -1,8 +1,12 @@
 //! What REST APIs add: what a method asks of its requests, how it turns them into those of its
 //! integration, and answers into answers.
 
+use std::sync::Arc;
+
 use crate::lang::params::Source;
 use crate::lang::pattern::Pattern;
+use crate::lang::vtl;
+use crate::plan::Stage;
 use crate::plan::refusal::GatewayResponses;
 
 /// What all methods of a stage share.
@@ -13,8 +17,58 @@ pub struct RestStage {
     pub account_id: Box<str>,
     pub deployment_id: Box<str>,
     pub responses: GatewayResponses,
+    pub canary: Option<Canary>,
+    pub binary_types: MediaTypes,
+    /// What a core may keep of answers, bytes.
+    pub cache_bytes_max: usize,
+    /// Answers that were kept in another epoch are of no use.
+    pub cache_epoch: u64,
+    /// A canary takes what the stage has kept, and the other way round.
+    pub shares_cache: bool,
+    /// Answers of so many bytes are compressed for clients that like it; none: none are.
+    pub compress_from: Option<usize>,
     /// Names and values, in the order of the names.
     pub variables: Box<[(Box<str>, Box<str>)]>,
+}
+
+/// A second deployment of a stage, which some of the requests get.
+#[derive(Clone, Debug)]
+pub struct Canary {
+    /// Of the requests, from 0 to 100.
+    pub percent: f64,
+    /// The stage as the canary serves it.
+    pub stage: Arc<Stage>,
+}
+
+/// What of a payload is made on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContentHandling {
+    ToBinary,
+    ToText,
+}
+
+/// Media types whose payloads are bytes, not text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MediaTypes(Box<[Box<str>]>);
+
+impl MediaTypes {
+    /// `image/png`, `image/*` or `*/*`.
+    pub fn new(written: &[String]) -> Self {
+        let types = written.iter();
+        Self(types.map(|one| one.to_ascii_lowercase().into()).collect())
+    }
+
+    /// Whether this media type, in lower case, is among them. A wildcard may stand behind the
+    /// slash, or for everything.
+    pub fn has(&self, media_type: &str) -> bool {
+        self.0.iter().any(|own| match own.strip_suffix("/*") {
+            Some("*") => true,
+            Some(group) => media_type
+                .strip_prefix(group)
+                .is_some_and(|rest| rest.starts_with('/')),
+            None => **own == *media_type,
+        })
+    }
 }
 
 /// A method of a REST API in one stage.
@@ -36,6 +90,8 @@ pub struct RestRoute {
     pub is_plain: bool,
     /// The body must be in memory before the integration is asked.
     pub needs_body: bool,
+    /// None: answers are not kept.
+    pub cache: Option<CacheRule>,
     /// Why every request ends as API_CONFIGURATION_ERROR, for the log; AWS finds out at the call.
     pub fault: Option<Box<str>>,
     /// Time for the integration, milliseconds.
@@ -52,6 +108,29 @@ pub enum Kind {
     FunctionProxy,
     /// Nobody is asked.
     Mock,
+}
+
+/// How answers of a method are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheRule {
+    pub ttl_s: u32,
+    pub namespace: Box<str>,
+    /// What makes a difference to the answer.
+    pub parameters: Box<[Parameter]>,
+    /// Only who may, can have an answer forgotten.
+    pub needs_authorization: bool,
+    pub unauthorized: Unauthorized,
+}
+
+/// What happens to one who wants an answer forgotten and may not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unauthorized {
+    /// 403.
+    Refused,
+    /// Served from the cache, with a `Warning`.
+    Warned,
+    /// Served from the cache.
+    Ignored,
 }
 
 /// A part of a request that a method has declared.
@@ -81,6 +160,7 @@ pub struct RequestMap {
     pub queries: Moves,
     pub templates: Templates,
     pub passthrough: Passthrough,
+    pub handling: Option<ContentHandling>,
 }
 
 impl RequestMap {
@@ -89,7 +169,7 @@ impl RequestMap {
         let parts = self.path.iter().chain(&self.query);
         let in_uri = parts.filter_map(|part| match part {
             UriPart::Literal(_) => None,
-            UriPart::Value(source) => Some(source),
+            UriPart::Value { source, .. } => Some(source),
         });
         let moved = self.headers.iter().chain(&self.queries);
         in_uri.chain(moved.map(|(_, source)| source))
@@ -107,16 +187,21 @@ pub type Moves = Box<[(Box<str>, Source)]>;
 /// Templates by the media type that they are for, in the order in which they were written.
 pub type Templates = Box<[(Box<str>, Template)]>;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Template {
     /// Nothing in it has to be evaluated.
     Static(Box<str>),
+    Dynamic(Box<vtl::Template>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UriPart {
     Literal(Box<[u8]>),
-    Value(Source),
+    /// `integration.request.path.{name}`
+    Value {
+        name: Box<str>,
+        source: Source,
+    },
 }
 
 /// What becomes of a body that no template is for.
@@ -136,4 +221,5 @@ pub struct Reply {
     pub status: u16,
     pub headers: Moves,
     pub templates: Templates,
+    pub handling: Option<ContentHandling>,
 }

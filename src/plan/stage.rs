@@ -1,7 +1,7 @@
 //! Stage: routes, limits and settings of one API under one name.
 
 use crate::lang::logline;
-use crate::plan::rest::RestStage;
+use crate::plan::rest::{Canary, RestStage};
 use crate::plan::{Cors, LimitId, Route, Router};
 
 /// Whose rules a stage follows: for headers, ids, and answers where there is nothing to serve.
@@ -33,4 +33,12 @@ pub struct Stage {
     pub logs_endpoint_ids: bool,
     /// Only of REST APIs.
     pub rest: Option<Box<RestStage>>,
+}
+
+impl Stage {
+    /// Only of REST APIs: its second deployment.
+    #[inline]
+    pub fn canary(&self) -> Option<&Canary> {
+        self.rest.as_deref()?.canary.as_ref()
+    }
 }

@@ -64,6 +64,7 @@ pub(crate) trait Draft: Rows {
 }
 
 /// The records of one moment, with all acknowledged changes.
+#[derive(Clone, Copy)]
 pub struct View<'a> {
     rows: &'a dyn Rows,
     version: u64,
@@ -96,7 +97,13 @@ impl<'a> View<'a> {
         after: Option<&Key>,
         limit: usize,
     ) -> Result<Page, StoreError> {
-        page(self.rows, prefix, after, limit)
+        // One more than asked for tells whether there is a next page.
+        let mut entries = self.rows.list(prefix, after, limit.saturating_add(1))?;
+        let more = entries.len() > limit;
+        entries.truncate(limit);
+        let last = entries.last().filter(|_| more);
+        let next = last.map(|entry| entry.key.clone());
+        Ok(Page { entries, next })
     }
 }
 
@@ -127,23 +134,9 @@ impl<'a> Change<'a> {
         self.version
     }
 
-    /// # Errors
-    /// When the engine cannot read.
-    pub fn get(&self, key: &Key) -> Result<Option<Entry>, StoreError> {
-        self.draft.get(key)
-    }
-
-    /// As `View::list`, with what this change wrote so far.
-    ///
-    /// # Errors
-    /// When the engine cannot read.
-    pub fn list(
-        &self,
-        prefix: &Prefix,
-        after: Option<&Key>,
-        limit: usize,
-    ) -> Result<Page, StoreError> {
-        page(&*self.draft, prefix, after, limit)
+    /// All records as this change has left them so far.
+    pub fn view(&self) -> View<'_> {
+        View::new(&*self.draft, self.version)
     }
 
     /// Writes a record whole.
@@ -176,7 +169,7 @@ impl<'a> Change<'a> {
     /// # Errors
     /// When the engine cannot.
     pub fn delete_all(&mut self, prefix: &Prefix) -> Result<usize, StoreError> {
-        let page = self.list(prefix, None, usize::MAX)?;
+        let page = self.view().list(prefix, None, usize::MAX)?;
         for entry in &page.entries {
             self.delete(&entry.key, Expect::Any)?;
         }
@@ -191,21 +184,4 @@ impl<'a> Change<'a> {
             Err(StoreError::Conflict { key: key.clone() })
         }
     }
-}
-
-fn page(
-    rows: &dyn Rows,
-    prefix: &Prefix,
-    after: Option<&Key>,
-    limit: usize,
-) -> Result<Page, StoreError> {
-    // One more than asked for tells whether there is a next page.
-    let mut entries = rows.list(prefix, after, limit.saturating_add(1))?;
-    let more = entries.len() > limit;
-    entries.truncate(limit);
-    let next = entries
-        .last()
-        .filter(|_| more)
-        .map(|entry| entry.key.clone());
-    Ok(Page { entries, next })
 }

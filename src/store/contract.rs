@@ -163,14 +163,14 @@ async fn a_change_reads_what_it_wrote(store: Store) {
             change.put(&key("a"), Expect::Absent, b"new")?;
             change.put(&key("c"), Expect::Present, b"new")?;
             change.delete(&key("b"), Expect::Present)?;
-            assert_eq!(change.get(&key("b"))?, None);
+            assert_eq!(change.view().get(&key("b"))?, None);
             let version = change.version();
-            let entry = change.get(&key("a"))?.unwrap();
+            let entry = change.view().get(&key("a"))?.unwrap();
             assert_eq!(
                 (entry.version, entry.bytes.as_slice()),
                 (version, &b"new"[..])
             );
-            change.list(&Prefix::everything(), None, 9)
+            change.view().list(&Prefix::everything(), None, 9)
         })
         .await
         .unwrap();
@@ -257,7 +257,7 @@ async fn versions_grow_and_never_repeat(store: Store) {
     assert_eq!(store.version(), start + 2);
     let idle = store
         .change(|change| {
-            change.get(&key("a"))?;
+            change.view().get(&key("a"))?;
             change.delete(&key("none"), Expect::Any)
         })
         .await;
@@ -322,7 +322,7 @@ async fn a_view_is_of_one_moment(store: Store) {
 
 async fn changes_never_interleave(store: Store) {
     fn increment(change: &mut Change<'_>) -> Outcome<u64> {
-        let count = match change.get(&key("count"))? {
+        let count = match change.view().get(&key("count"))? {
             Some(entry) => std::str::from_utf8(&entry.bytes).unwrap().parse().unwrap(),
             None => 0_u64,
         };

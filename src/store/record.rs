@@ -97,26 +97,6 @@ impl View<'_> {
 }
 
 impl Change<'_> {
-    /// # Errors
-    /// The engine's, or those of `Stored::decode`.
-    pub fn find<T: Record>(&self, key: &Key) -> Result<Option<Stored<T>>, StoreError> {
-        self.get(key)?.map(Stored::decode).transpose()
-    }
-
-    /// As `View::find_all`.
-    ///
-    /// # Errors
-    /// As `find`.
-    pub fn find_all<T: Record>(
-        &self,
-        prefix: &Prefix,
-        after: Option<&Key>,
-        limit: usize,
-    ) -> Result<(Vec<Stored<T>>, Option<Key>), StoreError> {
-        let page = self.list(prefix, after, limit)?;
-        Ok((decode_all(page.entries)?, page.next))
-    }
-
     /// Writes a record that must not be there yet.
     ///
     /// # Errors

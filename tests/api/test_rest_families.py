@@ -19,9 +19,9 @@ def api(v1):
 
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory):
-    """The client of a gateway on which AWS's quotas hold."""
+    """The clients of a gateway on which AWS's quotas hold."""
     gateway = Gateway(tmp_path_factory.mktemp("strict"), 'mode = "strict"')
-    yield gateway.client("apigateway")
+    yield gateway.client("apigateway"), gateway.client("apigatewayv2")
     gateway.stop()
 
 
@@ -444,6 +444,7 @@ def test_tags_belong_to_all_that_has_an_arn(v1, api):
 
 def test_quotas_hold_only_where_they_are_asked_for(v1, strict, api):
     """Numbers, sizes and times, and AWS's words for them."""
+    strict, strict_v2 = strict
     made = strict.create_rest_api(name="full")
     where, root = {"restApiId": made["id"]}, made["rootResourceId"]
     for number in range(10):
@@ -467,6 +468,15 @@ def test_quotas_hold_only_where_they_are_asked_for(v1, strict, api):
     template = {"application/json": "x" * (300 * 1024 + 1)}
     large = refused(strict.put_integration, **where, **method, type="MOCK", requestTemplates=template)
     assert large[1] == 400
+    http = {"ApiId": strict_v2.create_api(Name="full", ProtocolType="HTTP")["ApiId"]}
+    for number in range(10):
+        strict_v2.create_stage(**http, StageName=f"s{number}")
+    full = refused(strict_v2.create_stage, **http, StageName="more")
+    assert full[2].startswith("Maximum number of Stages for this API has been reached.  Please")
+    for number in range(20):
+        strict.create_vpc_link(name=f"l{number}", targetArns=[f"arn:aws:elasticloadbalancing:eu-west-1:1:loadbalancer/net/l/{number}"])
+    full = refused(strict.create_vpc_link, name="more", targetArns=["arn:aws:elasticloadbalancing:eu-west-1:1:loadbalancer/net/l/x"])
+    assert full[:2] == ("LimitExceededException", 429)
     api, root = api
     v1.put_method(restApiId=api, **{**method, "resourceId": root}, authorizationType="NONE")
     free = v1.put_integration(

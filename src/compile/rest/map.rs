@@ -2,8 +2,9 @@
 
 use crate::compile::problem::Fault;
 use crate::lang::params::Source;
-use crate::model::v2;
-use crate::plan::rest::{Moves, Template, Templates};
+use crate::lang::vtl;
+use crate::model::{rest, v2};
+use crate::plan::rest::{ContentHandling, Moves, Template, Templates};
 
 /// Where a value comes from; none if it is a stage variable that this stage does not have, which
 /// is simply not sent.
@@ -35,12 +36,31 @@ pub fn headers(
     Ok(moved.into())
 }
 
-pub fn templates(written: &[(String, String)]) -> Templates {
-    let templates = written.iter();
-    templates
-        .map(|(kind, text)| {
-            let kind = kind.to_ascii_lowercase();
-            (kind.into(), Template::Static(text.as_str().into()))
-        })
-        .collect()
+/// Templates by media type in lower case.
+///
+/// # Errors
+/// One that cannot be parsed, with line, column and a caret.
+pub fn templates(written: &[(String, String)]) -> Result<Templates, Fault> {
+    let template = |(kind, text): &(String, String)| {
+        let made = match text.contains(['$', '#', '\\']) {
+            false => Template::Static(text.as_str().into()),
+            true => match vtl::Template::compile(text) {
+                Ok(template) => Template::Dynamic(Box::new(template)),
+                Err(error) => {
+                    return Err(Fault::new(format!(
+                        "the template for {kind} cannot be parsed: {error}"
+                    )));
+                }
+            },
+        };
+        Ok((kind.to_ascii_lowercase().into(), made))
+    };
+    written.iter().map(template).collect()
+}
+
+pub fn handling(written: rest::ContentHandling) -> ContentHandling {
+    match written {
+        rest::ContentHandling::ToBinary => ContentHandling::ToBinary,
+        rest::ContentHandling::ToText => ContentHandling::ToText,
+    }
 }

@@ -9,7 +9,9 @@ use crate::lang::params::{Part, Source};
 use crate::lang::pattern::Pattern;
 use crate::model::rest::{self, Method};
 use crate::model::v2::{Api, RouteKey, Stage};
-use crate::plan::rest::{Kind, Parameter, Passthrough, Reply, RequestMap, RestRoute};
+use crate::plan::rest::{
+    CacheRule, Kind, Parameter, Passthrough, Reply, RequestMap, RestRoute, Unauthorized,
+};
 use crate::plan::{HttpTarget, Target};
 
 /// What the method becomes; none if something is wrong, which is then said.
@@ -94,13 +96,14 @@ fn draft(method: &Method, key: &RouteKey, stage: &Stage) -> Result<RestRoute, Fa
         queries: map::headers(parameters, "integration.request.querystring.", stage)?,
         templates: match kind {
             Kind::HttpProxy | Kind::FunctionProxy => Box::default(),
-            _ => map::templates(&integration.request_templates),
+            _ => map::templates(&integration.request_templates)?,
         },
         passthrough: match integration.passthrough {
             rest::Passthrough::WhenNoMatch => Passthrough::WhenNoMatch,
             rest::Passthrough::WhenNoTemplates => Passthrough::WhenNoTemplates,
             rest::Passthrough::Never => Passthrough::Never,
         },
+        handling: integration.handling.map(map::handling),
         ..RequestMap::default()
     };
     let mut required = Vec::new();
@@ -108,6 +111,10 @@ fn draft(method: &Method, key: &RouteKey, stage: &Stage) -> Result<RestRoute, Fa
         required.push(parameter(name)?);
     }
     required.sort_by(|one, other| order(one).cmp(&order(other)));
+    let cache = match &method.cache {
+        Some(cache) => Some(cache_rule(cache)?),
+        None => None,
+    };
     let mut replies = Vec::new();
     for response in &integration.responses {
         replies.push(reply(response, stage)?);
@@ -129,8 +136,28 @@ fn draft(method: &Method, key: &RouteKey, stage: &Stage) -> Result<RestRoute, Fa
             || request.sources().any(Source::needs_request_body),
         request,
         replies: replies.into(),
+        cache,
         fault: None,
         timeout_ms: integration.timeout_ms,
+    })
+}
+
+fn cache_rule(cache: &rest::Cache) -> Result<CacheRule, Fault> {
+    let parameters = cache.parameters.iter();
+    let parameters = parameters
+        // What the integration is sent follows from what the method was.
+        .filter(|name| name.starts_with("method."))
+        .map(|name| parameter(name));
+    Ok(CacheRule {
+        ttl_s: cache.ttl_s,
+        namespace: cache.namespace.as_str().into(),
+        parameters: parameters.collect::<Result<_, _>>()?,
+        needs_authorization: cache.needs_authorization,
+        unauthorized: match cache.unauthorized {
+            rest::Unauthorized::Refused => Unauthorized::Refused,
+            rest::Unauthorized::Warned => Unauthorized::Warned,
+            rest::Unauthorized::Ignored => Unauthorized::Ignored,
+        },
     })
 }
 
@@ -166,7 +193,8 @@ fn reply(response: &rest::Response, stage: &Stage) -> Result<Reply, Fault> {
         pattern: pattern.transpose()?,
         status: response.status,
         headers: map::headers(&response.parameters, "method.response.header.", stage)?,
-        templates: map::templates(&response.templates),
+        templates: map::templates(&response.templates)?,
+        handling: response.handling.map(map::handling),
     })
 }
 
@@ -210,10 +238,14 @@ fn asked(
             route.request.query = query;
         }
     }
+    let settings = stage.rest.as_deref();
+    let compresses = settings.is_some_and(|own| own.minimum_compression_size.is_some());
     route.needs_body |= route.request.sources().any(Source::needs_request_body);
     route.is_plain = route.kind == Kind::HttpProxy
         && route.request.is_empty()
         && route.required.is_empty()
-        && !route.api_key_required;
+        && !route.api_key_required
+        && route.cache.is_none()
+        && !compresses;
     Ok((target, needs))
 }

@@ -3,6 +3,8 @@
 mod map;
 mod method;
 mod stage;
+#[cfg(test)]
+mod tests;
 mod uri;
 
 pub(in crate::compile) use method::method;

@@ -1,16 +1,20 @@
 //! What a stage of a REST API adds: its gateway responses and variables.
 
+use std::sync::Arc;
+
 use crate::compile::problem::{Fault, Place, Problems};
 use crate::compile::rest::map;
 use crate::lang::params::Text;
 use crate::model::{rest, v2};
+use crate::plan::Stage;
 use crate::plan::refusal::{GatewayResponse, GatewayResponses, ResponseType};
-use crate::plan::rest::RestStage;
+use crate::plan::rest::{Canary, MediaTypes, RestStage};
 
 pub(in crate::compile) fn stage(
     api: &str,
     stage: &v2::Stage,
     settings: &rest::Settings,
+    canary: Option<Arc<Stage>>,
     place: &Place<'_>,
     problems: &mut Problems,
 ) -> RestStage {
@@ -33,6 +37,19 @@ pub(in crate::compile) fn stage(
         account_id: settings.account_id.as_str().into(),
         deployment_id: settings.deployment_id.as_str().into(),
         responses: GatewayResponses::new(&set),
+        canary: settings
+            .canary
+            .as_ref()
+            .zip(canary)
+            .map(|(own, stage)| Canary {
+                percent: own.percent,
+                stage,
+            }),
+        binary_types: MediaTypes::new(&settings.binary_media_types),
+        cache_bytes_max: settings.cache_bytes_max,
+        cache_epoch: settings.cache_epoch,
+        shares_cache: settings.shares_cache,
+        compress_from: settings.minimum_compression_size,
         variables: variables
             .map(|(name, value)| (name.as_str().into(), value.as_str().into()))
             .collect(),

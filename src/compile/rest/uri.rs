@@ -57,7 +57,11 @@ impl Read {
             Piece::Param(index) => {
                 let name = self.names.get(usize::from(*index));
                 let name = name.map_or("", String::as_str);
-                self.value(name, key, mapped).map(UriPart::Value)
+                let source = self.value(name, key, mapped)?;
+                Ok(UriPart::Value {
+                    name: name.into(),
+                    source,
+                })
             }
             Piece::Path => Err(Fault::new("a URI has no place for the whole path")),
         };
@@ -86,11 +90,14 @@ impl Read {
 pub fn pieces(parts: &[UriPart], key: &RouteKey) -> Option<Box<[Piece]>> {
     let piece = |part: &UriPart| match part {
         UriPart::Literal(text) => Some(Piece::Literal(text.clone())),
-        UriPart::Value(Source::Request(Part::Path(name))) => {
+        UriPart::Value {
+            source: Source::Request(Part::Path(name)),
+            ..
+        } => {
             let index = key.param_names().position(|other| *other == **name)?;
             Some(Piece::Param(u8::try_from(index).ok()?))
         }
-        UriPart::Value(_) => None,
+        UriPart::Value { .. } => None,
     };
     parts.iter().map(piece).collect()
 }

@@ -7,6 +7,7 @@ use crate::control::desk::{Desk, Record};
 use crate::control::domain::record::text;
 use crate::control::error::Outcome;
 use crate::control::kind;
+use crate::model::quota;
 
 /// Of an API, as far as a mapping asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +52,9 @@ pub fn create(
     api: &str,
     stage: Option<&str>,
 ) -> Outcome<Record> {
+    desk.admit(&quota::MAPPINGS, || {
+        desk.count(kind::API_MAPPING, &format!("{domain}/"))
+    })?;
     let id = desk.new_id(6);
     let mut record = Record::from_iter([
         ("apiMappingId".to_owned(), id.clone().into()),

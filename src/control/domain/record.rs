@@ -7,6 +7,7 @@ use crate::control::domain::zone;
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::protocol::Input;
+use crate::model::quota;
 
 /// The mode that a domain has unless it says another.
 const MODE: &str = "BASE_PATH_MAPPING_ONLY";
@@ -62,6 +63,16 @@ pub fn create(desk: &mut Desk<'_>, name: &str, mut record: Record) -> Outcome<Op
     if desk.get(kind::DOMAIN_NAME, &key)?.is_some() {
         return Ok(None);
     }
+    let quota = match is_private {
+        true => &quota::PRIVATE_DOMAIN_NAMES,
+        false => &quota::DOMAIN_NAMES,
+    };
+    desk.admit(quota, || {
+        let all = desk.list(kind::DOMAIN_NAME, "")?;
+        let alike =
+            |(_, other): &&(String, Record)| other.contains_key("domainNameId") == is_private;
+        Ok(all.iter().filter(alike).count())
+    })?;
     for (member, value) in [
         ("domainName", Value::from(name)),
         ("domainNameArn", arn.into()),

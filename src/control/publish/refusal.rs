@@ -25,13 +25,14 @@ pub(in crate::control::publish) fn unchecked(status: u16, what: &str) -> Integra
 
 /// Refuses all calls of a stage.
 pub(in crate::control::publish) fn close(stage: &mut Stage, what: &str) {
-    let rest = stage.rest.as_mut();
-    let canary = rest.and_then(|rest| rest.canary.as_mut());
-    let canary = canary.map(|canary| &mut canary.routes);
-    for routes in stage.routes.as_mut().into_iter().chain(canary) {
+    if let Some(routes) = stage.routes.as_mut() {
         for route in Arc::make_mut(routes) {
             route.integration = unchecked(403, what);
         }
+    }
+    let rest = stage.rest.as_mut();
+    if let Some(canary) = rest.and_then(|rest| rest.canary.as_mut()) {
+        close(&mut canary.stage, what);
     }
 }
 

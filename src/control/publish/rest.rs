@@ -14,7 +14,8 @@ use crate::control::publish::{
 };
 use crate::model::Throttle;
 use crate::model::rest::{
-    Canary, GatewayResponse, Identity, Integration, Kind, Method, Passthrough, Response, Settings,
+    Cache, Canary, ContentHandling, GatewayResponse, Identity, Integration, Kind, Method,
+    Passthrough, Response, Settings, Unauthorized,
 };
 use crate::model::v2::{self, EventFormat, FunctionCall, Route, RouteKey, Stage};
 
@@ -28,8 +29,9 @@ pub(in crate::control::publish) fn stage(
     deployment: &Record,
     canary: Option<&Record>,
 ) -> Outcome<Stage> {
+    let frozen = deployment.get("frozen").unwrap_or(&Value::Null);
     let account = desk.scope().account.as_str();
-    let canary = canary.map(|deployment| of_canary(stage, deployment, account));
+    let canary = canary.map(|deployment| of_canary(desk, stage, deployment));
     Ok(Stage {
         name: text(stage, "stageName").to_owned(),
         variables: variables(stage, "variables"),
@@ -40,7 +42,15 @@ pub(in crate::control::publish) fn stage(
             account_id: account.to_owned(),
             deployment_id: text(deployment, "id").to_owned(),
             gateway_responses: gateway_responses(deployment),
+            binary_media_types: items(&frozen["api"]["binaryMediaTypes"])
+                .filter_map(|one| one.as_str().map(str::to_owned))
+                .collect(),
+            minimum_compression_size: frozen["api"]["minimumCompressionSize"]
+                .as_u64()
+                .and_then(|bytes| usize::try_from(bytes).ok()),
+            cache_bytes_max: cache_bytes(stage),
             cache_epoch: epoch(stage, CACHE_EPOCH),
+            shares_cache: true,
             canary: canary.transpose()?,
             client_certificate: client_certificate(desk, stage)?,
         })),
@@ -48,19 +58,19 @@ pub(in crate::control::publish) fn stage(
     })
 }
 
-fn of_canary(stage: &Record, deployment: &Record, account: &str) -> Outcome<Canary> {
-    let settings = stage.get("canarySettings").and_then(Value::as_object);
+fn of_canary(desk: &Desk<'_>, record: &Record, deployment: &Record) -> Outcome<Canary> {
+    let settings = record.get("canarySettings").and_then(Value::as_object);
     let settings = settings.cloned().unwrap_or_default();
-    let mut own = variables(stage, "variables");
-    own.extend(variables(&settings, "stageVariableOverrides"));
     let percent = settings.get("percentTraffic").and_then(Value::as_f64);
+    let mut own = stage(desk, record, deployment, None)?;
+    own.variables
+        .extend(variables(&settings, "stageVariableOverrides"));
+    if let Some(rest) = own.rest.as_mut() {
+        rest.shares_cache = settings.get("useStageCache") == Some(&Value::Bool(true));
+    }
     Ok(Canary {
         percent: percent.unwrap_or_default(),
-        variables: own,
-        use_stage_cache: settings.get("useStageCache") == Some(&Value::Bool(true)),
-        deployment_id: text(deployment, "id").to_owned(),
-        gateway_responses: gateway_responses(deployment),
-        routes: routes(stage, deployment, account)?,
+        stage: Box::new(own),
     })
 }
 
@@ -160,6 +170,7 @@ fn route(
                 resource_id: resource["id"].as_str().unwrap_or_default().to_owned(),
                 api_key_required: method["apiKeyRequired"] == true,
                 required: required(method, validator),
+                cache: cache(stage, path, verb, &method["methodIntegration"]),
                 integration,
             })),
             Err(what) => unserved(what),
@@ -228,12 +239,12 @@ fn integration(written: &Value, facts: FunctionCall) -> Result<Integration, Stri
             Some("WHEN_NO_TEMPLATES") => Passthrough::WhenNoTemplates,
             _ => Passthrough::WhenNoMatch,
         },
+        handling: handling(written),
         timeout_ms: timeout(&written["timeoutInMillis"], TIMEOUT_MS),
         responses: entries(&written["integrationResponses"])
             .map(|(code, written)| response(code, written))
             .collect(),
     };
-    served(&made)?;
     Ok(made)
 }
 
@@ -243,30 +254,58 @@ fn response(code: &str, written: &Value) -> Response {
         selection_pattern: written["selectionPattern"].as_str().map(str::to_owned),
         parameters: texts(&written["responseParameters"]),
         templates: texts(&written["responseTemplates"]),
+        handling: handling(written),
     }
 }
 
-/// Templates are text so far, and mappings do not look into bodies.
-fn served(made: &Integration) -> Result<(), String> {
-    let is_dynamic = |(_, template): &(String, String)| template.contains(['$', '#']);
-    if made.kind.has_request_templates() && made.request_templates.iter().any(is_dynamic) {
-        return Err("A request template with variables".to_owned());
-    }
-    let answers = made.responses.iter();
-    if answers
-        .clone()
-        .any(|answer| answer.templates.iter().any(is_dynamic))
-    {
-        return Err("A response template with variables".to_owned());
-    }
-    let moved = answers.flat_map(|answer| &answer.parameters);
-    let mut moved = made.request_parameters.iter().chain(moved);
-    let looks_in = |(_, source): &&(String, String)| source.contains(".body.");
-    match moved.find(looks_in) {
-        Some((target, source)) => Err(format!("The mapping of {source} to {target}")),
-        None => Ok(()),
+fn handling(written: &Value) -> Option<ContentHandling> {
+    match written["contentHandling"].as_str()? {
+        "CONVERT_TO_BINARY" => Some(ContentHandling::ToBinary),
+        "CONVERT_TO_TEXT" => Some(ContentHandling::ToText),
+        _ => None,
     }
 }
+
+/// AWS's sizes are gigabytes: `0.5`.
+fn cache_bytes(stage: &Record) -> usize {
+    let size: f64 = text(stage, "cacheClusterSize").parse().unwrap_or(0.5);
+    (size.clamp(0.0, 237.0) * 1_000_000_000.0) as usize
+}
+
+/// How answers of a method are kept: where the stage has a cache, and the settings of the method
+/// or, for GET alone, of all methods say so.
+fn cache(stage: &Record, path: &str, verb: &str, integration: &Value) -> Option<Cache> {
+    if stage.get("cacheClusterEnabled") != Some(&Value::Bool(true)) {
+        return None;
+    }
+    let all = stage.get("methodSettings")?;
+    let own = format!("{}/{verb}", path.trim_start_matches('/'));
+    let usual = || all.get("*/*").filter(|_| verb == "GET");
+    let settings = all.get(&own).or_else(usual)?;
+    let ttl = settings["cacheTtlInSeconds"]
+        .as_u64()
+        .unwrap_or(CACHE_TTL_S);
+    let ttl_s = u32::try_from(ttl).ok().filter(|ttl_s| *ttl_s > 0)?;
+    (settings["cachingEnabled"] == true).then(|| Cache {
+        ttl_s,
+        namespace: integration["cacheNamespace"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
+        parameters: items(&integration["cacheKeyParameters"])
+            .filter_map(|name| name.as_str().map(str::to_owned))
+            .collect(),
+        needs_authorization: settings["requireAuthorizationForCacheControl"] != false,
+        unauthorized: match settings["unauthorizedCacheControlHeaderStrategy"].as_str() {
+            Some("FAIL_WITH_403") => Unauthorized::Refused,
+            Some("SUCCEED_WITHOUT_RESPONSE_HEADER") => Unauthorized::Ignored,
+            _ => Unauthorized::Warned,
+        },
+    })
+}
+
+/// AWS's usual time to live of a cached answer.
+const CACHE_TTL_S: u64 = 300;
 
 /// The settings of the method itself, else those of all methods of the stage.
 fn method_throttle(stage: &Record, path: &str, verb: &str) -> Option<Throttle> {

@@ -12,6 +12,7 @@ use crate::control::protocol::Input;
 use crate::control::publish::domain::{CHAIN, KEY};
 use crate::control::rest::noun::{self, given, text};
 use crate::control::tags;
+use crate::model::quota;
 use crate::rt::tls::{self, GivenCertificate};
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
@@ -233,6 +234,9 @@ fn associate(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
             "The domain name access association already exists.",
         ));
     }
+    desk.admit(&quota::ACCESS_ASSOCIATIONS, || {
+        desk.count(kind::DOMAIN_ASSOCIATION, "")
+    })?;
     let mut record = given(
         input,
         &[

@@ -7,6 +7,7 @@ use crate::control::desk::{Desk, Record};
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::protocol::{Input, ServiceName, page};
+use crate::model::quota::{self, Quota};
 
 /// A kind of thing that belongs to an API.
 pub struct Noun {
@@ -78,6 +79,9 @@ impl Noun {
 
     /// Keeps a new one under a new id.
     pub fn create(&self, desk: &mut Desk<'_>, input: &Input, mut record: Record) -> Outcome<Value> {
+        if let Some(quota) = quota_of(self.kind) {
+            desk.admit(quota, || desk.count(self.kind, &self.below(input)))?;
+        }
         let id = desk.new_id(7);
         record.insert(self.id.to_owned(), id.clone().into());
         desk.put(self.kind, &format!("{}{id}", self.below(input)), &record)?;
@@ -93,6 +97,16 @@ impl Noun {
         self.get(desk, input)?;
         desk.delete(self.kind, &self.key(input))?;
         Ok(Value::Null)
+    }
+}
+
+/// How many of a kind an API may have.
+fn quota_of(kind: &str) -> Option<&'static Quota> {
+    match kind {
+        kind::ROUTE => Some(&quota::ROUTES),
+        kind::INTEGRATION => Some(&quota::INTEGRATIONS),
+        kind::AUTHORIZER => Some(&quota::AUTHORIZERS),
+        _ => None,
     }
 }
 

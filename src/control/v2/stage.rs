@@ -28,6 +28,7 @@ const NOUN: Noun = Noun {
     title: "Stage",
     above: &[],
 };
+use crate::model::quota;
 
 pub fn defaults(desk: &Desk<'_>) -> Value {
     json!({
@@ -47,6 +48,9 @@ fn create(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
     if desk.get(kind::STAGE, &NOUN.key(input))?.is_some() {
         return Err(Error::conflict("Stage already exists"));
     }
+    desk.admit(&quota::STAGES, || {
+        desk.count(kind::STAGE, &NOUN.below(input))
+    })?;
     let mut record = with_defaults(defaults(desk), Record::new());
     set(&mut record, given(input, &["apiId"]));
     check(desk, input, &record)?;

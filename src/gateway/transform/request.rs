@@ -1,15 +1,19 @@
 //! The request to an integration: its URI, its headers, its body.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use crate::base::{Method, ascii};
 use crate::gateway::asked::Asked;
 use crate::gateway::context::Scene;
 use crate::gateway::headers;
+use crate::gateway::transform::binary;
+use crate::gateway::transform::template::{self, NO_OVERRIDES};
 use crate::gateway::{Call, Reject};
 use crate::lang::params::{Part, Source};
+use crate::lang::vtl::Overrides;
 use crate::plan::HttpTarget;
-use crate::plan::rest::{Passthrough, RequestMap, RestRoute, Template, UriPart};
+use crate::plan::rest::{MediaTypes, Moves, Passthrough, RequestMap, RestRoute, Template, UriPart};
 use crate::wire::h1::encode;
 use crate::wire::head::Name;
 
@@ -22,84 +26,155 @@ pub fn check(call: &mut Call<'_>, route: &RestRoute) -> Result<(), Reject> {
         call.integration_error = Some(fault.clone());
         return Err(Reject::ApiConfigurationError);
     }
-    let moved = route.request.headers.iter();
-    let mut wrong = moved.filter(|(name, _)| !headers::may_map(name.as_bytes(), false));
-    if let Some((name, _)) = wrong.next() {
-        let why = format!("integration.request.header.{name} cannot be mapped");
-        call.integration_error = Some(why.into());
-        return Err(Reject::ApiConfigurationError);
-    }
-    Ok(())
+    let names = route.request.headers.iter().map(|(name, _)| &**name);
+    may_map(call, names)
 }
 
-/// Appends path and query: those of the URI, what is mapped to the query, and `own`, the client's
-/// query as it came, where that goes on.
-pub fn write_target(out: &mut Vec<u8>, map: &RequestMap, scene: &Scene<'_>, own: Option<&[u8]>) {
-    for part in &map.path {
-        write_part(out, part, scene, b"/!$&'()*+,;=:@");
-    }
-    let mut mark = b'?';
-    let mut next = |out: &mut Vec<u8>| {
-        out.push(mark);
-        mark = b'&';
-    };
-    if !map.query.is_empty() {
-        next(out);
-        for part in &map.query {
-            write_part(out, part, scene, b"/:@,");
+fn may_map<'n>(
+    call: &mut Call<'_>,
+    mut names: impl Iterator<Item = &'n str>,
+) -> Result<(), Reject> {
+    match names.find(|name| !headers::may_map(name.as_bytes(), false)) {
+        None => Ok(()),
+        Some(name) => {
+            let why = format!("integration.request.header.{name} cannot be mapped");
+            call.integration_error = Some(why.into());
+            Err(Reject::ApiConfigurationError)
         }
     }
-    if let Some(own) = own.filter(|own| !own.is_empty()) {
-        next(out);
-        out.extend_from_slice(own);
+}
+
+/// What of a request is moved, with what a template has overridden.
+#[derive(Clone, Copy, Debug)]
+pub struct Moved<'a> {
+    pub map: &'a RequestMap,
+    pub overrides: &'a Overrides,
+}
+
+impl<'a> Moved<'a> {
+    /// Without a template.
+    pub fn of(map: &'a RequestMap) -> Self {
+        Self {
+            map,
+            overrides: &NO_OVERRIDES,
+        }
     }
-    for (name, source) in &map.queries {
-        for value in scene.values(source) {
+
+    /// Appends path and query: those of the URI, what is mapped to the query, and `own`, the
+    /// client's query as it came, where that goes on.
+    pub fn write_target(self, out: &mut Vec<u8>, scene: &Scene<'_>, own: Option<&[u8]>) {
+        for part in &self.map.path {
+            self.write_part(out, part, scene, Place::Path);
+        }
+        let mut mark = b'?';
+        let mut next = |out: &mut Vec<u8>| {
+            out.push(mark);
+            mark = b'&';
+        };
+        if !self.map.query.is_empty() {
             next(out);
-            ascii::percent_encode(out, name.as_bytes(), b"");
-            out.push(b'=');
-            ascii::percent_encode(out, value.as_bytes(), b"");
+            for part in &self.map.query {
+                self.write_part(out, part, scene, Place::Query);
+            }
         }
-    }
-}
-
-/// What the path of the request says is encoded already.
-fn write_part(out: &mut Vec<u8>, part: &UriPart, scene: &Scene<'_>, keep: &[u8]) {
-    match part {
-        UriPart::Literal(text) => out.extend_from_slice(text),
-        UriPart::Value(source) => {
-            let value = scene.values(source).pop().unwrap_or_default();
-            match source {
-                Source::Request(Part::Path(_)) if keep.contains(&b'=') => {
-                    out.extend_from_slice(value.as_bytes());
-                }
-                Source::Request(Part::Path(_)) => {
-                    let mut decoded = Vec::with_capacity(value.len());
-                    ascii::percent_decode(&mut decoded, value.as_bytes());
-                    ascii::percent_encode(out, &decoded, keep);
-                }
-                _ => ascii::percent_encode(out, value.as_bytes(), keep),
+        if let Some(own) = own.filter(|own| !own.is_empty()) {
+            next(out);
+            out.extend_from_slice(own);
+        }
+        let moves = &self.map.queries;
+        for (name, values) in moved(moves, &self.overrides.request_query, scene, |a, b| a == b) {
+            for value in values {
+                next(out);
+                ascii::percent_encode(out, name.as_bytes(), b"");
+                out.push(b'=');
+                ascii::percent_encode(out, value.as_bytes(), b"");
             }
         }
     }
+
+    fn write_part(self, out: &mut Vec<u8>, part: &UriPart, scene: &Scene<'_>, place: Place) {
+        let (name, source) = match part {
+            UriPart::Literal(text) => return out.extend_from_slice(text),
+            UriPart::Value { name, source } => (name, source),
+        };
+        let overridden = self.overrides.request_path.iter();
+        let mut overridden = overridden.filter(|(other, _)| *other == **name);
+        if let Some(value) = overridden.next_back().and_then(|(_, values)| values.last()) {
+            return ascii::percent_encode(out, value.as_bytes(), place.keep());
+        }
+        let value = scene.values(source).pop().unwrap_or_default();
+        match (source, place) {
+            // What the path of the request says is encoded already.
+            (Source::Request(Part::Path(_)), Place::Path) => {
+                out.extend_from_slice(value.as_bytes());
+            }
+            (Source::Request(Part::Path(_)), Place::Query) => {
+                let mut decoded = Vec::with_capacity(value.len());
+                ascii::percent_decode(&mut decoded, value.as_bytes());
+                ascii::percent_encode(out, &decoded, place.keep());
+            }
+            _ => ascii::percent_encode(out, value.as_bytes(), place.keep()),
+        }
+    }
+
+    /// Appends the lines of mapped headers. A value that could not stand in a head is left out.
+    pub fn write_headers(self, out: &mut Vec<u8>, scene: &Scene<'_>) {
+        let same = |one: &str, other: &str| one.eq_ignore_ascii_case(other);
+        let all = moved(
+            &self.map.headers,
+            &self.overrides.request_headers,
+            scene,
+            same,
+        );
+        for (name, values) in all {
+            for value in values {
+                let value = ascii::trim(value.as_bytes());
+                if ascii::is_token(name.as_bytes()) && ascii::is_field_value(value) {
+                    encode::field(out, name.as_bytes(), value);
+                }
+            }
+        }
+    }
+
+    /// Whether a mapping writes this header, in any case.
+    pub fn maps_header(self, name: &[u8]) -> bool {
+        let is_it = |other: &str| other.as_bytes().eq_ignore_ascii_case(name);
+        let mut mapped = self.map.headers.iter();
+        let mut overridden = self.overrides.request_headers.iter();
+        mapped.any(|(other, _)| is_it(other)) || overridden.any(|(other, _)| is_it(other))
+    }
 }
 
-/// Appends the lines of mapped headers. A value that could not stand in a head is left out.
-pub fn write_headers(out: &mut Vec<u8>, map: &RequestMap, scene: &Scene<'_>) {
-    for (name, source) in &map.headers {
-        for value in scene.values(source) {
-            let value = ascii::trim(value.as_bytes());
-            if ascii::is_token(name.as_bytes()) && ascii::is_field_value(value) {
-                encode::field(out, name.as_bytes(), value);
-            }
+/// Where a part of a URI stands: what needs no encoding there differs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Path,
+    Query,
+}
+
+impl Place {
+    /// RFC 3986 section 3.3; in a query what splits or changes a value is encoded.
+    fn keep(self) -> &'static [u8] {
+        match self {
+            Self::Path => b"/!$&'()*+,;=:@",
+            Self::Query => b"/:@,",
         }
     }
 }
 
-/// Whether a mapping writes this header, in any case.
-pub fn maps_header(map: &RequestMap, name: &[u8]) -> bool {
-    let mut headers = map.headers.iter();
-    headers.any(|(other, _)| other.as_bytes().eq_ignore_ascii_case(name))
+/// Names and values: what is mapped, but for what a template overrides, and that.
+fn moved<'m>(
+    moves: &'m Moves,
+    overrides: &'m [(String, Vec<String>)],
+    scene: &Scene<'_>,
+    same: impl Fn(&str, &str) -> bool,
+) -> Vec<(&'m str, Vec<String>)> {
+    let stays = |name: &str| !overrides.iter().any(|(other, _)| same(other, name));
+    let mapped = moves.iter().filter(|(name, _)| stays(name));
+    let mapped = mapped.map(|(name, source)| (&**name, scene.values(source)));
+    let overridden = overrides.iter();
+    let overridden = overridden.map(|(name, values)| (name.as_str(), values.clone()));
+    mapped.chain(overridden).collect()
 }
 
 /// Methods that carry no body to an integration.
@@ -111,9 +186,8 @@ fn has_no_body(method: Method) -> bool {
 ///
 /// # Errors
 /// Bodies of this type do not pass.
-pub fn template<'r>(map: &'r RequestMap, media_type: &str) -> Result<Option<&'r Template>, Reject> {
-    let mut all = map.templates.iter();
-    if let Some((_, template)) = all.find(|(kind, _)| **kind == *media_type) {
+fn choose<'r>(map: &'r RequestMap, media_type: &str) -> Result<Option<&'r Template>, Reject> {
+    if let Some((_, template)) = template::find(&map.templates, media_type) {
         return Ok(Some(template));
     }
     match (map.passthrough, map.templates.is_empty()) {
@@ -122,21 +196,53 @@ pub fn template<'r>(map: &'r RequestMap, media_type: &str) -> Result<Option<&'r 
     }
 }
 
-/// The body that a template makes, or that passes.
+/// The body that a template makes, or that passes; and what the template overrides.
 ///
 /// # Errors
-/// Bodies of this type do not pass.
-pub fn body<'b>(map: &'b RequestMap, asked: &Asked<'b>) -> Result<Cow<'b, [u8]>, Reject> {
-    Ok(match template(map, &asked.content_type())? {
-        Some(Template::Static(text)) => Cow::Borrowed(text.as_bytes()),
-        None if has_no_body(asked.head.method) => Cow::Borrowed(b""),
-        None => Cow::Borrowed(asked.body),
-    })
+/// Bodies of this type do not pass, or the template cannot be run; the call learns why.
+pub fn body<'b>(
+    call: &mut Call<'_>,
+    asked: &Asked<'b>,
+    map: &'b RequestMap,
+) -> Result<(Cow<'b, [u8]>, Overrides), Reject> {
+    let media_type = asked.content_type();
+    let template = choose(map, &media_type)?;
+    let types = call.stage.and_then(|stage| stage.rest.as_deref());
+    let types = types.map_or(&*NO_TYPES, |stage| &stage.binary_types);
+    let payload = binary::request(types, map.handling, &media_type, asked.body);
+    let payload = payload.map_err(|_| wrong(call, "the request body is not base64"))?;
+    match template {
+        Some(_) if payload.is_binary && map.handling.is_some() => {
+            Err(wrong(call, "a template cannot be run over binary data"))
+        }
+        Some(template) => {
+            let rendered = template::render(template, &Scene { call, asked }, &payload.bytes);
+            let (text, overrides) =
+                rendered.map_err(|error| template::failed(call, "request template", &error))?;
+            let names = overrides.request_headers.iter();
+            may_map(call, names.map(|(name, _)| name.as_str()))?;
+            let body = match text {
+                Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+                Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+            };
+            Ok((body, overrides))
+        }
+        None if has_no_body(asked.head.method) => Ok((Cow::Borrowed(b""), Overrides::default())),
+        None => Ok((payload.bytes, Overrides::default())),
+    }
+}
+
+/// Of an API that says of no media type that its payloads are binary.
+static NO_TYPES: LazyLock<MediaTypes> = LazyLock::new(MediaTypes::default);
+
+fn wrong(call: &mut Call<'_>, why: &str) -> Reject {
+    call.integration_error = Some(why.into());
+    Reject::ApiConfigurationError
 }
 
 /// The head of the request of an `HTTP` integration: what is mapped, and what AWS always sends.
-pub fn head(route: &RestRoute, target: &HttpTarget, scene: &Scene<'_>, body: &[u8]) -> Vec<u8> {
-    let (asked, map) = (scene.asked, &route.request);
+pub fn head(moved: Moved<'_>, target: &HttpTarget, scene: &Scene<'_>, body: &[u8]) -> Vec<u8> {
+    let asked = scene.asked;
     let mut out = Vec::with_capacity(512);
     let method = target.method_for(asked.head.method);
     match method.name() {
@@ -144,10 +250,10 @@ pub fn head(route: &RestRoute, target: &HttpTarget, scene: &Scene<'_>, body: &[u
         None => out.extend_from_slice(asked.head.method_token.of(asked.bytes)),
     }
     out.push(b' ');
-    write_target(&mut out, map, scene, None);
+    moved.write_target(&mut out, scene, None);
     out.extend_from_slice(b" HTTP/1.1\r\n");
     let mut usual = |name: &str, value: &[u8]| {
-        if !maps_header(map, name.as_bytes()) && ascii::is_field_value(value) {
+        if !moved.maps_header(name.as_bytes()) && ascii::is_field_value(value) {
             encode::field(&mut out, name.as_bytes(), value);
         }
     };
@@ -160,7 +266,7 @@ pub fn head(route: &RestRoute, target: &HttpTarget, scene: &Scene<'_>, body: &[u
         let said = asked.head.field(asked.bytes, Name::ContentType);
         usual("Content-Type", said.unwrap_or(b"application/json"));
     }
-    write_headers(&mut out, map, scene);
+    moved.write_headers(&mut out, scene);
     headers::append_trace(&mut out, headers::Rules::RestMapped, scene.call);
     if !body.is_empty() || !has_no_body(method) {
         encode::content_length(&mut out, body.len() as u64);

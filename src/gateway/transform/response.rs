@@ -1,10 +1,16 @@
 //! The answer to the client of an API that maps answers: which integration response, what of it.
 
+use std::borrow::Cow;
+
+use crate::gateway::asked::{Asked, media_type};
 use crate::gateway::context::Scene;
 use crate::gateway::headers::{self, Rules};
+use crate::gateway::transform::binary::{self, NotBase64, Payload};
+use crate::gateway::transform::{body, template};
 use crate::gateway::{Answer, Call, Reject};
 use crate::lang::params::{Part, Source};
-use crate::plan::rest::{Kind, Reply, RestRoute, Template};
+use crate::lang::vtl::Overrides;
+use crate::plan::rest::{Kind, Reply, RestRoute};
 
 /// The integration response for a status: the first whose pattern matches, else the one without.
 ///
@@ -36,49 +42,114 @@ pub fn choose<'r>(
     })
 }
 
-/// What the client gets of the integration's `answer`.
-pub fn answer(reply: &Reply, scene: &Scene<'_>, answer: Answer) -> Answer {
+/// What the client gets of the integration's `answer`. `earlier` is what the request's template has
+/// overridden; that of the response comes behind it.
+///
+/// # Errors
+/// The template cannot be run, or overrides the status by none; the call learns why.
+pub fn answer(
+    call: &mut Call<'_>,
+    asked: &Asked<'_>,
+    reply: &Reply,
+    earlier: &Overrides,
+    answer: Answer,
+) -> Result<Answer, Reject> {
     let mut given = Answer {
         status: reply.status,
         ..Answer::default()
     };
-    let (media_type, template) = match template(reply, scene) {
-        Some((media_type, template)) => (media_type, Some(template)),
+    let scene = Scene { call, asked };
+    let (kind, template) = match template::accepted(&reply.templates, asked) {
+        Some((kind, template)) => (kind, Some(template)),
         None => ("application/json", None),
     };
-    given.headers.push("Content-Type", media_type.as_bytes());
+    given.headers.push("Content-Type", kind.as_bytes());
     for (name, source) in &reply.headers {
-        let values = values(source, scene, &answer);
-        if values.is_empty() {
-            continue;
+        let values = values(source, &scene, &answer);
+        set(&mut given, name, &values);
+    }
+    let payload = match payload(&scene, reply, &answer) {
+        Ok(payload) if payload.is_binary && template.is_some() => {
+            return Err(wrong(call, "a template cannot be run over binary data"));
         }
-        let Some(shown) = headers::given_name(Rules::RestMapped, name) else {
-            continue;
-        };
-        given.headers.remove(&shown);
-        for value in values {
-            given.headers.push(&shown, value.as_bytes());
+        Ok(payload) => payload.bytes,
+        Err(_) => {
+            return Err(wrong(
+                call,
+                "the body of the integration's answer is not base64",
+            ));
+        }
+    };
+    let rendered = template.map(|template| template::render(template, &scene, &payload));
+    let own = match rendered.transpose() {
+        Ok(Some((text, own))) => {
+            given.body = text.into_owned().into_bytes();
+            own
+        }
+        Ok(None) => {
+            given.body = payload.into_owned();
+            Overrides::default()
+        }
+        Err(error) => return Err(template::failed(call, "response template", &error)),
+    };
+    for overrides in [earlier, &own] {
+        for (name, values) in &overrides.response_headers {
+            set(&mut given, name, values);
+        }
+        if let Some(status) = &overrides.response_status {
+            given.status = status_of(status).ok_or_else(|| {
+                let why = format!("responseOverride.status is no status: {status}");
+                call.integration_error = Some(why.into());
+                Reject::ApiConfigurationError
+            })?;
         }
     }
-    given.body = match template {
-        Some(Template::Static(text)) => text.as_bytes().to_vec(),
-        None => answer.body,
-    };
-    given
+    Ok(given)
 }
 
-/// The template for what the client accepts, else that for JSON, else the first.
-fn template<'r>(reply: &'r Reply, scene: &Scene<'_>) -> Option<(&'r str, &'r Template)> {
-    let find = |wanted: &str| {
-        let mut all = reply.templates.iter();
-        all.find(|(kind, _)| **kind == *wanted)
+fn payload<'b>(
+    scene: &Scene<'_>,
+    reply: &Reply,
+    answer: &'b Answer,
+) -> Result<Payload<'b>, NotBase64> {
+    let stage = scene.call.stage.and_then(|stage| stage.rest.as_deref());
+    let own = media_type(answer.headers.get("content-type"));
+    let accept = scene.asked.accept();
+    let (own, accept) = (own.as_deref(), accept.as_deref());
+    match stage {
+        Some(stage) => {
+            let types = &stage.binary_types;
+            binary::response(types, reply.handling, own, accept, &answer.body)
+        }
+        None => Ok(Payload {
+            bytes: Cow::Borrowed(&answer.body),
+            is_binary: false,
+        }),
+    }
+}
+
+fn wrong(call: &mut Call<'_>, why: &str) -> Reject {
+    call.integration_error = Some(why.into());
+    Reject::ApiConfigurationError
+}
+
+fn status_of(text: &str) -> Option<u16> {
+    let status: u16 = text.trim().parse().ok()?;
+    (200..=599).contains(&status).then_some(status)
+}
+
+/// These values in the place of all that the header had; none: it stays as it is.
+fn set(given: &mut Answer, name: &str, values: &[String]) {
+    if values.is_empty() {
+        return;
+    }
+    let Some(shown) = headers::given_name(Rules::RestMapped, name) else {
+        return;
     };
-    let accepted = scene.asked.accept();
-    let found = accepted.and_then(|wanted| find(&wanted));
-    let found = found
-        .or_else(|| find("application/json"))
-        .or_else(|| reply.templates.first())?;
-    Some((&found.0, &found.1))
+    given.headers.remove(&shown);
+    for value in values {
+        given.headers.push(&shown, value.as_bytes());
+    }
 }
 
 fn values(source: &Source, scene: &Scene<'_>, answer: &Answer) -> Vec<String> {
@@ -90,6 +161,9 @@ fn values(source: &Source, scene: &Scene<'_>, answer: &Answer) -> Vec<String> {
         }
         Source::Response(Part::HeaderAll(name)) => answer.headers.all(name).map(text).collect(),
         Source::Response(Part::Body(None)) => vec![text(&answer.body)],
+        Source::Response(Part::Body(Some(path))) => {
+            body::find(path, &answer.body).into_iter().collect()
+        }
         Source::Response(_) => Vec::new(),
         other => scene.values(other),
     }

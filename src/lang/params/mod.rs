@@ -3,5 +3,5 @@
 mod source;
 mod text;
 
-pub use source::{Part, Source};
+pub use source::{BodyPath, Part, Source};
 pub use text::{Piece, Text};

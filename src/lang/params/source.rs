@@ -1,6 +1,44 @@
 //! One expression: where a value comes from.
 //! (AWS: "Mapping request and response data for REST APIs", reference of mapping expressions.)
 
+use crate::lang::jsonpath::{Path, PathError};
+
+/// A JSONPath into a body, with its text.
+#[derive(Clone, Debug)]
+pub struct BodyPath {
+    text: Box<str>,
+    path: Path,
+}
+
+impl BodyPath {
+    /// Reads a path; one that does not begin with `$` is a name below it.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, PathError> {
+        let text = match text.starts_with('$') {
+            true => text.into(),
+            false => format!("$.{text}").into_boxed_str(),
+        };
+        Ok(Self {
+            path: Path::parse(&text)?,
+            text,
+        })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl PartialEq for BodyPath {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for BodyPath {}
+
 /// Where a value of a mapping comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
@@ -28,7 +66,7 @@ pub enum Part {
     Header(Box<str>),
     HeaderAll(Box<str>),
     /// The whole body, or what a JSONPath finds in it: `$.a.b`.
-    Body(Option<Box<str>>),
+    Body(Option<Box<BodyPath>>),
 }
 
 impl Source {
@@ -54,15 +92,6 @@ impl Source {
         }
     }
 
-    /// The JSONPath that it asks a body with, and whether that is the body of the response.
-    pub fn body_path(&self) -> Option<(&str, bool)> {
-        match self {
-            Self::Request(Part::Body(Some(path))) => Some((path, false)),
-            Self::Response(Part::Body(Some(path))) => Some((path, true)),
-            _ => None,
-        }
-    }
-
     /// It cannot be told without the body of the request.
     pub fn needs_request_body(&self) -> bool {
         matches!(self, Self::Request(Part::Body(_)))
@@ -78,11 +107,8 @@ impl Part {
             None => (text, None),
         };
         if kind == "body" {
-            let path = name.map(|path| match path.starts_with('$') {
-                true => path.into(),
-                false => format!("$.{path}").into(),
-            });
-            return Some(Self::Body(path));
+            let path = name.map(BodyPath::parse).transpose().ok()?;
+            return Some(Self::Body(path.map(Box::new)));
         }
         let name = name?.into();
         Some(match kind {
@@ -115,6 +141,7 @@ mod tests {
         check("context.", None);
         check("stageVariables.x", Some(Source::StageVariable("x".into())));
         let request = |part| Some(Source::Request(part));
+        let body = |path| Part::Body(BodyPath::parse(path).ok().map(Box::new));
         check("method.request.path.id", request(Part::Path("id".into())));
         check(
             "method.request.querystring.a.b",
@@ -133,14 +160,8 @@ mod tests {
             request(Part::HeaderAll("a".into())),
         );
         check("method.request.body", request(Part::Body(None)));
-        check(
-            "method.request.body.a[0]",
-            request(Part::Body(Some("$.a[0]".into()))),
-        );
-        check(
-            "method.request.body.$.a",
-            request(Part::Body(Some("$.a".into()))),
-        );
+        check("method.request.body.a[0]", request(body("a[0]")));
+        check("method.request.body.$.a", request(body("a")));
         check("method.request.header", None);
         check("method.request.header.", None);
         check("method.request.cookie.a", None);

@@ -10,6 +10,7 @@ pub struct Integration {
     /// By media type.
     pub request_templates: Vec<(String, String)>,
     pub passthrough: Passthrough,
+    pub handling: Option<ContentHandling>,
     /// 50 milliseconds at least.
     pub timeout_ms: u32,
     pub responses: Vec<Response>,
@@ -40,6 +41,13 @@ pub enum Passthrough {
     Never,
 }
 
+/// What of a payload is made on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContentHandling {
+    ToBinary,
+    ToText,
+}
+
 /// An integration response.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Response {
@@ -50,6 +58,7 @@ pub struct Response {
     pub parameters: Vec<(String, String)>,
     /// By media type.
     pub templates: Vec<(String, String)>,
+    pub handling: Option<ContentHandling>,
 }
 
 impl Kind {

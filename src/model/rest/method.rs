@@ -9,4 +9,26 @@ pub struct Method {
     /// Parameters that a request validator wants: `method.request.header.X-A`.
     pub required: Vec<String>,
     pub integration: Integration,
+    /// None: answers are not kept.
+    pub cache: Option<Cache>,
+}
+
+/// How answers are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cache {
+    pub ttl_s: u32,
+    pub namespace: String,
+    /// Parameters that make a difference: `method.request.querystring.q`.
+    pub parameters: Vec<String>,
+    /// Only who may, can have an answer forgotten.
+    pub needs_authorization: bool,
+    pub unauthorized: Unauthorized,
+}
+
+/// What happens to one who wants an answer forgotten and may not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unauthorized {
+    Refused,
+    Warned,
+    Ignored,
 }

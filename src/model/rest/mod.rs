@@ -4,6 +4,6 @@ mod integration;
 mod method;
 mod stage;
 
-pub use integration::{Integration, Kind, Passthrough, Response};
-pub use method::Method;
+pub use integration::{ContentHandling, Integration, Kind, Passthrough, Response};
+pub use method::{Cache, Method, Unauthorized};
 pub use stage::{Canary, GatewayResponse, Identity, Settings};

@@ -1,18 +1,23 @@
 //! What the stage of a REST API has besides that of any API.
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 
-use crate::model::v2::Route;
+use crate::model::v2::Stage;
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
     pub account_id: String,
     pub deployment_id: String,
     pub gateway_responses: Vec<GatewayResponse>,
+    pub binary_media_types: Vec<String>,
+    /// Bytes; none: answers are not compressed.
+    pub minimum_compression_size: Option<usize>,
+    /// What each core may keep of answers, bytes.
+    pub cache_bytes_max: usize,
     /// Grows when the answers that caches have kept shall be forgotten: these are of one epoch.
     pub cache_epoch: u64,
+    /// A canary that takes what the stage has kept.
+    pub shares_cache: bool,
     pub canary: Option<Canary>,
     /// Shown to backends that ask who calls them.
     pub client_certificate: Option<Identity>,
@@ -37,13 +42,9 @@ impl fmt::Debug for Identity {
 pub struct Canary {
     /// Of the requests, chosen by chance: from 0 to 100.
     pub percent: f64,
-    /// The variables of the stage, with those that the canary overrides.
-    pub variables: BTreeMap<String, String>,
-    /// It shares the cache of the stage.
-    pub use_stage_cache: bool,
-    pub deployment_id: String,
-    pub gateway_responses: Vec<GatewayResponse>,
-    pub routes: Arc<Vec<Route>>,
+    /// The stage as the canary serves it: with its own deployment, and variables of which some are
+    /// overridden.
+    pub stage: Box<Stage>,
 }
 
 /// What a deployment changed of an answer of the gateway itself.

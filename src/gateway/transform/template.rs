@@ -1,0 +1,128 @@
+//! Templates of REST APIs: chosen by media type, run within a budget, with what they override.
+
+use std::borrow::Cow;
+
+use crate::gateway::asked::Asked;
+use crate::gateway::context::{NAMES, Scene};
+use crate::gateway::{Call, Reject};
+use crate::lang::vtl::{Budget, Datum, Overrides, RenderError, Scope};
+use crate::plan::rest::{Template, Templates};
+
+/// What is changed where no template changes anything.
+pub static NO_OVERRIDES: Overrides = Overrides {
+    request_headers: Vec::new(),
+    request_query: Vec::new(),
+    request_path: Vec::new(),
+    response_headers: Vec::new(),
+    response_status: None,
+};
+
+/// The template for this media type.
+pub fn find<'t>(templates: &'t Templates, media_type: &str) -> Option<(&'t str, &'t Template)> {
+    let mut all = templates.iter();
+    let found = all.find(|(kind, _)| **kind == *media_type)?;
+    Some((&found.0, &found.1))
+}
+
+/// The template for what the client accepts, else that for JSON, else the first.
+pub fn accepted<'t>(
+    templates: &'t Templates,
+    asked: &Asked<'_>,
+) -> Option<(&'t str, &'t Template)> {
+    let wanted = asked.accept().and_then(|wanted| find(templates, &wanted));
+    let first = || {
+        templates
+            .first()
+            .map(|(kind, template)| (&**kind, template))
+    };
+    wanted
+        .or_else(|| find(templates, "application/json"))
+        .or_else(first)
+}
+
+/// A template's text, and what it overrides. `body` is what `$input` reads.
+///
+/// # Errors
+/// What AWS answers with 500.
+pub fn render<'t>(
+    template: &'t Template,
+    scene: &Scene<'_>,
+    body: &[u8],
+) -> Result<(Cow<'t, str>, Overrides), RenderError> {
+    let template = match template {
+        Template::Static(text) => return Ok((Cow::Borrowed(text), Overrides::default())),
+        Template::Dynamic(template) => template,
+    };
+    let (call, asked) = (scene.call, scene.asked);
+    let names = call.route.map_or(&[][..], |route| &route.param_names);
+    let path = names.iter().map(|name| {
+        let value = asked.path_parameter(call, name).unwrap_or_default();
+        (Cow::Borrowed(&**name), value)
+    });
+    let path: Vec<(Cow<'_, str>, Cow<'_, str>)> = path.collect();
+    let queries = asked.queries();
+    let headers: Vec<(Cow<'_, str>, Cow<'_, str>)> = asked.all_headers().collect();
+    // Most templates do not look at it.
+    let context = match template.source().contains("context") {
+        true => context(scene),
+        false => Vec::new(),
+    };
+    let stage = call.stage.and_then(|stage| stage.rest.as_deref());
+    let variables = stage.map_or(&[][..], |stage| &stage.variables);
+    let variables = variables.iter().map(|(name, value)| (&**name, &**value));
+    let rendered = template.render(
+        &Scope {
+            body,
+            path: &path.iter().map(pair).collect::<Vec<_>>(),
+            query: &queries
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str()))
+                .collect::<Vec<_>>(),
+            headers: &headers.iter().map(pair).collect::<Vec<_>>(),
+            context: &context,
+            stage_variables: &variables.collect::<Vec<_>>(),
+        },
+        &Budget::default(),
+    )?;
+    Ok((Cow::Owned(rendered.text), rendered.overrides))
+}
+
+fn pair<'p>((name, value): &'p (Cow<'_, str>, Cow<'_, str>)) -> (&'p str, &'p str) {
+    (name, value)
+}
+
+/// The call learns why its template failed, for the log.
+pub fn failed(call: &mut Call<'_>, what: &str, error: &RenderError) -> Reject {
+    call.integration_error = Some(format!("{what}: {error}").into());
+    Reject::ApiConfigurationError
+}
+
+/// `$context` as a map of maps.
+fn context(scene: &Scene<'_>) -> Vec<(Cow<'static, str>, Datum<'static>)> {
+    let mut root: Vec<(Cow<'static, str>, Datum<'static>)> = Vec::new();
+    for name in NAMES {
+        let value = match (*name, scene.context(name)) {
+            // These are only there for who was refused.
+            (name, None) if name.starts_with("error.") => continue,
+            (_, None) => Datum::Null,
+            ("requestTimeEpoch", Some(value)) => match value.parse() {
+                Ok(number) => Datum::Integer(number),
+                Err(_) => Datum::Text(Cow::Owned(value)),
+            },
+            (_, Some(value)) => Datum::Text(Cow::Owned(value)),
+        };
+        match name.split_once('.') {
+            None => root.push((Cow::Borrowed(name), value)),
+            Some((group, own)) => {
+                let found = root.iter_mut().find(|(other, _)| other == group);
+                if let Some((_, Datum::Map(members))) = found {
+                    members.push((Cow::Borrowed(own), value));
+                } else {
+                    let members = vec![(Cow::Borrowed(own), value)];
+                    root.push((Cow::Borrowed(group), Datum::Map(members)));
+                }
+            }
+        }
+    }
+    root
+}
