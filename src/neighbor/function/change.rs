@@ -67,7 +67,7 @@ impl FunctionApi {
         let already = conflict(format!("Function already exist: {name}"));
         self.store
             .change(move |change| {
-                if change.get(&key)?.is_some() {
+                if change.view().get(&key)?.is_some() {
                     return Err(already);
                 }
                 Ok::<(), Error>(change.put(&key, Expect::Absent, &kept.bytes()?)?)
@@ -137,7 +137,7 @@ impl FunctionApi {
         let (key, missing) = (asked.key(), not_found(&asked.call.resource));
         self.store
             .change(move |change| {
-                let entry = change.get(&key)?.ok_or(missing)?;
+                let entry = change.view().get(&key)?.ok_or(missing)?;
                 let mut function = Function::read(&entry.bytes)?;
                 first(&mut function)?;
                 let (status, output) = act(&mut function, &own)?;
