@@ -58,6 +58,16 @@ fn parameter_mappings_keep_their_promises() {
 }
 
 #[test]
+fn mapping_templates_keep_their_promises() {
+    smoke(&targets::vtl::TARGET);
+}
+
+#[test]
+fn json_paths_keep_their_promises() {
+    smoke(&targets::jsonpath::TARGET);
+}
+
+#[test]
 fn every_target_has_a_program_for_libfuzzer() {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
     let manifest = fs::read_to_string(fuzz.join("Cargo.toml")).expect("fuzz/Cargo.toml");

@@ -6,11 +6,13 @@
 pub mod chunked;
 pub mod config;
 pub mod head;
+pub mod jsonpath;
 pub mod logline;
 pub mod mapping;
 pub mod request_head;
 pub mod response_head;
 pub mod target_and_router;
+pub mod vtl;
 
 #[path = "../../src/plan/oracle.rs"]
 mod oracle;
@@ -37,4 +39,6 @@ pub const TARGETS: &[Target] = &[
     config::TARGET,
     logline::TARGET,
     mapping::TARGET,
+    vtl::TARGET,
+    jsonpath::TARGET,
 ];

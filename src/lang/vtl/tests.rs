@@ -212,3 +212,41 @@ fn a_trace_tells_each_reference() {
         .collect();
     assert_eq!(lines, ["1:6 $x = 1", "2:3 $x 1", "2:6 ${x} 1"]);
 }
+
+/// Recorded from Amazon API Gateway.
+#[test]
+fn recorded_answers_are_given() {
+    let recorded = |template: &str, body: &str, expected: &str| {
+        let template = Template::compile(template);
+        let rendered = template.map(|template| {
+            let scope = Scope {
+                body: body.as_bytes(),
+                ..Scope::default()
+            };
+            let rendered = template.render(&scope, &Budget::default());
+            rendered.map(|rendered| rendered.text)
+        });
+        assert_eq!(rendered, Ok(Ok(expected.to_owned())), "{body}");
+    };
+    let body = r#"{"json":{"foo":"bar","to":"test"},"list":[{"foo":"bar"}]}"#;
+    recorded("$input.path('$.json')", body, "{foo=bar, to=test}");
+    recorded("$input.path('$.list')", body, r#"[{"foo":"bar"}]"#);
+    recorded(
+        "$input.path('$')",
+        r#"{"list":[{"nested":"bar"}]}"#,
+        r#"{list=[{"nested":"bar"}]}"#,
+    );
+    let missing = "{\"body\": $input.path('$.nope'), \"n\": \
+        #if($input.path('$.nope') == $null)1#end, \"e\": #if($input.path('$.nope') == \"\")1#end}";
+    recorded(missing, body, "{\"body\": , \"n\": 1, \"e\": 1}");
+    recorded("$input.body $input.json('$')", "", "{} {}");
+    recorded("$util.urlEncode($input.body)", "a b", "a+b");
+    recorded("$input.body", "not json", "not json");
+    let written = "#set($n = 'q')#set($context.requestOverride.querystring[$n] = 'v')\
+        $context.requestOverride.header.put('a', 'b')\
+        $context[\"requestOverride\"].querystring[\"q\"]$context.requestOverride.header.get('a')";
+    recorded(written, "", "vb");
+    let custom = "#set($context.responseOverride.custom = 'c')$context.responseOverride.custom";
+    recorded(custom, "", "c");
+    recorded("[\"$stageVariables.nope\"]", "", "[\"\"]");
+}
