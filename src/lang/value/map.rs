@@ -11,7 +11,7 @@ const INDEXED_FROM: usize = 16;
 pub struct Map<'a> {
     entries: Vec<(Value<'a>, Value<'a>)>,
     /// Places of the keys that are texts, once there are many.
-    index: HashMap<Text<'a>, usize>,
+    index: Option<HashMap<Text<'a>, usize>>,
 }
 
 impl<'a> Map<'a> {
@@ -42,9 +42,12 @@ impl<'a> Map<'a> {
             return Some(std::mem::replace(&mut self.entries[at].1, value));
         }
         let at = self.entries.len();
+        if at == 0 {
+            self.entries.reserve(8);
+        }
         self.entries.push((key, value));
         if self.entries.len() > INDEXED_FROM {
-            let from = if self.index.is_empty() { 0 } else { at };
+            let from = if self.index.is_none() { 0 } else { at };
             self.index_from(from);
         }
         None
@@ -53,7 +56,7 @@ impl<'a> Map<'a> {
     pub fn remove(&mut self, key: &Value<'a>) -> Option<Value<'a>> {
         let at = self.place_of(key)?;
         let (_, value) = self.entries.remove(at);
-        self.index.clear();
+        self.index = None;
         if self.entries.len() > INDEXED_FROM {
             self.index_from(0);
         }
@@ -62,7 +65,7 @@ impl<'a> Map<'a> {
 
     pub fn clear(&mut self) {
         self.entries.clear();
-        self.index.clear();
+        self.index = None;
     }
 
     /// In the order of insertion.
@@ -72,7 +75,7 @@ impl<'a> Map<'a> {
 
     fn place(&self, key: &str) -> Option<usize> {
         if self.entries.len() > INDEXED_FROM {
-            return self.index.get(key).copied();
+            return self.index.as_ref()?.get(key).copied();
         }
         self.entries
             .iter()
@@ -90,9 +93,10 @@ impl<'a> Map<'a> {
     }
 
     fn index_from(&mut self, from: usize) {
+        let index = self.index.get_or_insert_default();
         for (at, (key, _)) in self.entries.iter().enumerate().skip(from) {
             if let Value::Text(text) = key {
-                self.index.insert(text.clone(), at);
+                index.insert(text.clone(), at);
             }
         }
     }

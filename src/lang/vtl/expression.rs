@@ -3,7 +3,10 @@
 use super::ParseError;
 use super::parse::Parser;
 use super::token::Kind;
-use super::tree::{Expression, Link, Literals, Operator, Reference, ReferenceKind, Step};
+use super::tree::{
+    Expression, KnownPath, Link, Literals, Node, Operator, Reference, ReferenceKind, Step,
+};
+use crate::lang::jsonpath::Path;
 use crate::lang::value::Operation;
 
 impl Parser<'_, '_> {
@@ -20,7 +23,7 @@ impl Parser<'_, '_> {
             let member = self.image(member);
             if self.method_follows()? {
                 let arguments = self.method_arguments()?;
-                steps.push(Step::Method(member.into(), arguments));
+                steps.push(method(member, arguments));
             } else {
                 steps.push(Step::Property(member.into()));
             }
@@ -186,7 +189,15 @@ impl Parser<'_, '_> {
         let parsed = parser.template();
         let block =
             parsed.map_err(|error| self.fault(token, &format!("in this text: {}", error.what)))?;
-        Ok(Expression::Interpolated(block, !has_comment))
+        Ok(match &block.nodes[..] {
+            // `"$.a"` is only text after all.
+            [Node::Text(text)] if !has_comment => {
+                let mut text = text.to_string();
+                text.pop();
+                Expression::Quoted(text.into())
+            }
+            _ => Expression::Interpolated(block, !has_comment),
+        })
     }
 
     /// Looks ahead for `[`, an integer or a reference, `..`.
@@ -336,6 +347,21 @@ impl Parser<'_, '_> {
         self.eat(Kind::Blank)?;
         Ok(value)
     }
+}
+
+fn method(name: &str, mut arguments: Vec<Expression>) -> Step {
+    if matches!(name, "path" | "json")
+        && let [Expression::Quoted(text)] = &arguments[..]
+        && let Ok(path) = Path::parse(text)
+        && let Some(argument) = arguments.pop()
+    {
+        return Step::Path(Box::new(KnownPath {
+            method: name.into(),
+            argument,
+            path,
+        }));
+    }
+    Step::Method(name.into(), arguments)
 }
 
 const LEVELS: &[&[(Kind, Operator)]] = &[

@@ -19,17 +19,7 @@ impl<'a> Engine<'a, '_> {
             ("path", [Value::Text(path)]) => self.path(path.as_str())?,
             ("json", [Value::Text(path)]) => {
                 let found = self.path(path.as_str())?;
-                let mut out = String::new();
-                match found {
-                    // A path that leads nowhere, or to null.
-                    Value::Null => out.push_str("\"\""),
-                    found => {
-                        let max = self.memory_left();
-                        self.heap.write_json(&mut out, &found, Style::Compact, max);
-                    }
-                }
-                self.allot(out.len())?;
-                Value::text(out)
+                self.json_text(&found)?
             }
             ("params", []) => self.all_params(),
             ("params", [Value::Text(name)]) => self.param(name.as_str()),
@@ -47,7 +37,26 @@ impl<'a> Engine<'a, '_> {
         Ok(Value::borrowed(text))
     }
 
+    /// The text of `$input.json`; a path that leads nowhere, or to null, gives an empty JSON string.
+    pub(super) fn json_text(&mut self, found: &Value<'a>) -> Result<Value<'a>, Halt> {
+        let mut out = String::new();
+        if matches!(found, Value::Null) {
+            out.push_str("\"\"");
+        } else {
+            let max = self.memory_left();
+            self.heap.write_json(&mut out, found, Style::Compact, max);
+        }
+        self.allot(out.len())?;
+        Ok(Value::text(out))
+    }
+
     fn path(&mut self, path: &str) -> Result<Value<'a>, Halt> {
+        self.spend(path.len() / 8)?;
+        let path = Path::parse(path).map_err(|error| Halt::error(error.to_string()))?;
+        self.read_path(&path)
+    }
+
+    pub(super) fn read_path(&mut self, path: &Path) -> Result<Value<'a>, Halt> {
         let document = match &self.document {
             Some(document) => document.clone(),
             None => {
@@ -63,8 +72,6 @@ impl<'a> Engine<'a, '_> {
                 document
             }
         };
-        self.spend(path.len() / 8)?;
-        let path = Path::parse(path).map_err(|error| Halt::error(error.to_string()))?;
         let found = path.read(&mut self.heap, &document);
         let found = found.map_err(|_| Halt::Runaway("a JSONPath visits too many values"))?;
         Ok(found.unwrap_or(Value::Null))

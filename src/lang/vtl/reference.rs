@@ -40,6 +40,18 @@ impl<'a> Engine<'a, '_> {
                 let arguments = arguments.collect::<Result<Vec<_>, _>>()?;
                 self.call(value, name, &arguments)
             }
+            Step::Path(known) if matches!(value, Value::Handle(Handle::Input)) => {
+                let found = self.read_path(&known.path)?;
+                if &*known.method == "path" {
+                    Ok(Some(found))
+                } else {
+                    self.json_text(&found).map(Some)
+                }
+            }
+            Step::Path(known) => {
+                let argument = self.evaluate(&known.argument)?;
+                self.call(value, &known.method, &[argument])
+            }
             Step::Index(index) => {
                 let index = self.index(value, index)?;
                 match value {
@@ -145,7 +157,7 @@ impl<'a> Engine<'a, '_> {
                 };
                 outcome.map_err(|halt| placed(halt, reference.at))
             }
-            Step::Method(..) => Ok(()),
+            Step::Method(..) | Step::Path(_) => Ok(()),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::lang::jsonpath::Path;
 use crate::lang::value::Operation;
 
 #[derive(Clone, Debug, Default)]
@@ -73,8 +74,17 @@ pub enum Step {
     Property(Box<str>),
     /// `.name(…)`
     Method(Box<str>, Vec<Expression>),
+    /// `.path('…')` and `.json('…')` with a path that is known: for `$input` it is compiled.
+    Path(Box<KnownPath>),
     /// `[…]`
     Index(Expression),
+}
+
+#[derive(Clone, Debug)]
+pub struct KnownPath {
+    pub method: Box<str>,
+    pub argument: Expression,
+    pub path: Path,
 }
 
 #[derive(Clone, Debug)]
