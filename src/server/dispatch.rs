@@ -13,12 +13,14 @@ use axum::response::Response;
 use crate::base::Clock;
 use crate::base::id::ResourceIds;
 use crate::control::{self, Access, Answer, Control, Service};
+use crate::neighbor::function::FunctionApi;
 
 /// All services that answer on the management listener.
 #[derive(Debug)]
 pub struct Services {
     access: RwLock<Arc<Access>>,
     pub control: Control,
+    lambda: FunctionApi,
     ids: Mutex<ResourceIds>,
 }
 
@@ -29,10 +31,11 @@ const REQUEST_ID: &str = "x-amzn-requestid";
 impl Services {
     /// # Errors
     /// When the system gives no randomness.
-    pub fn new(access: Access, control: Control) -> std::io::Result<Self> {
+    pub fn new(access: Access, control: Control, lambda: FunctionApi) -> std::io::Result<Self> {
         Ok(Self {
             access: RwLock::new(Arc::new(access)),
             control,
+            lambda,
             ids: Mutex::new(ResourceIds::from_system()?),
         })
     }
@@ -53,6 +56,7 @@ impl Services {
         let mut answer = match self.access().admit(request, Clock::real().epoch_ms()) {
             Ok(caller) => match caller.service {
                 Service::ApiGateway => self.control.call(&caller, request).await,
+                Service::Lambda => self.lambda.call(&caller, request).await,
             },
             Err(error) => {
                 tracing::debug!(code = error.code, message = error.message, "not admitted");
