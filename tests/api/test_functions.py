@@ -244,7 +244,7 @@ def test_a_rest_api_calls_a_function(own, functions):
         "stage": "dev",
     }
     status, headers, text = own.call_api("GET", api, "/dev")
-    assert (status, text) == (502, '{"message": "Internal server error"}')
+    assert (status, text) == (502, '{"message":"Internal server error"}')
     assert headers["x-amzn-ErrorType"] == "InternalServerErrorException"
 
 
