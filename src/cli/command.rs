@@ -10,7 +10,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::cli::keep::Folder;
 use crate::cli::remote::Where;
 use crate::cli::target::{self, Asked};
-use crate::cli::{apis, check, env, keep, serve};
+use crate::cli::vtl::Seen;
+use crate::cli::{apis, check, env, keep, serve, vtl};
 use crate::control;
 use crate::server::config;
 
@@ -136,6 +137,22 @@ Without --data-dir and --config, the gateway that runs here is asked for its fol
         #[command(flatten)]
         folder: Folder,
     },
+    /// Render a mapping template as a REST API would
+    #[command(after_help = "\
+Examples:
+  daemun vtl request.vtl --input body.json
+  daemun vtl request.vtl --input body.json --query page=2 --variable table=pets --trace
+
+Exit codes: 0 it is rendered, 1 it cannot be parsed or fails, 2 the command line is wrong.")]
+    Vtl {
+        /// The template
+        file: PathBuf,
+        #[command(flatten)]
+        seen: Seen,
+        /// Tell each reference's value as it is looked at, with line and column
+        #[arg(long)]
+        trace: bool,
+    },
     /// Say which operations of AWS's management APIs are served
     Operations {
         /// As the page of the manual
@@ -201,6 +218,7 @@ fn run(command: Command) -> ExitCode {
         Command::Env { asking } => env::run(&asking.at, asking.json),
         Command::Backup { file, folder } => keep::backup(&folder, &file),
         Command::Restore { file, folder } => keep::restore(&folder, &file),
+        Command::Vtl { file, seen, trace } => vtl::run(&file, &seen, trace),
         Command::Operations { markdown: true } => say(&control::operations_page()),
         Command::Operations { markdown: false } => say(&control::operations_list()),
         Command::Config { page } => say(&match page {

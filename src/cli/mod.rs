@@ -9,5 +9,6 @@ mod keep;
 mod remote;
 mod serve;
 mod target;
+mod vtl;
 
 pub use command::main;

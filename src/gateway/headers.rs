@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use crate::base::ascii;
 use crate::gateway::Call;
+use crate::net::settings::XForwarded;
 use crate::net::{Client, Exchange, forwarded};
 use crate::plan::stage::StageKind;
 use crate::wire::head::{Body, Field, Name};
@@ -31,6 +32,8 @@ pub struct Names(u64);
 
 impl Names {
     const NONE: Self = Self(0);
+    /// What frames a body that is in memory is written anew.
+    pub const LENGTH: Self = Self::of(&[Name::ContentLength]);
 
     const fn of(list: &[Name]) -> Self {
         let (mut bits, mut at) = (0, 0);
@@ -41,8 +44,13 @@ impl Names {
         Self(bits)
     }
 
-    const fn and(self, other: Self) -> Self {
+    /// Both sets.
+    pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    const fn without(self, name: Name) -> Self {
+        Self(self.0 & !(1 << name as u64))
     }
 
     const fn all_but(list: &[Name]) -> Self {
@@ -173,17 +181,48 @@ impl Rules {
         }
     }
 
-    /// Whether a field of the request is sent to the backend as it came.
+    /// The same, with what the settings of this client's listener say is written anew. Made once
+    /// for a request, so that each of its fields costs one test of a bit.
+    #[inline]
+    pub fn dropped(self, client: &Client) -> Names {
+        let mut names = self.not_sent();
+        if self == Self::File {
+            let forwarding = &client.settings.forwarding;
+            if forwarding.x_forwarded != XForwarded::Off {
+                names = names.and(FORWARDED);
+            }
+            if forwarding.forwarded {
+                names = names.and(Names::of(&[Name::Forwarded]));
+            }
+            if !forwarding.via.is_empty() {
+                names = names.and(Names::of(&[Name::Via]));
+            }
+        }
+        names
+    }
+
+    /// Whether a field of the request that is not dropped by its name is so by what it holds.
+    #[inline]
+    pub fn withholds(self, field: &Field, bytes: &[u8]) -> bool {
+        match (self, field.id) {
+            (Self::RestProxy, Name::Authorization) => is_signature(field.value.of(bytes)),
+            (Self::RestProxy, Name::Other) => is_forwarded_more(field.name.of(bytes)),
+            _ => false,
+        }
+    }
+
+    /// Whether a field of the request is sent to the backend as it came, whatever the listener says.
     #[inline]
     pub fn sends(self, field: &Field, bytes: &[u8]) -> bool {
-        if self.not_sent().has(field.id) {
-            return false;
-        }
-        match (self, field.id) {
-            (Self::RestProxy, Name::Authorization) => !is_signature(field.value.of(bytes)),
-            (Self::RestProxy, Name::Other) => !is_forwarded_more(field.name.of(bytes)),
-            _ => true,
-        }
+        !self.not_sent().has(field.id) && !self.withholds(field, bytes)
+    }
+
+    /// What of a backend's answer is not given as it came. The length is: it frames the body that
+    /// streams, whatever else it is called.
+    #[inline]
+    pub const fn changed(self) -> Names {
+        let names = self.not_given().and(self.remapped());
+        names.without(Name::ContentLength)
     }
 
     /// What becomes of a field of an answer.
@@ -298,16 +337,16 @@ pub fn append_ids(out: &mut Vec<u8>, call: &Call<'_>, exchange: &Exchange<'_>) {
     }
 }
 
-/// Whether an answer of a backend carries an id of its own where ours goes.
+/// The name under which a backend's answer must not carry an id of its own, since ours goes there;
+/// empty if there is none.
 #[inline]
-pub fn is_id(call: &Call<'_>, name: &[u8], client: &Client) -> bool {
-    let own = match call.kind {
+pub fn id_name(kind: StageKind, client: &Client) -> &[u8] {
+    match kind {
         StageKind::File => client.settings.forwarding.request_id_header.as_bytes(),
         StageKind::Http => b"apigw-requestid",
         // Both are known to the parser, and in the tables above.
-        StageKind::Rest => return false,
-    };
-    name.len() == own.len() && name.eq_ignore_ascii_case(own)
+        StageKind::Rest => b"",
+    }
 }
 
 /// AWS: "HTTP APIs translate incoming `X-Forwarded-*` headers into a standard `Forwarded` header

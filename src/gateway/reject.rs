@@ -94,7 +94,7 @@ impl Reject {
     pub fn http(self) -> (u16, &'static str) {
         match self {
             Self::IntegrationFailure | Self::IntegrationTimeout => (503, "Service Unavailable"),
-            Self::ApiConfigurationError => (500, "Internal Server Error"),
+            Self::ApiConfigurationError | Self::MalformedAnswer => (500, "Internal Server Error"),
             _ => (self.status(), self.message()),
         }
     }

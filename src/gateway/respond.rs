@@ -32,10 +32,15 @@ pub async fn answer(
     answer: &Answer,
 ) -> Result<(), Gone> {
     call.status = answer.status;
+    let call = &*call;
+    let id_name = headers::id_name(call.kind, exchange.client);
     with(worker, call, exchange, &answer.body, |out| {
-        let fields = answer.headers.iter();
-        for field in fields.filter(|field| !is_framing(&field.name)) {
-            encode::field(out, field.name.as_bytes(), &field.value);
+        for field in answer.headers.iter() {
+            let name = field.name.as_bytes();
+            let is_ours = name.eq_ignore_ascii_case(id_name) || cors::replaces(call, name);
+            if !is_ours && !is_framing(&field.name) {
+                encode::field(out, name, &field.value);
+            }
         }
     })
     .await

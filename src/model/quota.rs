@@ -44,9 +44,12 @@ pub const DOMAIN_NAMES: Quota = count("Custom Domain Names", "account", 120);
 pub const PRIVATE_DOMAIN_NAMES: Quota = count("Private Custom Domain Names", "account", 50);
 pub const ACCESS_ASSOCIATIONS: Quota = count("Domain Name Access Associations", "account", 100);
 pub const MAPPINGS: Quota = count("API Mappings", "Custom Domain Name", 200);
+pub const CLIENT_CERTIFICATES: Quota = count("Client Certificates", "account", 60);
+pub const VPC_LINKS: Quota = count("VPC Links", "account", 20);
 /// Of HTTP and WebSocket APIs.
 pub const ROUTES: Quota = count("Routes", "API", 300);
 pub const INTEGRATIONS: Quota = count("Integrations", "API", 300);
+pub const VPC_LINKS_V2: Quota = count("VPC Links", "account", 10);
 
 pub const POLICY: Size = size("Policy", 8192);
 pub const TEMPLATE: Size = size("Mapping template", 300 * 1024);

@@ -7,20 +7,6 @@ use crate::net::settings::XForwarded;
 use crate::net::{Client, Exchange};
 use crate::wire::head::{Field, Name, Version};
 
-/// Whether a header of the request is left out because `append` writes it anew.
-#[inline]
-pub fn is_rewritten(client: &Client, field: &Field) -> bool {
-    match field.id {
-        Name::XForwardedFor
-        | Name::XForwardedProto
-        | Name::XForwardedHost
-        | Name::XForwardedPort => client.settings.forwarding.x_forwarded != XForwarded::Off,
-        Name::Forwarded => client.settings.forwarding.forwarded,
-        Name::Via => !client.settings.forwarding.via.is_empty(),
-        _ => false,
-    }
-}
-
 /// Appends the header lines for the upstream.
 pub fn append(out: &mut Vec<u8>, exchange: &Exchange<'_>) {
     let forwarding = &exchange.client.settings.forwarding;

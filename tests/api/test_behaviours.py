@@ -256,6 +256,9 @@ def test_stages_refuse_in_their_own_words(v1, api):
     assert v1.get_stage(**stage)["methodSettings"]["a/b/GET"]["throttlingBurstLimit"] == 3
     assert message(patch("add", "/variables/a-b", "c")).startswith("Invalid stage variable name: a-b.")
     assert message(patch("add", "/variables/a", "{}")).startswith("Invalid stage variable value: {}.")
+    missing = message(patch("replace", "/clientCertificateId", "none"))
+    assert missing == "Invalid Client Certificate identifier specified"
+    assert "clientCertificateId" not in patched(patch("replace", "/clientCertificateId", ""))
     cached = patched(patch("replace", "/cacheClusterEnabled", "true"))
     assert (cached["cacheClusterStatus"], cached["cacheClusterSize"]) == ("AVAILABLE", "0.5")
 

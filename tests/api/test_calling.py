@@ -5,6 +5,7 @@ import json
 import socket
 import ssl
 import subprocess
+import sys
 
 import pytest
 from conftest import REGION, Gateway, refused
@@ -268,5 +269,38 @@ def test_a_domain_is_served_with_the_certificate_that_it_came_with(tmp_path, ups
             )
             assert refusal[:2] == ("BadRequestException", 400)
             assert expected in refusal[2]
+    finally:
+        gateway.stop()
+
+
+FUNCTION = """
+import json
+def handler(event, context):
+    seen = [event["path"], event["requestContext"]["path"], event["resource"]]
+    return {"statusCode": 200, "body": json.dumps(seen)}
+"""
+
+
+def test_events_show_the_path_with_the_base_path_of_a_domain(tmp_path):
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "index.py").write_text(FUNCTION)
+    lines = f'runtime = "python3.11"\ncode = "{tmp_path}/code"\ninterpreter = "{sys.executable}"\ntimeout = "10s"'
+    gateway = Gateway(tmp_path, f"[functions.paths]\n{lines}")
+    try:
+        v1 = gateway.client("apigateway")
+        api = v1.create_rest_api(name="a")
+        made = v1.create_resource(restApiId=api["id"], parentId=api["rootResourceId"], pathPart="pets")
+        place = {"restApiId": api["id"], "resourceId": made["id"], "httpMethod": "GET"}
+        v1.put_method(**place, authorizationType="NONE")
+        function = f"arn:aws:lambda:{REGION}:111111111111:function:paths"
+        uri = f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{function}/invocations"
+        v1.put_integration(**place, type="AWS_PROXY", integrationHttpMethod="POST", uri=uri)
+        v1.create_deployment(restApiId=api["id"], stageName="prod")
+        status, _, text = gateway.call_api("GET", api["id"], "/prod/pets")
+        assert (status, json.loads(text)) == (200, ["/pets", "/prod/pets", "/pets"])
+        with domain(v1, "events.example.com") as host:
+            v1.create_base_path_mapping(domainName=host, basePath="v1", restApiId=api["id"], stage="prod")
+            status, text = called(gateway, host, "/v1/pets")
+            assert (status, json.loads(text)) == (200, ["/v1/pets", "/v1/pets", "/pets"])
     finally:
         gateway.stop()

@@ -473,6 +473,10 @@ def test_quotas_hold_only_where_they_are_asked_for(v1, strict, api):
         strict_v2.create_stage(**http, StageName=f"s{number}")
     full = refused(strict_v2.create_stage, **http, StageName="more")
     assert full[2].startswith("Maximum number of Stages for this API has been reached.  Please")
+    for number in range(20):
+        strict.create_vpc_link(name=f"l{number}", targetArns=[f"arn:aws:elasticloadbalancing:eu-west-1:1:loadbalancer/net/l/{number}"])
+    full = refused(strict.create_vpc_link, name="more", targetArns=["arn:aws:elasticloadbalancing:eu-west-1:1:loadbalancer/net/l/x"])
+    assert full[:2] == ("LimitExceededException", 429)
     api, root = api
     v1.put_method(restApiId=api, **{**method, "resourceId": root}, authorizationType="NONE")
     free = v1.put_integration(

@@ -26,6 +26,39 @@ fn a_good_file_checks_out() {
 }
 
 #[test]
+fn a_mapping_template_is_rendered_and_traced() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).expect("a file");
+    };
+    let template =
+        "#set($x = $input.path('$.a'))$x $context.stage $stageVariables.v $input.params('q')";
+    write("ok.vtl", template);
+    write("wrong.vtl", "line\n#if($x == )");
+    write("body.json", r#"{"a":[1,"b"]}"#);
+    write("context.json", r#"{"stage":"prod"}"#);
+    let mut arguments = vec!["vtl", "ok.vtl", "--input", "body.json", "--trace"];
+    arguments.extend([
+        "--context",
+        "context.json",
+        "--variable",
+        "v=1",
+        "--query",
+        "q=2",
+    ]);
+    let finished = daemun(folder.path(), &arguments).expect_success();
+    assert_eq!(finished.stdout, r#"[1,"b"] prod 1 2"#);
+    let traced = finished.both();
+    for part in [r#"$x = [1,"b"]"#, "1:30  $x", "$input.params('q') 2"] {
+        assert!(traced.contains(part), "`{part}` is missing:\n{traced}");
+    }
+    let finished = daemun(folder.path(), &["vtl", "wrong.vtl"]);
+    assert_eq!(finished.code, Some(1), "{finished:#?}");
+    assert!(finished.both().contains("wrong.vtl: line 2, column 11:"));
+    assert!(finished.both().contains("\n            ^"));
+}
+
+#[test]
 fn a_bad_file_is_reported_whole_with_carets_and_hints() {
     let config = "wokers = 2\n".to_owned()
         + &table("limits", "header_bytes = true")

@@ -30,3 +30,5 @@ mod timeouts;
 mod tls;
 mod tools;
 mod upstream;
+mod vtl;
+mod vtl_templates;

@@ -11,6 +11,7 @@ use crate::control::protocol::Input;
 use crate::control::publish::domain::KEY;
 use crate::control::rest::noun::{self, given, text};
 use crate::control::tags;
+use crate::model::quota;
 use crate::rt::tls;
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
@@ -31,12 +32,19 @@ const RULES: Rules = Rules {
 };
 
 fn find(desk: &Desk<'_>, input: &Input) -> Outcome<Record> {
-    let found = desk.get(kind::CLIENT_CERTIFICATE, input.given("clientCertificateId"))?;
+    by_id(desk, input.given("clientCertificateId"))
+}
+
+pub fn by_id(desk: &Desk<'_>, id: &str) -> Outcome<Record> {
+    let found = desk.get(kind::CLIENT_CERTIFICATE, id)?;
     found.ok_or_else(|| Error::not_found("Invalid Client Certificate identifier specified"))
 }
 
 fn generate(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
     tags::check(desk, input)?;
+    desk.admit(&quota::CLIENT_CERTIFICATES, || {
+        desk.count(kind::CLIENT_CERTIFICATE, "")
+    })?;
     let now_ms = desk.now().as_u64().unwrap_or_default();
     let id = desk.new_id(6);
     let made = tls::generate(

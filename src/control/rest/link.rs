@@ -10,6 +10,7 @@ use crate::control::patch::{As, Family, Patch, REPLACE, Rules};
 use crate::control::protocol::Input;
 use crate::control::rest::noun::{self, given, text};
 use crate::control::tags;
+use crate::model::quota;
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
     ("CreateVpcLink", create),
@@ -55,6 +56,7 @@ fn create(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
         let message = "A VPC link has exactly one target ARN";
         return Err(Error::bad_request(message));
     }
+    desk.admit(&quota::VPC_LINKS, || desk.count(kind::VPC_LINK, ""))?;
     let id = desk.new_id(6);
     record.insert("id".to_owned(), id.clone().into());
     record.insert("status".to_owned(), "AVAILABLE".into());

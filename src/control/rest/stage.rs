@@ -9,7 +9,7 @@ use crate::control::kind;
 use crate::control::patch::{ANY, As, Family, Patch, REPLACE, Rules};
 use crate::control::protocol::Input;
 use crate::control::rest::noun::{self, given, text};
-use crate::control::rest::{canary, deployment, plan, setting};
+use crate::control::rest::{canary, certificate, deployment, plan, setting};
 use crate::control::{AUTHORIZER_EPOCH, CACHE_EPOCH, tags};
 use crate::model::quota;
 
@@ -119,6 +119,10 @@ fn keep(desk: &mut Desk<'_>, input: &Input, key: &str, mut record: Record) -> Ou
     {
         let message = "Invalid Documentation version specified";
         return Err(Error::not_found(message));
+    }
+    match text(&record, "clientCertificateId") {
+        "" => drop(record.shift_remove("clientCertificateId")),
+        id => drop(certificate::by_id(desk, id)?),
     }
     complete(desk, &mut record)?;
     desk.put(kind::STAGE, key, &record)?;

@@ -9,6 +9,7 @@ use crate::control::kind;
 use crate::control::protocol::{Input, ServiceName, page};
 use crate::control::tags;
 use crate::control::v2::noun::{given, with_defaults};
+use crate::model::quota;
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
     ("CreateVpcLink", create),
@@ -48,6 +49,7 @@ fn create(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
     if subnets.is_none_or(Vec::is_empty) {
         return Err(Error::bad_request("SubnetIds cannot be empty"));
     }
+    desk.admit(&quota::VPC_LINKS_V2, || desk.count(kind::VPC_LINK_V2, ""))?;
     let id = desk.new_id(6);
     let defaults = json!({
         "createdDate": desk.now(),

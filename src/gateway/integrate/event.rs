@@ -14,6 +14,8 @@ pub struct Asked<'a> {
     pub path: &'a str,
     /// The path behind base path and stage; begins with `/`.
     pub own_path: &'a str,
+    /// A domain led here: what is called the path keeps its base path.
+    pub keeps_base: bool,
     /// Without `?`.
     pub query: Option<&'a str>,
     /// In the order in which they came, without those that AWS drops.

@@ -40,7 +40,7 @@ pub fn write(out: &mut Vec<u8>, asked: &Asked<'_>, is_http: bool) {
 
 /// On the default endpoint without the stage; on a domain with its base path.
 fn path_of<'a>(asked: &Asked<'a>) -> &'a str {
-    match asked.facts.has_own_host {
+    match asked.keeps_base {
         true => asked.path,
         false => asked.own_path,
     }
@@ -113,7 +113,7 @@ fn context(members: &mut Members<'_>, asked: &Asked<'_>, is_http: bool) {
     members.text("httpMethod", asked.method);
     members.text("extendedRequestId", asked.extended_request_id);
     members.text("requestTime", asked.time);
-    if facts.has_own_host {
+    if asked.keeps_base {
         members.text("path", asked.path);
     } else if &*facts.stage == "$default" {
         members.text("path", asked.own_path);

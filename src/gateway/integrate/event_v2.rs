@@ -48,7 +48,7 @@ pub fn write(out: &mut Vec<u8>, asked: &Asked<'_>) {
 /// With the stage, unless it is `$default`.
 fn raw_path<'a>(asked: &Asked<'a>) -> Cow<'a, str> {
     let facts = asked.facts;
-    if facts.has_own_host {
+    if asked.keeps_base {
         asked.path.into()
     } else if &*facts.stage == "$default" {
         asked.own_path.into()

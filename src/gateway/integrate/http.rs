@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::gateway::asked::Asked;
 use crate::gateway::context::Scene;
-use crate::gateway::headers::{Given, Rules};
+use crate::gateway::headers::{Names, Rules};
 use crate::gateway::http::rest_of_path;
 use crate::gateway::integrate::attempt::{self, Attempt, Failed, Turn, note};
 use crate::gateway::integrate::mapped;
@@ -13,7 +13,7 @@ use crate::gateway::{Call, Reject, Stop, Worker, cors, headers};
 use crate::net::inbound::h1::Life;
 use crate::net::outbound::deliver::{Delivered, deliver};
 use crate::net::outbound::{GroupState, Reply, h1};
-use crate::net::{Exchange, Message, forwarded};
+use crate::net::{Exchange, Message};
 use crate::observe::Counter;
 use crate::plan::{HttpTarget, MappedTarget};
 use crate::wire::h1::encode;
@@ -122,37 +122,24 @@ fn write_head(out: &mut Vec<u8>, call: &Call<'_>, exchange: &Exchange<'_>, targe
         None => out.extend_from_slice(head.method_token.of(bytes)),
     }
     out.push(b' ');
-    let (client, rules) = (exchange.client, Rules::streamed(call.kind));
+    let rules = Rules::streamed(call.kind);
     let gathered = exchange.upload.gathered();
-    let asked = Asked::of(exchange, gathered.unwrap_or_default());
-    let scene = Scene {
-        call,
-        asked: &asked,
+    let dropped = match gathered {
+        Some(_) => rules.dropped(exchange.client).and(Names::LENGTH),
+        None => rules.dropped(exchange.client),
     };
+    let drops = |field: &Field| dropped.has(field.id) || rules.withholds(field, bytes);
     let map = call.route.and_then(|route| route.rest.as_deref());
-    let map = map.map(|rest| &rest.request).filter(|map| !map.is_empty());
-    let map = map.map(Moved::of);
-    let query = head.query.map(|query| query.of(bytes));
-    match map {
+    match map.map(|rest| &rest.request).filter(|map| !map.is_empty()) {
         None => {
             let path = rest_of_path(head.path.of(bytes), call.base);
+            let query = head.query.map(|query| query.of(bytes));
             target.write_target(out, path, &call.params, query);
+            out.extend_from_slice(b" HTTP/1.1\r\n");
+            encode::field(out, b"Host", target.host_for(head.host.of(bytes)));
+            encode::end_to_end_fields(out, bytes, &head.fields, drops);
         }
-        Some(map) => map.write_target(out, &scene, query),
-    }
-    let is_mapped = |name: &[u8]| map.is_some_and(|map| map.maps_header(name));
-    out.extend_from_slice(b" HTTP/1.1\r\n");
-    if !is_mapped(b"host") {
-        encode::field(out, b"Host", target.host_for(head.host.of(bytes)));
-    }
-    encode::end_to_end_fields(out, bytes, &head.fields, |field: &Field| {
-        !rules.sends(field, bytes)
-            || (gathered.is_some() && field.id == Name::ContentLength)
-            || (rules == Rules::File && forwarded::is_rewritten(client, field))
-            || is_mapped(field.name.of(bytes))
-    });
-    if let Some(map) = map {
-        map.write_headers(out, &scene);
+        Some(map) => write_mapped(out, call, exchange, target, Moved::of(map), drops),
     }
     match (gathered, head.body) {
         (Some(_), Body::None) => {}
@@ -162,6 +149,32 @@ fn write_head(out: &mut Vec<u8>, call: &Call<'_>, exchange: &Exchange<'_>, targe
     }
     headers::append_sent(out, rules, call, exchange);
     out.extend_from_slice(b"\r\n");
+}
+
+/// Target and fields where a method of a REST API maps some of them.
+fn write_mapped(
+    out: &mut Vec<u8>,
+    call: &Call<'_>,
+    exchange: &Exchange<'_>,
+    target: &HttpTarget,
+    map: Moved<'_>,
+    drops: impl Fn(&Field) -> bool,
+) {
+    let (head, bytes) = (exchange.head(), exchange.bytes());
+    let asked = Asked::of(exchange, exchange.upload.gathered().unwrap_or_default());
+    let scene = Scene {
+        call,
+        asked: &asked,
+    };
+    map.write_target(out, &scene, head.query.map(|query| query.of(bytes)));
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+    if !map.maps_header(b"host") {
+        encode::field(out, b"Host", target.host_for(head.host.of(bytes)));
+    }
+    encode::end_to_end_fields(out, bytes, &head.fields, |field: &Field| {
+        drops(field) || map.maps_header(field.name.of(bytes))
+    });
+    map.write_headers(out, &scene);
 }
 
 /// The answer to the client; the connection goes back to rest if it can. Fields that `replaces`
@@ -183,15 +196,12 @@ pub(in crate::gateway::integrate) async fn give(
     exchange.close |= worker.is_draining();
     let rules = Rules::streamed(call.kind);
     let call_now: &Call<'_> = call;
-    let client = exchange.client;
+    let changed = rules.changed();
+    let id_name = headers::id_name(call.kind, exchange.client);
     let keep = |field: &Field, bytes: &[u8]| {
         let name = field.name.of(bytes);
-        // The length is there under both names: this one frames the body that streams.
-        let is_given = rules.gives(field.id) == Given::AsIs || field.id == Name::ContentLength;
-        is_given
-            && !headers::is_id(call_now, name, client)
-            && !cors::replaces(call_now, name)
-            && !replaces(name)
+        let is_id = name.len() == id_name.len() && name.eq_ignore_ascii_case(id_name);
+        !changed.has(field.id) && !is_id && !cors::replaces(call_now, name) && !replaces(name)
     };
     let add = |out: &mut Vec<u8>, exchange: &Exchange<'_>, message: &Message<ResponseHead>| {
         // "A recipient with a clock that receives a response message without a Date header field

@@ -97,6 +97,7 @@ fn event(
         facts: &target.facts,
         method: lossless(head.method_token.of(bytes)),
         path: lossless(path),
+        keeps_base: target.facts.has_own_host || call.by_domain,
         own_path: lossless(own_path),
         query: head.query.map(|query| lossless(query.of(bytes))),
         headers: told(call, exchange, target.format),

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::gateway::integrate::http::{self, Changed};
 use crate::gateway::mapping::{self, Answered, Body, Edits, Form, Scene, joined};
-use crate::gateway::{Answer, Call, Reject, Stop, Worker, cors, headers, respond};
+use crate::gateway::{Answer, Call, Reject, Stop, Worker, respond};
 use crate::lang::mapping::{Mapping, Place};
 use crate::net::Exchange;
 use crate::net::outbound::{Asking, Failure, GroupState, Reply, whole};
@@ -140,12 +140,8 @@ async fn give_whole(
         };
         let (edits, status) = edits(&scene, &changes.mappings);
         answer.status = status;
-        answer.headers.retain(|name| {
-            let name = name.as_bytes();
-            !edits.replaces(name)
-                && !headers::is_id(call, name, client)
-                && !cors::replaces(call, name)
-        });
+        let keep = |name: &str| !edits.replaces(name.as_bytes());
+        answer.headers.retain(keep);
         for (name, value) in edits.fields() {
             answer.headers.push(name, value);
         }

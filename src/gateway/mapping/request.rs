@@ -1,13 +1,13 @@
 //! The head of a request to a backend, mappings applied.
 
-use crate::gateway::headers::{self, Rules};
+use crate::gateway::headers::{self, Names, Rules};
 use crate::gateway::http::rest_of_path;
 use crate::gateway::mapping::scene::{Form, joined};
 use crate::gateway::mapping::{Edits, Scene, query};
 use crate::lang::mapping::Place;
 use crate::plan::MappedTarget;
 use crate::wire::h1::encode;
-use crate::wire::head::{Body, Field, Name};
+use crate::wire::head::{Body, Field};
 
 /// With its blank line.
 pub fn head(scene: &Scene<'_>, target: &MappedTarget) -> Vec<u8> {
@@ -34,9 +34,13 @@ pub fn head(scene: &Scene<'_>, target: &MappedTarget) -> Vec<u8> {
     out.extend_from_slice(b"\r\n");
     let rules = Rules::streamed(call.kind);
     let gathered = exchange.upload.gathered();
+    let dropped = match gathered {
+        Some(_) => rules.dropped(exchange.client).and(Names::LENGTH),
+        None => rules.dropped(exchange.client),
+    };
     encode::end_to_end_fields(&mut out, bytes, &head.fields, |field: &Field| {
-        !rules.sends(field, bytes)
-            || (gathered.is_some() && field.id == Name::ContentLength)
+        dropped.has(field.id)
+            || rules.withholds(field, bytes)
             || edits.replaces(field.name.of(bytes))
     });
     edits.write(&mut out, "host");

@@ -314,7 +314,6 @@ impl<'a> Look<'_, 'a> {
             (Comparison::NotEqual, Found::Value(left), Found::Value(right)) => {
                 !self.equal(left, right)
             }
-            (Comparison::NotEqual, ..) => true,
             (_, Found::Value(left), Found::Value(right)) => ordered(left, comparison, right),
             _ => false,
         })

@@ -107,6 +107,7 @@ fn same_key(left: &Value<'_>, right: &Value<'_>) -> bool {
         (Value::Number(left), Value::Number(right)) => left.equals(right),
         (Value::Map(left), Value::Map(right)) => left == right,
         (Value::List(left), Value::List(right)) => left == right,
+        (Value::Handle(left), Value::Handle(right)) => left == right,
         _ => false,
     }
 }

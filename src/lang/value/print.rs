@@ -1,6 +1,6 @@
 //! Values as text: Java's `toString` and json-smart's JSON.
 
-use super::{Handle, Heap, List, ListKind, Map, Value};
+use super::{Handle, Heap, List, ListId, ListKind, Map, MapId, Value};
 
 /// Which of json-smart's two ways to write a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,10 +69,8 @@ impl<'a> Printer<'_, 'a> {
             Value::Number(number) => number.print(self.out),
             Value::Char(c) => self.out.push(*c),
             Value::Text(text) => self.out.push_str(text.as_str()),
-            Value::Map(id) if self.may_descend(depth) => self.java_map(self.heap.map(*id), depth),
-            Value::List(id) if self.may_descend(depth) => {
-                self.java_list(self.heap.list(*id), depth);
-            }
+            Value::Map(id) if self.may_descend(depth) => self.java_map(*id, depth),
+            Value::List(id) if self.may_descend(depth) => self.java_list(*id, depth),
             Value::Map(_) | Value::List(_) => {}
             Value::Handle(handle) => self.out.push_str(match handle {
                 Handle::Input => "$input",
@@ -83,20 +81,24 @@ impl<'a> Printer<'_, 'a> {
         }
     }
 
-    fn java_map(&mut self, map: &Map<'a>, depth: usize) {
+    fn java_map(&mut self, id: MapId, depth: usize) {
         self.out.push('{');
-        for (index, (key, value)) in map.entries().iter().enumerate() {
+        for (index, (key, value)) in self.heap.map(id).entries().iter().enumerate() {
             if index > 0 {
                 self.out.push_str(", ");
             }
             self.java(key, depth + 1);
             self.out.push('=');
-            self.java(value, depth + 1);
+            match value {
+                Value::Map(inner) if *inner == id => self.out.push_str("(this Map)"),
+                _ => self.java(value, depth + 1),
+            }
         }
         self.out.push('}');
     }
 
-    fn java_list(&mut self, list: &List<'a>, depth: usize) {
+    fn java_list(&mut self, id: ListId, depth: usize) {
+        let list = self.heap.list(id);
         match list.kind {
             ListKind::Json => self.json_list(list, Style::Web, depth),
             ListKind::Array => self.out.push_str("[Ljava.lang.String;"),
@@ -114,7 +116,12 @@ impl<'a> Printer<'_, 'a> {
                     if index > 0 {
                         self.out.push_str(", ");
                     }
-                    self.java(item, depth + 1);
+                    match item {
+                        Value::List(inner) if *inner == id => {
+                            self.out.push_str("(this Collection)");
+                        }
+                        _ => self.java(item, depth + 1),
+                    }
                 }
                 self.out.push(']');
             }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::run::{Engine, Halt};
 use super::tree::{Expression, Link, Literals, Operator};
-use crate::lang::value::{ListKind, Map, Number, Operation, Value};
+use crate::lang::value::{Handle, ListKind, Map, Number, Operation, Value};
 
 /// How deep values are compared; JSON cannot be deeper.
 const COMPARE_DEPTH: usize = 130;
@@ -66,6 +66,10 @@ impl<'a> Engine<'a, '_> {
             Expression::Reference(reference) => match self.reference(reference)? {
                 Value::Bool(value) => value,
                 Value::Null => false,
+                // Whether it has a text is found out by running it.
+                Value::Handle(Handle::Block(block)) => {
+                    self.print_block(block, &mut String::new())?
+                }
                 _ => true,
             },
             Expression::Not(inner) => !self.is_true(inner)?,
@@ -89,6 +93,8 @@ impl<'a> Engine<'a, '_> {
                 }
                 any
             }
+            // Arithmetic is no condition; it is not even calculated.
+            Expression::Chain(_, links) if links.last().is_some_and(Link::calculates) => false,
             Expression::Chain(..) => matches!(self.evaluate(expression)?, Value::Bool(true)),
             _ => false,
         };

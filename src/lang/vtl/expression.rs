@@ -53,8 +53,10 @@ impl Parser<'_, '_> {
         let escapes = image.bytes().take_while(|byte| *byte == b'\\').count();
         let image = &image[escapes..];
         let Some(dollar) = image.rfind('$') else {
-            let text = self.literal(first, first + 1);
-            return plain(self, ReferenceKind::Text, "", &text, "");
+            // Only its first word is printed.
+            let mut runt = plain(self, ReferenceKind::Text, "", "", "");
+            runt.literal = self.literal(first, first + 1).into();
+            return runt;
         };
         let clean = &image[dollar..];
         let root = if clean.ends_with('{') {

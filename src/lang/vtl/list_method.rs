@@ -27,6 +27,9 @@ impl<'a> Engine<'a, '_> {
             ListKind::Array if matches!(name, "add" | "remove" | "clear") => {
                 Err(Halt::error("an array cannot change its length"))
             }
+            ListKind::View if matches!(name, "add" | "addAll") => {
+                Err(Halt::error("nothing can be added to a view of a map"))
+            }
             _ => Ok(None),
         }
     }

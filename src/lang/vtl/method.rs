@@ -26,6 +26,11 @@ impl<'a> Engine<'a, '_> {
         };
         match (found, name, arguments) {
             (Some(found), ..) => Ok(Some(found)),
+            (None, "compareTo", [_])
+                if matches!(target, Value::Text(_) | Value::Number(_) | Value::Bool(_)) =>
+            {
+                Err(Halt::error("compareTo: these cannot be compared"))
+            }
             (None, "toString", []) => {
                 let text = self.text_of(target)?;
                 Ok(Some(Value::text(text)))

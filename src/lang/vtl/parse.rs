@@ -322,7 +322,13 @@ impl<'t, 's> Parser<'t, 's> {
     fn set(&mut self) -> Result<Node, ParseError> {
         self.take()?;
         self.eat(Kind::Blank)?;
-        let target = self.reference()?;
+        let mut target = self.reference()?;
+        if target.steps.is_empty() {
+            // Only `$x` names a variable here: `${x}` sets one that nothing can read.
+            target.slot = self
+                .shared
+                .slot(target.literal.get(1..).unwrap_or_default());
+        }
         self.eat(Kind::Blank)?;
         self.expect(Kind::Assign)?;
         let value = self.expression()?;
@@ -542,16 +548,18 @@ fn special_text(out: &mut String, skipped: &str) {
     while let Some(at) = rest.find(['#', '$', '\\']) {
         rest = &rest[at..];
         let escapes = rest.bytes().take_while(|byte| *byte == b'\\').count();
-        let end = if escapes == 0 {
-            1
+        if escapes == 0 {
+            out.push_str(&rest[..1]);
+            rest = &rest[1..];
         } else if rest[escapes..].starts_with('$') {
-            escapes + 1
+            out.push_str(&rest[..=escapes]);
+            // Velocity skips the character behind.
+            let mut behind = rest[escapes + 1..].chars();
+            behind.next();
+            rest = behind.as_str();
         } else {
             rest = &rest[escapes..];
-            continue;
-        };
-        out.push_str(&rest[..end]);
-        rest = &rest[end..];
+        }
     }
 }
 

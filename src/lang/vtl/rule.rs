@@ -85,6 +85,8 @@ const ANYWHERE: &[Rule] = &[
     Rule::LineComment,
 ];
 
+const BUT_LINE_COMMENTS: &[Rule] = ANYWHERE.split_at(ANYWHERE.len() - 1).0;
+
 const LITERALS: &[Rule] = &[
     Rule::Blank,
     Rule::Quoted,
@@ -169,17 +171,18 @@ pub fn rules(state: State) -> [&'static [Rule]; 5] {
             &[Rule::EmptyIndex],
             &[],
         ],
+        // Behind a property, in its arguments and in a comment `##` begins none.
         State::Modifier => [
             &[Rule::IndexOpen, Rule::ParenOpen, Rule::Set],
-            ANYWHERE,
+            BUT_LINE_COMMENTS,
             REFERENCE,
             &[],
             &[],
         ],
-        State::Index => [&[Rule::IndexClose], ANYWHERE, LITERALS, &[], &[]],
+        State::Index => [&[Rule::IndexClose], BUT_LINE_COMMENTS, LITERALS, &[], &[]],
         State::Arguments => [
             &[Rule::MethodClose, Rule::Set],
-            ANYWHERE,
+            BUT_LINE_COMMENTS,
             BRACKETS,
             LITERALS,
             &[Rule::Identifier, Rule::Dot],
@@ -192,17 +195,23 @@ pub fn rules(state: State) -> [&'static [Rule]; 5] {
             LITERALS,
             OPERATORS,
         ],
-        State::Raw => [&[], ANYWHERE, &[Rule::RawClose, Rule::RawOne], &[], &[]],
+        State::Raw => [
+            &[],
+            BUT_LINE_COMMENTS,
+            &[Rule::RawClose, Rule::RawOne],
+            &[],
+            &[],
+        ],
         State::BlockComment | State::FormalComment => [
             &[],
-            ANYWHERE,
+            BUT_LINE_COMMENTS,
             &[Rule::CommentClose, Rule::SkipOne],
             &[],
             &[],
         ],
         State::LineComment => [
             &[],
-            ANYWHERE,
+            BUT_LINE_COMMENTS,
             &[Rule::LineCommentEnd, Rule::SkipOne],
             &[],
             &[],

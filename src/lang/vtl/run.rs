@@ -227,9 +227,9 @@ impl<'a> Engine<'a, '_> {
 
     fn foreach(&mut self, foreach: &'a Foreach, out: &mut String) -> Result<(), Halt> {
         let list = self.evaluate(&foreach.list)?;
-        let Some(items) = self.items(&list)? else {
+        if !matches!(list, Value::List(_) | Value::Map(_)) {
             return Ok(());
-        };
+        }
         let saved = [foreach.slot, FOREACH, COUNT, HAS_NEXT].map(|slot| self.slots[slot].clone());
         let open = u32::try_from(self.loops.len()).unwrap_or(u32::MAX);
         self.loops.push(Loop {
@@ -237,7 +237,7 @@ impl<'a> Engine<'a, '_> {
             has_next: false,
         });
         self.slots[FOREACH] = Some(Value::Handle(Handle::Loop(open)));
-        let outcome = self.rounds(foreach, items, out);
+        let outcome = self.rounds(foreach, &list, out);
         self.loops.pop();
         for (slot, value) in [foreach.slot, FOREACH, COUNT, HAS_NEXT]
             .into_iter()
@@ -255,12 +255,25 @@ impl<'a> Engine<'a, '_> {
     fn rounds(
         &mut self,
         foreach: &'a Foreach,
-        items: Vec<Value<'a>>,
+        list: &Value<'a>,
         out: &mut String,
     ) -> Result<(), Halt> {
-        let count = items.len();
         let depth_left = self.depth_left;
-        for (index, item) in items.into_iter().enumerate().take(FOREACH_ROUNDS_MAX) {
+        let count = self.length(list);
+        for index in 0..FOREACH_ROUNDS_MAX {
+            // Java's iterators see what was replaced, and throw when something came or went. A list
+            // has its end where it ends now, a map where it ended at first.
+            let now = self.length(list);
+            let end = if matches!(list, Value::List(_)) {
+                now
+            } else {
+                count
+            };
+            if index == end {
+                break;
+            }
+            let item = self.item(list, index).filter(|_| now == count);
+            let item = item.ok_or_else(|| Halt::error("#foreach: the list changed meanwhile"))?;
             self.spend(1)?;
             let has_next = index + 1 < count;
             if let Some(open) = self.loops.last_mut() {
@@ -281,23 +294,24 @@ impl<'a> Engine<'a, '_> {
         Ok(())
     }
 
-    /// What `#foreach` goes over; `None` for what it cannot.
-    fn items(&mut self, list: &Value<'a>) -> Result<Option<Vec<Value<'a>>>, Halt> {
-        let items: Vec<Value<'a>> = match list {
-            Value::List(id) => {
-                // One more than the rounds, so that the last round knows of a next item.
-                let items = self.heap.list(*id).items.iter();
-                items.take(FOREACH_ROUNDS_MAX + 1).cloned().collect()
-            }
+    fn length(&self, list: &Value<'a>) -> usize {
+        match list {
+            Value::List(id) => self.heap.list(*id).items.len(),
+            Value::Map(id) => self.heap.map(*id).len(),
+            _ => 0,
+        }
+    }
+
+    /// Of a map its values are gone over.
+    fn item(&self, list: &Value<'a>, index: usize) -> Option<Value<'a>> {
+        match list {
+            Value::List(id) => self.heap.list(*id).items.get(index).cloned(),
             Value::Map(id) => {
-                let entries = self.heap.map(*id).entries().iter();
-                let values = entries.take(FOREACH_ROUNDS_MAX + 1);
-                values.map(|(_, value)| value.clone()).collect()
+                let entries = self.heap.map(*id).entries();
+                entries.get(index).map(|(_, value)| value.clone())
             }
-            _ => return Ok(None),
-        };
-        self.allot(items.len() * size_of::<Value<'_>>())?;
-        Ok(Some(items))
+            _ => None,
+        }
     }
 
     /// The value of a variable.
@@ -340,11 +354,20 @@ impl<'a> Engine<'a, '_> {
             ReferenceKind::Plain => {
                 let value = self.reference(reference)?;
                 self.note(reference, "", &value);
-                out.push_str(&reference.prefix);
                 let length = out.len();
+                // A block prints itself, without what was before the reference.
+                if !matches!(value, Value::Handle(Handle::Block(_))) {
+                    out.push_str(&reference.prefix);
+                }
                 if !self.print(&value, out)? {
                     out.truncate(length);
-                    out.push_str(&reference.literal);
+                    // Backslashes do not escape each other before what is no reference after all.
+                    let escapes = reference.prefix.bytes().take_while(|byte| *byte == b'\\');
+                    out.push_str(&"\\".repeat(escapes.count()));
+                    out.push_str(&reference.prefix);
+                    if !reference.literal.starts_with("$!") {
+                        out.push_str(&reference.literal);
+                    }
                 }
             }
         }
@@ -368,7 +391,7 @@ impl<'a> Engine<'a, '_> {
         Ok(true)
     }
 
-    fn print_block(&mut self, block: u32, out: &mut String) -> Result<bool, Halt> {
+    pub(super) fn print_block(&mut self, block: u32, out: &mut String) -> Result<bool, Halt> {
         let tree = self.tree;
         let at = block as usize;
         let (Some(body), Some(open)) = (tree.blocks.get(at), self.open_blocks.get(at)) else {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::lang::value::{Heap, ListKind, Map, MapId, Number, Value};
+use crate::lang::value::{Heap, ListKind, Map, MapId, Number, Text, Value, read};
 
 /// Everything a template can see.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,6 +39,44 @@ impl<'a> From<&'a str> for Datum<'a> {
 }
 
 impl<'a> Datum<'a> {
+    /// A map from JSON, for those who try a template.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn read_map(text: &'a str) -> Result<Vec<(Cow<'a, str>, Self)>, String> {
+        let mut heap = Heap::new();
+        let value = read(&mut heap, text).map_err(|error| error.to_string())?;
+        match Self::taken(&heap, &value) {
+            Self::Map(entries) => Ok(entries),
+            _ => Err("a JSON object expected".to_owned()),
+        }
+    }
+
+    fn taken(heap: &Heap<'a>, value: &Value<'a>) -> Self {
+        match value {
+            Value::Bool(value) => Self::Bool(*value),
+            Value::Number(number) => match number.as_integer().map(i64::try_from) {
+                Some(Ok(value)) => Self::Integer(value),
+                _ => Self::Float(number.as_double()),
+            },
+            Value::Text(Text::Borrowed(text)) => Self::Text(Cow::Borrowed(text)),
+            Value::Text(text) => Self::Text(Cow::Owned(text.as_str().to_owned())),
+            Value::List(id) => {
+                let items = heap.list(*id).items.iter();
+                Self::List(items.map(|item| Self::taken(heap, item)).collect())
+            }
+            Value::Map(id) => {
+                let entries = heap.map(*id).entries().iter();
+                let entries = entries.filter_map(|(name, value)| {
+                    let name = Cow::Owned(name.as_text()?.to_owned());
+                    Some((name, Self::taken(heap, value)))
+                });
+                Self::Map(entries.collect())
+            }
+            Value::Null | Value::Char(_) | Value::Handle(_) => Self::Null,
+        }
+    }
+
     pub(super) fn keep(&'a self, heap: &mut Heap<'a>) -> Value<'a> {
         match self {
             Self::Null => Value::Null,

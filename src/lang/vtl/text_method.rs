@@ -8,6 +8,23 @@ use crate::lang::value::{ListKind, Number, Text, Value};
 /// Pieces that a text may be split into.
 const PIECES_MAX: usize = 1_000_000;
 
+/// Methods that throw when an argument is null.
+const NEEDS_TEXTS: &[&str] = &[
+    "compareTo",
+    "compareToIgnoreCase",
+    "concat",
+    "contains",
+    "endsWith",
+    "indexOf",
+    "lastIndexOf",
+    "matches",
+    "replace",
+    "replaceAll",
+    "replaceFirst",
+    "split",
+    "startsWith",
+];
+
 impl<'a> Engine<'a, '_> {
     pub(super) fn text_method(
         &mut self,
@@ -17,6 +34,15 @@ impl<'a> Engine<'a, '_> {
     ) -> Result<Option<Value<'a>>, Halt> {
         self.spend(text.as_str().len() / 256)?;
         let text = text.as_str();
+        let is_null = |argument: &Value<'_>| matches!(argument, Value::Null);
+        if arguments.iter().any(is_null)
+            && arguments
+                .iter()
+                .all(|argument| is_null(argument) || argument.as_text().is_some())
+            && NEEDS_TEXTS.contains(&name)
+        {
+            return Err(Halt::error(format!("{name}: an argument is null")));
+        }
         if let Some(found) = asked(text, name, arguments)? {
             return Ok(Some(found));
         }
@@ -169,6 +195,7 @@ fn asked<'a>(text: &str, name: &str, arguments: &[Value<'a>]) -> Result<Option<V
         ("equalsIgnoreCase", [Value::Text(other)]) => {
             Value::Bool(text.to_lowercase() == other.as_str().to_lowercase())
         }
+        ("equalsIgnoreCase", [Value::Null]) => Value::Bool(false),
         ("compareTo", [Value::Text(other)]) => difference(text, other.as_str()),
         ("compareToIgnoreCase", [Value::Text(other)]) => {
             difference(&text.to_lowercase(), &other.as_str().to_lowercase())

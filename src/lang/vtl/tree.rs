@@ -106,6 +106,12 @@ pub struct Link {
     pub literals: Option<Literals>,
 }
 
+impl Link {
+    pub fn calculates(&self) -> bool {
+        matches!(self.operator, Operator::Calculate(_))
+    }
+}
+
 /// Two parts of one of [`Tree::sources`].
 #[derive(Clone, Debug)]
 pub struct Literals {
