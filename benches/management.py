@@ -138,10 +138,6 @@ COPY = """INSERT INTO record (account, region, kind, id, version, bytes)
     SELECT account, region, kind, replace(id, :old, :new), version,
         CAST(replace(CAST(bytes AS TEXT), :old, :new) AS BLOB)
     FROM record WHERE instr(id, :old) = 1"""
-COPY_RESOURCE = """INSERT INTO record (account, region, kind, id, version, bytes)
-    SELECT account, region, kind, replace(id, :id, :new_id), version,
-        CAST(replace(replace(CAST(bytes AS TEXT), :name, :new_name), :id, :new_id) AS BLOB)
-    FROM record WHERE kind = 'resource' AND instr(CAST(bytes AS TEXT), '"' || :name || '"') > 0"""
 
 
 def copies(gateway, api, count):
@@ -156,14 +152,15 @@ def copies(gateway, api, count):
 def widen(gateway, count):
     """Copies one resource until its API has so many routes."""
     with sqlite3.connect(gateway.data / "daemun.db") as database:
-        (key,) = database.execute(
-            "SELECT id FROM record WHERE kind = 'resource' AND instr(CAST(bytes AS TEXT), ?) > 0", [f'"{COPIED}"']
-        ).fetchone()
-        resource = key.split("/")[1]
-        # Not at once: what a statement writes it might read again.
+        rows = database.execute("SELECT * FROM record WHERE kind = 'resource'")
+        (row,) = (row for row in rows if f'"{COPIED}"' in row[5].decode())
+        account, region, kind, key, version, record = row
+        api, resource = key.split("/")
+        fresh = []
         for n in range(1, count - ROUTES):
-            names = {"id": resource, "new_id": f"w{n:05}", "name": COPIED, "new_name": f"copied{n:04}x"}
-            database.execute(COPY_RESOURCE, names)
+            text = record.decode().replace(COPIED, f"copied{n:04}x").replace(resource, f"w{n:05}")
+            fresh.append((account, region, kind, f"{api}/w{n:05}", version, text.encode()))
+        database.executemany("INSERT INTO record VALUES (?, ?, ?, ?, ?, ?)", fresh)
     database.close()
 
 

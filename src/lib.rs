@@ -24,6 +24,8 @@ pub mod gateway;
 
 pub mod control;
 
+pub mod neighbor;
+
 pub mod server;
 
 pub mod cli;

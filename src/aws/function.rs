@@ -1,6 +1,6 @@
 //! Names of Lambda functions: plain, with a qualifier, as ARNs, as the URIs of integrations.
 
-use crate::aws::arn::{Arn, IntegrationUri};
+use crate::aws::arn::{Arn, IntegrationUri, partition_of};
 
 /// A function and which version of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,18 @@ pub struct FunctionName<'a> {
 }
 
 impl<'a> FunctionName<'a> {
+    /// The ARN without the qualifier.
+    pub fn arn(&self) -> String {
+        let Self {
+            region,
+            account,
+            name,
+            ..
+        } = self;
+        let partition = partition_of(region);
+        format!("arn:{partition}:lambda:{region}:{account}:function:{name}")
+    }
+
     /// Reads `name`, `name:qualifier`, `account:function:name`, an ARN of a function, or the URI of
     /// an integration with one. None for anything else.
     pub fn parse(text: &'a str) -> Option<Self> {

@@ -158,6 +158,15 @@ impl ResourceIds {
         Self(RequestIds::seeded(seed))
     }
 
+    /// A source of its own, so that two threads do not wait for each other.
+    pub fn fork(&mut self) -> Self {
+        Self(RequestIds {
+            state: self.0.words(),
+            left: IDS_PER_SEED,
+            reseeds: self.0.reseeds,
+        })
+    }
+
     /// So many characters, the first one a letter. Fresh randomness each time: keys that nobody
     /// may guess are made here too.
     pub fn next(&mut self, length: usize) -> String {
@@ -244,6 +253,14 @@ mod tests {
         let uuid = ids.uuid();
         assert_eq!((uuid.len(), uuid.as_bytes()[14]), (36, b'4'), "{uuid}");
         assert!(b"89ab".contains(&uuid.as_bytes()[19]), "{uuid}");
+    }
+
+    #[test]
+    fn a_fork_gives_other_ids_than_what_it_came_from() {
+        let mut ids = ResourceIds::seeded(7);
+        let mut fork = ids.fork();
+        assert_ne!(ids.next(10), fork.next(10));
+        assert_ne!(ids.fork().next(10), fork.next(10));
     }
 
     #[test]

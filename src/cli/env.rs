@@ -16,6 +16,7 @@ use crate::control::Service;
 fn clients(service: Service) -> &'static [&'static str] {
     match service {
         Service::ApiGateway => &["API_GATEWAY", "APIGATEWAYV2"],
+        Service::Lambda => &["LAMBDA"],
     }
 }
 

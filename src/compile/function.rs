@@ -51,7 +51,7 @@ pub(in crate::compile) fn target(
         needs: None,
         rest: None,
         target: Target::Function(Box::new(FunctionTarget {
-            name: named.map_or("", |named| named.name).into(),
+            arn: named.map(|named| named.arn()).unwrap_or_default().into(),
             qualifier: named.and_then(|named| named.qualifier.map(Into::into)),
             format: match call.format {
                 EventFormat::Rest => Format::Rest,
@@ -115,17 +115,21 @@ mod tests {
             let Target::Function(target) = &plan.stages[0].routes[0].target else {
                 panic!();
             };
-            assert_eq!((&*target.name, target.qualifier.as_deref()), expected);
+            assert_eq!((&*target.arn, target.qualifier.as_deref()), expected);
             let variables = target.facts.stage_variables.as_deref();
             assert_eq!(variables, Some(r#"{"alias":"live"}"#));
         };
-        check("pets", ("pets", None));
-        check("pets:${stageVariables.alias}", ("pets", Some("live")));
+        let pets = "arn:aws:lambda:eu-west-1:1:function:pets";
+        check(pets, (pets, None));
+        check(
+            &format!("{pets}:${{stageVariables.alias}}"),
+            (pets, Some("live")),
+        );
         check(
             "arn:aws:lambda:eu-west-1:1:function:f:${stageVariables.alias}",
-            ("f", Some("live")),
+            ("arn:aws:lambda:eu-west-1:1:function:f", Some("live")),
         );
-        check("pets:${stageVariables.unknown}", ("", None));
+        check(&format!("{pets}:${{stageVariables.unknown}}"), ("", None));
     }
 
     #[test]

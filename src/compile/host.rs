@@ -3,12 +3,30 @@
 use std::sync::Arc;
 
 use crate::compile::domain::{self, Served};
+use crate::compile::ledger::ApiMemory;
 use crate::compile::name;
 use crate::compile::problem::{Fault, Place, Problems};
 use crate::model::Snapshot;
 use crate::model::v2::{Api, ApiKind, Reach};
 use crate::plan::HostTable;
 use crate::plan::host::{DEFAULT_STAGE, HostEntry};
+
+/// Whether the table of these APIs of the plan before is that of `now`, which are the same ones in
+/// the same order.
+pub(in crate::compile) fn is_same(before: &[Arc<ApiMemory>], now: &[Arc<Api>]) -> bool {
+    fn names(api: &Api) -> impl Iterator<Item = &str> {
+        api.stages.iter().map(|stage| stage.name.as_str())
+    }
+    before.iter().zip(now).all(|(before, now)| {
+        let before = &before.model;
+        Arc::ptr_eq(before, now)
+            || (before.kind == now.kind
+                && before.reach == now.reach
+                && before.hosts == now.hosts
+                && before.base_path == now.base_path
+                && names(before).eq(names(now)))
+    })
+}
 
 /// The table for APIs and domains, the stages being numbered one after the other. What is wrong
 /// is said; the table is then of no use.

@@ -17,14 +17,18 @@ use crate::plan::trie::{Part, Pattern, RouterError};
 use crate::plan::{Group, Limit, LimitId, Route, RouteId, Router, Stage, Target};
 
 /// All stages of an API: those that nothing touched as they were, the others anew.
-pub(in crate::compile) fn api<'a>(work: &mut Work<'a>, api: &'a Arc<v2::Api>) -> ApiMemory {
-    let before = work.ledger.apis.get(api.id.as_str());
+/// `before` is what the API of this id was.
+pub(in crate::compile) fn api<'a>(
+    work: &mut Work<'a>,
+    api: &'a Arc<v2::Api>,
+    before: Option<&'a Arc<ApiMemory>>,
+) -> Arc<ApiMemory> {
     if let Some(before) = before
         && (Arc::ptr_eq(&before.model, api) || *before.model == **api)
         && before.stages.iter().all(|stage| !work.is_touched(stage))
     {
         before.stages.iter().for_each(|stage| work.keep(stage));
-        return before.clone();
+        return Arc::clone(before);
     }
     let all = Place::root("apis");
     let place = all.then(&api.id);
@@ -33,7 +37,7 @@ pub(in crate::compile) fn api<'a>(work: &mut Work<'a>, api: &'a Arc<v2::Api>) ->
     }
     check_stages(&api.stages, &place.then("stages"), &mut work.problems);
     let same_routes = before.filter(|before| before.model.routes == api.routes);
-    let mut before = before.map(ApiMemory::by_name).unwrap_or_default();
+    let mut before = before.map(|before| before.by_name()).unwrap_or_default();
     let router = match same_routes.and_then(|same| same.stages.first()) {
         Some(memory) => memory.stage.router.clone(),
         None => router(
@@ -67,10 +71,10 @@ pub(in crate::compile) fn api<'a>(work: &mut Work<'a>, api: &'a Arc<v2::Api>) ->
     for (_, memory) in before.into_values() {
         work.retire(&memory.stage);
     }
-    ApiMemory {
+    Arc::new(ApiMemory {
         model: Arc::clone(api),
         stages,
-    }
+    })
 }
 
 /// A stage that serves what its deployment froze, whatever the API looks like now.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::compile::group::GroupKey;
 use crate::compile::pool::Pool;
-use crate::model::{Upstream, v2};
-use crate::plan::{Group, Limit, LimitId, RouteId, Stage};
+use crate::model::{Domain, Snapshot, Upstream, v2};
+use crate::plan::{Group, HostTable, Limit, LimitId, RouteId, Stage};
 
 /// The ids given out and what was compiled under them.
 ///
@@ -18,11 +18,44 @@ pub struct Ledger {
     pub(in crate::compile) account_limit: Option<LimitId>,
     pub(in crate::compile) upstreams: Arc<[Upstream]>,
     pub(in crate::compile) groups: BTreeMap<GroupKey, Arc<Group>>,
-    /// By API id, in the order of the ids.
-    pub(in crate::compile) apis: BTreeMap<Arc<str>, ApiMemory>,
+    /// In the order of the snapshot.
+    pub(in crate::compile) apis: Vec<Arc<ApiMemory>>,
+    pub(in crate::compile) hosts: Arc<HostTable>,
+    pub(in crate::compile) doors: Doors,
     pub(in crate::compile) route_ids: Pool,
     pub(in crate::compile) limit_ids: Pool,
     pub(in crate::compile) group_ids: Pool,
+}
+
+/// What a table of hosts is made of besides the APIs.
+#[derive(Clone, Debug, Default)]
+pub(in crate::compile) struct Doors {
+    domains: Arc<[Arc<Domain>]>,
+    execute_api_suffixes: Arc<[String]>,
+}
+
+impl Doors {
+    pub fn of(snapshot: &Snapshot) -> Self {
+        Self {
+            domains: snapshot.domains.as_slice().into(),
+            execute_api_suffixes: snapshot.execute_api_suffixes.as_slice().into(),
+        }
+    }
+
+    pub fn is_of(&self, snapshot: &Snapshot) -> bool {
+        // All members are named, so that a new one is not forgotten here.
+        let Snapshot {
+            account_throttle: _,
+            upstreams: _,
+            apis: _,
+            domains,
+            execute_api_suffixes,
+        } = snapshot;
+        let mut pairs = self.domains.iter().zip(domains);
+        self.domains.len() == domains.len()
+            && pairs.all(|(before, now)| Arc::ptr_eq(before, now) || before == now)
+            && *self.execute_api_suffixes == **execute_api_suffixes
+    }
 }
 
 /// Whose numbers a route id stands for.
@@ -43,7 +76,7 @@ impl Ledger {
 
     /// Every route of the plan, stage by stage.
     pub fn routes(&self) -> impl Iterator<Item = RouteOf<'_>> {
-        let stages = self.apis.values().flat_map(|api| &api.stages);
+        let stages = self.apis.iter().flat_map(|api| &api.stages);
         stages.flat_map(|memory| {
             let stage = &memory.stage;
             stage.routes.iter().map(|route| RouteOf {
@@ -63,7 +96,7 @@ impl Ledger {
 }
 
 /// An API as it was compiled.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(in crate::compile) struct ApiMemory {
     pub model: Arc<v2::Api>,
     /// In the order of the model's.

@@ -155,6 +155,49 @@ fn untouched_stages_are_those_of_the_plan_before() {
     assert_eq!(next.groups[2], None);
 }
 
+#[test]
+fn the_table_of_hosts_stays_while_no_name_changes() {
+    let routes = || vec![route("GET /x", mock(200, &[], ""))];
+    let mut all = snapshot(vec![], vec![api("a", routes()), api("b", routes())]);
+    for api in &mut all.apis {
+        let api = Arc::make_mut(api);
+        api.hosts = vec![format!("{}.example", api.id)];
+    }
+    let (plan, ledger) = first(&all);
+    let check = |change: &dyn Fn(&mut Snapshot), stays: bool, host: &str, expected: &str| {
+        let mut next = all.clone();
+        change(&mut next);
+        let (next, _) = compile(&next, &ledger).unwrap();
+        assert_eq!(Arc::ptr_eq(&plan.hosts, &next.hosts), stays);
+        let hit = next.hosts.find(host.as_bytes(), b"/x", |_| None).unwrap();
+        assert_eq!(&*next.stages[hit.stage as usize].api_id, expected);
+    };
+    let edit = |next: &mut Snapshot, change: &dyn Fn(&mut crate::model::v2::Api)| {
+        change(Arc::make_mut(&mut next.apis[0]));
+    };
+    check(&|_| (), true, "a.example", "a");
+    check(
+        &|next| edit(next, &|api| api.routes.clear()),
+        true,
+        "b.example",
+        "b",
+    );
+    check(
+        &|next| edit(next, &|api| api.stages.push(stage("beta"))),
+        false,
+        "b.example",
+        "b",
+    );
+    check(
+        &|next| edit(next, &|api| api.hosts.clear()),
+        false,
+        "c.example",
+        "a",
+    );
+    check(&|next| next.apis.swap(0, 1), false, "b.example", "b");
+    check(&|next| drop(next.apis.remove(0)), false, "b.example", "b");
+}
+
 /// One edit among many stages must not cost more than that stage.
 #[test]
 fn ten_thousand_routes_compile_at_once() {

@@ -1,16 +1,16 @@
 //! `compile`: joins the parts to a plan.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::compile::group::{self, Groups};
-use crate::compile::ledger::{ApiMemory, Ledger, StageMemory};
+use crate::compile::ledger::{ApiMemory, Doors, Ledger, StageMemory};
 use crate::compile::pool::Pool;
 use crate::compile::problem::{Fault, Place, Problem, Problems};
 use crate::compile::{host, http};
 use crate::lang::logline;
-use crate::model::{Snapshot, Throttle};
-use crate::plan::{Group, Limit, LimitId, Plan, Route, Stage};
+use crate::model::{Snapshot, Throttle, v2};
+use crate::plan::{Group, HostTable, Limit, LimitId, Plan, Route, Stage};
 
 /// The plan that serves `snapshot`, and the ledger for the next compile. `ledger` is that of the
 /// plan before, or an empty one.
@@ -29,31 +29,19 @@ pub fn compile(snapshot: &Snapshot, ledger: &Ledger) -> Result<(Plan, Ledger), V
         &Place::root("account"),
     );
     group::check(&snapshot.upstreams, &mut work.problems);
-    let mut apis: BTreeMap<Arc<str>, ApiMemory> = BTreeMap::new();
-    let mut stages: Vec<Arc<Stage>> = Vec::new();
-    for api in &snapshot.apis {
-        if apis.contains_key(api.id.as_str()) {
-            let all = Place::root("apis");
-            let fault = Fault::new(format!("there is an API `{}` already", api.id));
-            work.problems.push(&all.then(&api.id), fault);
-            continue;
-        }
-        let memory = http::api(&mut work, api);
-        stages.extend(memory.stages.iter().map(|memory| Arc::clone(&memory.stage)));
-        apis.insert(api.id.as_str().into(), memory);
-    }
-    for (id, gone) in &ledger.apis {
-        if !apis.contains_key(id) {
-            gone.stages
-                .iter()
-                .for_each(|memory| work.retire(&memory.stage));
-        }
-    }
-    let hosts = host::table(snapshot, &mut work.problems);
+    let (apis, is_same_list) = apis(&mut work, snapshot);
+    let same_apis = is_same_list && host::is_same(&ledger.apis, &snapshot.apis);
+    let hosts = match same_apis && ledger.doors.is_of(snapshot) {
+        true => Arc::clone(&ledger.hosts),
+        false => Arc::new(host::table(snapshot, &mut work.problems)),
+    };
     if !work.problems.is_empty() {
         return Err(work.problems.into_list());
     }
-    let next = work.ledger(snapshot, account_limit.as_ref().map(|(id, _)| *id), apis);
+    let stages = apis.iter().flat_map(|memory| &memory.stages);
+    let stages = stages.map(|memory| Arc::clone(&memory.stage)).collect();
+    let account = account_limit.as_ref().map(|(id, _)| *id);
+    let next = work.ledger(snapshot, account, apis, Arc::clone(&hosts));
     let plan = Plan {
         version: next.version,
         hosts,
@@ -64,6 +52,43 @@ pub fn compile(snapshot: &Snapshot, ledger: &Ledger) -> Result<(Plan, Ledger), V
         route_ids: next.route_ids.end(),
     };
     Ok((plan, next))
+}
+
+/// All APIs, and whether they are those of the plan before in the same order. Mostly they are, and
+/// with thousands of them a look-up by name for each would be the larger part of a deployment.
+fn apis<'a>(work: &mut Work<'a>, snapshot: &'a Snapshot) -> (Vec<Arc<ApiMemory>>, bool) {
+    let ledger = work.ledger;
+    let before = &ledger.apis;
+    let mut apis = Vec::with_capacity(snapshot.apis.len());
+    let pairs = || snapshot.apis.iter().zip(before);
+    let is_same = |(api, memory): (&Arc<v2::Api>, &Arc<ApiMemory>)| {
+        Arc::ptr_eq(api, &memory.model) || api.id == memory.model.id
+    };
+    if snapshot.apis.len() == before.len() && pairs().all(is_same) {
+        apis.extend(pairs().map(|(api, memory)| http::api(work, api, Some(memory))));
+        return (apis, true);
+    }
+    let by_id = before
+        .iter()
+        .map(|memory| (memory.model.id.as_str(), memory));
+    let mut by_id: HashMap<&str, &Arc<ApiMemory>> = by_id.collect();
+    let mut seen = HashSet::new();
+    for api in &snapshot.apis {
+        if !seen.insert(api.id.as_str()) {
+            let all = Place::root("apis");
+            let fault = Fault::new(format!("there is an API `{}` already", api.id));
+            work.problems.push(&all.then(&api.id), fault);
+            continue;
+        }
+        let before = by_id.remove(api.id.as_str());
+        apis.push(http::api(work, api, before));
+    }
+    for gone in by_id.values() {
+        gone.stages
+            .iter()
+            .for_each(|memory| work.retire(&memory.stage));
+    }
+    (apis, false)
 }
 
 /// One compile under way.
@@ -157,7 +182,8 @@ impl<'a> Work<'a> {
         self,
         snapshot: &Snapshot,
         account_limit: Option<LimitId>,
-        apis: BTreeMap<Arc<str>, ApiMemory>,
+        apis: Vec<Arc<ApiMemory>>,
+        hosts: Arc<HostTable>,
     ) -> Ledger {
         let (groups, group_ids) = self.groups.finish();
         Ledger {
@@ -169,6 +195,11 @@ impl<'a> Work<'a> {
             },
             groups,
             apis,
+            doors: match self.ledger.doors.is_of(snapshot) {
+                true => self.ledger.doors.clone(),
+                false => Doors::of(snapshot),
+            },
+            hosts,
             route_ids: self.route_ids,
             limit_ids: self.limit_ids,
             group_ids,
@@ -189,7 +220,7 @@ fn limits(ledger: &Ledger, account: Option<(LimitId, Limit)>) -> Vec<Option<Limi
     if let Some((LimitId(id), limit)) = account {
         limits[id as usize] = Some(limit);
     }
-    let stages = ledger.apis.values().flat_map(|api| &api.stages);
+    let stages = ledger.apis.iter().flat_map(|api| &api.stages);
     for (LimitId(id), limit) in stages.flat_map(|memory| &memory.limits) {
         limits[*id as usize] = Some(limit.clone());
     }

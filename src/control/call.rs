@@ -1,6 +1,6 @@
 //! `Control`: one request of the management APIs, from its bytes to the bytes of its answer.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -56,7 +56,7 @@ pub struct Control {
     store: Store,
     settings: Settings,
     clock: Mutex<Clock>,
-    ids: Arc<Mutex<ResourceIds>>,
+    ids: Mutex<ResourceIds>,
     surroundings: Mutex<Arc<Surroundings>>,
     /// What was published last, so that a change that nobody would see is not published.
     served: Arc<Mutex<Served>>,
@@ -100,7 +100,7 @@ impl Control {
             store,
             settings,
             clock: Mutex::new(Clock::real()),
-            ids: Arc::new(Mutex::new(ResourceIds::from_system()?)),
+            ids: Mutex::new(ResourceIds::from_system()?),
             surroundings: Mutex::new(Arc::new(surroundings)),
             served: Arc::default(),
             publications,
@@ -111,11 +111,10 @@ impl Control {
     pub fn set_surroundings(&self, surroundings: Surroundings) -> bool {
         let mut current = locked(&self.surroundings);
         let before = std::mem::replace(&mut *current, Arc::new(surroundings));
-        let links = |own: &Surroundings| -> Vec<_> {
-            let all = own.fixed.iter();
-            let own = all.filter(|((kind, _), _)| *kind == kind::UPSTREAM);
-            own.map(|(key, record)| (key.clone(), record.clone()))
-                .collect()
+        let links = |own: &Surroundings| -> BTreeMap<String, String> {
+            let links = own.upstreams.iter();
+            let links = links.filter_map(|own| Some((own.vpc_link.clone()?, own.name.clone())));
+            links.collect()
         };
         links(&before) != links(&current)
     }
@@ -126,11 +125,10 @@ impl Control {
     /// When the store cannot be read. What cannot be served is left out and said.
     pub async fn load(&self) -> Outcome<Kept> {
         let fixed = locked(&self.surroundings).clone();
-        let ids = Arc::clone(&self.ids);
+        let mut ids = locked(&self.ids).fork();
         let kept = self
             .store
             .read(move |view| {
-                let mut ids = locked(&ids);
                 Ok::<Kept, Error>(Kept {
                     apis: publish::all(view, &fixed, &mut ids)?,
                     domains: publish::domain::all(view, &fixed, &mut ids)?,
@@ -151,11 +149,9 @@ impl Control {
     /// When the store cannot be read.
     pub async fn load_usage(&self) -> Outcome<Vec<Arc<Usage>>> {
         let fixed = locked(&self.surroundings).clone();
-        let (ids, now_ms) = (Arc::clone(&self.ids), locked(&self.clock).epoch_ms());
-        let work = move |view: &crate::store::View<'_>| {
-            let mut ids = locked(&ids);
-            publish::all_usage(view, &fixed, &mut ids, now_ms)
-        };
+        let (mut ids, now_ms) = (locked(&self.ids).fork(), locked(&self.clock).epoch_ms());
+        let work =
+            move |view: &crate::store::View<'_>| publish::all_usage(view, &fixed, &mut ids, now_ms);
         self.store.read(work).await
     }
 
@@ -228,9 +224,8 @@ impl Control {
         work: impl FnOnce(&mut Desk<'_>) -> Outcome<T> + Send + 'static,
     ) -> Outcome<T> {
         let surroundings = locked(&self.surroundings).clone();
-        let (ids, now_ms) = (Arc::clone(&self.ids), locked(&self.clock).epoch_ms());
+        let (mut ids, now_ms) = (locked(&self.ids).fork(), locked(&self.clock).epoch_ms());
         let work = move |change: &mut crate::store::Change<'_>| {
-            let mut ids = locked(&ids);
             let rows = Rows::Write(change);
             work(&mut Desk::new(
                 rows,
@@ -245,14 +240,14 @@ impl Control {
 
     async fn live(&self, caller: &Caller, path: &str) -> Outcome<Value> {
         let surroundings = locked(&self.surroundings).clone();
-        let (ids, caller) = (Arc::clone(&self.ids), caller.clone());
+        let (mut ids, caller) = (locked(&self.ids).fork(), caller.clone());
         let path = path.to_owned();
         let data_dir = self.settings.data_dir.clone();
         let work = move |view: &crate::store::View<'_>| {
             let sight = live::Sight {
                 view,
                 fixed: &surroundings.fixed,
-                ids: &mut locked(&ids),
+                ids: &mut ids,
                 data_dir: data_dir.as_deref(),
             };
             live::answer(&path, &caller, sight)
@@ -262,10 +257,9 @@ impl Control {
 
     async fn read(&self, handler: Handler, scope: Scope, input: Input) -> Outcome<Value> {
         let surroundings = locked(&self.surroundings).clone();
-        let (ids, now_ms) = (Arc::clone(&self.ids), locked(&self.clock).epoch_ms());
+        let (mut ids, now_ms) = (locked(&self.ids).fork(), locked(&self.clock).epoch_ms());
         let strict = self.settings.strict;
         let work = move |view: &crate::store::View<'_>| {
-            let mut ids = locked(&ids);
             let rows = Rows::Read(view);
             let mut desk =
                 Desk::new(rows, &scope, &surroundings.fixed, &mut ids, now_ms).with_quotas(strict);
@@ -276,12 +270,11 @@ impl Control {
 
     async fn change(&self, handler: Handler, scope: Scope, input: Input) -> Outcome<Value> {
         let surroundings = locked(&self.surroundings).clone();
-        let (ids, now_ms) = (Arc::clone(&self.ids), locked(&self.clock).epoch_ms());
+        let (mut ids, now_ms) = (locked(&self.ids).fork(), locked(&self.clock).epoch_ms());
         let strict = self.settings.strict;
         let served = Arc::clone(&self.served);
         let work = move |change: &mut crate::store::Change<'_>| {
             let version = change.version();
-            let mut ids = locked(&ids);
             let rows = Rows::Write(change);
             let mut desk =
                 Desk::new(rows, &scope, &surroundings.fixed, &mut ids, now_ms).with_quotas(strict);
@@ -331,7 +324,7 @@ impl Control {
     /// When the store cannot be read, or the gateway is stopping.
     pub async fn look_at_all(&self) -> Outcome<()> {
         let surroundings = locked(&self.surroundings).clone();
-        let (ids, served) = (Arc::clone(&self.ids), Arc::clone(&self.served));
+        let (mut ids, served) = (locked(&self.ids).fork(), Arc::clone(&self.served));
         // A change, though it writes nothing: no other one comes in between.
         let work = move |change: &mut crate::store::Change<'_>| {
             let everything = change
@@ -347,7 +340,7 @@ impl Control {
                     account: entry.key.account,
                     region: entry.key.region,
                 };
-                let (rows, mut ids) = (Rows::Write(change), locked(&ids));
+                let rows = Rows::Write(change);
                 let mut desk = Desk::new(rows, &scope, &surroundings.fixed, &mut ids, 0);
                 let apis = BTreeSet::from([entry.key.id]);
                 changed_apis(&mut desk, apis, &served, &surroundings, &mut changes)?;
@@ -391,6 +384,10 @@ fn changed_apis(
 ) -> Outcome<()> {
     for api in apis {
         v2::deploy_automatically(desk, &api)?;
+        // A model is made of whole deployments: much work for a change that is in none.
+        if desk.touched().contains(&api) && !desk.is_live(&api) {
+            continue;
+        }
         let model = publish::model(desk, &api)?;
         let before = locked(served).apis.get(&api).cloned();
         if model == before {

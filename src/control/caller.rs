@@ -20,15 +20,18 @@ use crate::lang::policy::{self, Context, Decision, Inquiry, Policy};
 pub enum Service {
     /// `apigateway` and `apigatewayv2`, which sign under one name.
     ApiGateway,
+    /// Lambda's own API.
+    Lambda,
 }
 
 impl Service {
-    pub const ALL: &[Self] = &[Self::ApiGateway];
+    pub const ALL: &[Self] = &[Self::ApiGateway, Self::Lambda];
 
     /// The name in the scope of a credential.
     pub fn signing_name(self) -> &'static str {
         match self {
             Self::ApiGateway => "apigateway",
+            Self::Lambda => "lambda",
         }
     }
 

@@ -1,6 +1,8 @@
 //! Read, change, write back: one transaction for each operation.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
+use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 
@@ -20,8 +22,32 @@ pub struct Scope {
     pub region: String,
 }
 
-/// Resources that only their config file can change, seen in every region: by kind and id.
-pub type Fixed = BTreeMap<(&'static str, String), Record>;
+/// Resources that only their config file can change, seen in every region: by kind and id. They
+/// are made when somebody first looks: a reload of thousands of routes does not wait for them.
+#[derive(Debug)]
+pub struct Fixed(LazyLock<FixedRecords, Box<dyn FnOnce() -> FixedRecords + Send>>);
+
+pub type FixedRecords = BTreeMap<(&'static str, String), Record>;
+
+impl Fixed {
+    pub fn new(make: impl FnOnce() -> FixedRecords + Send + 'static) -> Self {
+        Self(LazyLock::new(Box::new(make)))
+    }
+}
+
+impl Default for Fixed {
+    fn default() -> Self {
+        Self::new(FixedRecords::new)
+    }
+}
+
+impl Deref for Fixed {
+    type Target = FixedRecords;
+
+    fn deref(&self) -> &FixedRecords {
+        &self.0
+    }
+}
 
 /// What an operation works on. All it reads is of one moment, all it writes is kept or nothing.
 pub struct Desk<'a> {
@@ -34,6 +60,8 @@ pub struct Desk<'a> {
     is_strict: bool,
     /// APIs of which something was written.
     touched: BTreeSet<String>,
+    /// Those of which more was written than what a deployment has to freeze first.
+    touched_live: BTreeSet<String>,
     /// The same of domain names.
     touched_domains: BTreeSet<String>,
     /// Something was written that any API may look at.
@@ -90,6 +118,7 @@ impl<'a> Desk<'a> {
             now_ms,
             is_strict: false,
             touched: BTreeSet::new(),
+            touched_live: BTreeSet::new(),
             touched_domains: BTreeSet::new(),
             touched_links: false,
             touches_usage: false,
@@ -159,6 +188,11 @@ impl<'a> Desk<'a> {
 
     pub fn touched(&self) -> &BTreeSet<String> {
         &self.touched
+    }
+
+    /// Whether what was written of an API may be seen by its callers.
+    pub fn is_live(&self, api: &str) -> bool {
+        self.touched_live.contains(api)
     }
 
     pub fn touched_domains(&self) -> &BTreeSet<String> {
@@ -258,6 +292,9 @@ impl<'a> Desk<'a> {
         self.touches_usage |= kind::OF_USAGE.contains(&kind);
         if kind == kind::API || kind == kind::REST_API || kind::BELOW_API.contains(&kind) {
             self.touched.insert(api.to_owned());
+            if !kind::DRAFT.contains(&kind) {
+                self.touched_live.insert(api.to_owned());
+            }
         }
         if kind == kind::DOMAIN_NAME || kind::BELOW_DOMAIN.contains(&kind) {
             self.touched_domains.insert(api.to_owned());

@@ -2,27 +2,32 @@
 
 use serde_json::{Value, json};
 
-use crate::control::desk::Fixed;
+use crate::control::desk::{Fixed, FixedRecords};
 use crate::control::kind;
 use crate::model::Snapshot;
 use crate::model::v2::{Api, EventFormat, Integration};
 
 /// Their records. `started_ms` stands for the dates that a config file does not have.
 pub fn of(snapshot: &Snapshot, started_ms: u64) -> Fixed {
-    let mut fixed = Fixed::new();
-    for api in &snapshot.apis {
-        add(&mut fixed, api, started_ms);
-    }
-    for upstream in &snapshot.upstreams {
-        if let Some(link) = &upstream.vpc_link {
-            let own = json!({ "name": upstream.name });
-            put(&mut fixed, kind::UPSTREAM, link.clone(), own);
+    let (apis, upstreams) = (snapshot.apis.clone(), &snapshot.upstreams);
+    let links = upstreams.iter().filter_map(|upstream| {
+        let link = upstream.vpc_link.clone()?;
+        Some((link, upstream.name.clone()))
+    });
+    let links: Vec<(String, String)> = links.collect();
+    Fixed::new(move || {
+        let mut fixed = FixedRecords::new();
+        for api in &apis {
+            add(&mut fixed, api, started_ms);
         }
-    }
-    fixed
+        for (link, name) in links {
+            put(&mut fixed, kind::UPSTREAM, link, json!({ "name": name }));
+        }
+        fixed
+    })
 }
 
-fn add(fixed: &mut Fixed, api: &Api, started_ms: u64) {
+fn add(fixed: &mut FixedRecords, api: &Api, started_ms: u64) {
     let id = &api.id;
     let own = json!({
         "apiId": id,
@@ -102,7 +107,7 @@ fn of_integration(id: String, integration: &Integration) -> Value {
     }
 }
 
-fn put(fixed: &mut Fixed, kind: &'static str, id: String, record: Value) {
+fn put(fixed: &mut FixedRecords, kind: &'static str, id: String, record: Value) {
     if let Value::Object(record) = record {
         fixed.insert((kind, id), record);
     }

@@ -72,6 +72,18 @@ pub const OF_USAGE: &[&str] = &[API_KEY, USAGE_PLAN, USAGE_PLAN_KEY, USAGE];
 /// One a region.
 pub const ACCOUNT: &str = "account";
 
+/// What of an API takes effect with a deployment only, and is looked at by nobody else.
+pub const DRAFT: &[&str] = &[
+    ROUTE,
+    ROUTE_RESPONSE,
+    INTEGRATION,
+    INTEGRATION_RESPONSE,
+    MODEL,
+    RESOURCE,
+    VALIDATOR,
+    GATEWAY_RESPONSE,
+];
+
 /// What lies below an API and goes with it.
 pub const BELOW_API: &[&str] = &[
     ROUTE,

@@ -45,6 +45,8 @@ pub struct Caller {
 #[derive(Debug)]
 enum Order {
     Invoke(Invocation, Answer),
+    /// Whether the invocation could be run.
+    Knows(Invocation, oneshot::Sender<Result<(), InvokeError>>),
     /// Nobody waits for its outcome.
     InvokeLater(Invocation, oneshot::Sender<Result<(), InvokeError>>),
     /// All functions of the config file.
@@ -127,6 +129,21 @@ impl Functions {
         outcome.await.unwrap_or_else(|_| Err(gone()))
     }
 
+    /// Whether there is such a function.
+    ///
+    /// # Errors
+    /// When there is not.
+    pub async fn knows(&self, invocation: &Invocation) -> Result<(), InvokeError> {
+        let (answer, outcome) = oneshot::channel();
+        let empty = Invocation {
+            function: invocation.function.clone(),
+            qualifier: invocation.qualifier.clone(),
+            ..Invocation::default()
+        };
+        self.order(Order::Knows(empty, answer));
+        outcome.await.unwrap_or_else(|_| Err(gone()))
+    }
+
     /// The functions of the config file, in the place of those before.
     pub fn configure(&self, functions: Vec<Function>) {
         self.order(Order::Configure(functions));
@@ -137,15 +154,15 @@ impl Functions {
         self.order(Order::Put(function));
     }
 
-    /// One version, or all of a function.
-    pub fn remove(&self, name: &str, version: Option<&str>) {
-        self.order(Order::Remove(name.to_owned(), version.map(str::to_owned)));
+    /// One version, or all of the function of this ARN.
+    pub fn remove(&self, arn: &str, version: Option<&str>) {
+        self.order(Order::Remove(arn.to_owned(), version.map(str::to_owned)));
     }
 
     /// What an alias stands for; none: it is gone.
-    pub fn alias(&self, name: &str, alias: &str, version: Option<&str>) {
+    pub fn alias(&self, arn: &str, alias: &str, version: Option<&str>) {
         let version = version.map(str::to_owned);
-        self.order(Order::Alias(name.to_owned(), alias.to_owned(), version));
+        self.order(Order::Alias(arn.to_owned(), alias.to_owned(), version));
     }
 
     /// Where the lines of all functions go from now on; none: nowhere.
@@ -199,6 +216,7 @@ impl Caller {
 /// All functions, on their thread.
 struct Table {
     hall: Rc<Hall>,
+    /// By ARN, without a qualifier.
     functions: RefCell<HashMap<String, Entry>>,
     events: RefCell<usize>,
 }
@@ -239,6 +257,12 @@ impl Table {
                 Some(pool) => pool.invoke(invocation, answer),
                 None => answer.give(Err(InvokeError::NotFound(invocation.function.into()))),
             },
+            Order::Knows(invocation, answer) => {
+                let found = self.find(&invocation).map(|_| ());
+                let missing = || InvokeError::NotFound(invocation.function.to_string());
+                // Who asked may have gone away.
+                let _ = answer.send(found.ok_or_else(missing));
+            }
             Order::InvokeLater(invocation, accepted) => self.later(invocation, accepted),
             Order::Configure(functions) => self.configure(functions),
             Order::Put(function) => self.put(function, false),
@@ -258,7 +282,16 @@ impl Table {
 
     fn find(&self, invocation: &Invocation) -> Option<Rc<Pool>> {
         let functions = self.functions.borrow();
-        let entry = functions.get(&*invocation.function)?;
+        let named = functions.get(&*invocation.function);
+        let entry = named.or_else(|| {
+            // One of the config file may be named by the ARN that it has elsewhere.
+            let (_, name) = invocation.function.rsplit_once(':')?;
+            let mut configured = functions.iter().filter(|(_, entry)| entry.is_configured);
+            let same = |arn: &str| arn.rsplit_once(':').is_some_and(|(_, own)| own == name);
+            configured
+                .find(|(arn, _)| same(arn))
+                .map(|(_, entry)| entry)
+        })?;
         let qualifier = invocation.qualifier.as_deref().unwrap_or(VERSION_LATEST);
         let version = entry
             .aliases
@@ -269,7 +302,7 @@ impl Table {
 
     fn put(&self, function: Function, is_configured: bool) {
         let mut functions = self.functions.borrow_mut();
-        let entry = functions.entry(function.name.clone()).or_default();
+        let entry = functions.entry(function.arn.clone()).or_default();
         entry.is_configured = is_configured;
         match entry.versions.get(&function.version) {
             Some(pool) => pool.replace(function),
@@ -287,8 +320,8 @@ impl Table {
             let known = self.functions.borrow();
             let configured = known.iter().filter(|(_, entry)| entry.is_configured);
             let gone = configured
-                .filter(|(name, _)| !functions.iter().any(|function| function.name == **name));
-            gone.map(|(name, _)| name.clone()).collect()
+                .filter(|(arn, _)| !functions.iter().any(|function| function.arn == **arn));
+            gone.map(|(arn, _)| arn.clone()).collect()
         };
         for name in gone {
             self.remove(&name, None);

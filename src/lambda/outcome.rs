@@ -5,8 +5,9 @@ use bytes::Bytes;
 use crate::base::json;
 
 /// What a caller asks for.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Invocation {
+    /// The ARN, without a qualifier.
     pub function: Box<str>,
     /// A version or an alias; none: `$LATEST`.
     pub qualifier: Option<Box<str>>,

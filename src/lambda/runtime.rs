@@ -56,31 +56,29 @@ impl Interpreters {
 
     async fn python(&self, function: &Function, memory: u64) -> Result<Plan, String> {
         let runtime = &function.runtime;
-        let program = match &runtime.program {
-            Some(program) => program.clone(),
-            None => in_path(&runtime.name).or_else(|| in_path("python3")).ok_or_else(|| {
-                format!("neither {} nor python3 is in PATH; install it or name the program in `interpreter`", runtime.name)
-            })?,
+        let candidates: Vec<PathBuf> = match &runtime.program {
+            Some(program) => vec![program.clone()],
+            // The version is the author's wish; another one of the machine is better than none.
+            None => [runtime.name.as_str(), "python3"]
+                .into_iter()
+                .filter_map(in_path)
+                .collect(),
         };
-        let known = self.pythons.borrow().get(&program).cloned();
-        let python = match known {
-            Some(python) => python,
-            None => {
-                let asked = program.clone();
-                let answer = tokio::task::spawn_blocking(move || ask_python(&asked)).await;
-                let python = answer.map_err(|error| error.to_string())??;
-                if python.has_client {
-                    self.pythons.borrow_mut().insert(program, python.clone());
-                } else {
-                    tracing::warn!(
-                        python = python.executable,
-                        "awslambdaric, AWS's own runtime client, is not installed there; a small \
-                         one of the gateway runs the function (`pip install awslambdaric`)"
-                    );
+        let mut why = format!(
+            "neither {} nor python3 is in PATH; install it or name the program in `interpreter`",
+            runtime.name
+        );
+        let mut found = None;
+        for program in candidates {
+            match self.ask(program).await {
+                Ok(python) => {
+                    found = Some(python);
+                    break;
                 }
-                python
+                Err(error) => why = error,
             }
-        };
+        }
+        let python = found.ok_or(why)?;
         let arguments = match python.has_client {
             true => ["-m", "awslambdaric", &function.handler].map(str::to_owned),
             false => ["-c", PYTHON_CLIENT, &function.handler].map(str::to_owned),
@@ -94,6 +92,26 @@ impl Interpreters {
                 .into(),
             data_mib_max: memory + PYTHON_DATA_MIB,
         })
+    }
+
+    /// What is known of a program; one that has a client is asked once.
+    async fn ask(&self, program: PathBuf) -> Result<Python, String> {
+        if let Some(python) = self.pythons.borrow().get(&program) {
+            return Ok(python.clone());
+        }
+        let asked = program.clone();
+        let answer = tokio::task::spawn_blocking(move || ask_python(&asked)).await;
+        let python = answer.map_err(|error| error.to_string())??;
+        if python.has_client {
+            self.pythons.borrow_mut().insert(program, python.clone());
+        } else {
+            tracing::warn!(
+                python = python.executable,
+                "awslambdaric, AWS's own runtime client, is not installed there; a small one of \
+                 the gateway runs the function (`pip install awslambdaric`)"
+            );
+        }
+        Ok(python)
     }
 }
 

@@ -210,7 +210,7 @@ fn goes_to(target: &Target, asked: &Asked<'_>, path: &str, params: &Params) -> G
         }
         Target::Function(target) => {
             return GoesTo::Function {
-                name: target.name.to_string(),
+                name: target.arn.to_string(),
                 qualifier: target.qualifier.as_deref().map(str::to_owned),
                 timeout_ms: target.timeout_ms,
             };

@@ -129,7 +129,8 @@ fn plan() -> Plan {
             entry("*.example.com", "/v1", &[("$default", 0), ("beta", 1)]),
             entry("only.example", "/", &[("prod", 2)]),
         ])
-        .unwrap(),
+        .unwrap()
+        .into(),
         stages: vec![
             stage("pets", "$default", routes),
             stage(
@@ -262,7 +263,7 @@ proptest! {
         let routes: Vec<_> = keys.iter().map(|key| (*key, mock())).collect();
         let only = HostEntry { host: None, is_rest: false, private_id: None, base_path: "/", stages: &[("$default", 0)] };
         let plan = Plan {
-            hosts: HostTable::build(&[only]).unwrap(),
+            hosts: HostTable::build(&[only]).unwrap().into(),
             stages: vec![stage("a", "$default", routes)],
             ..Plan::default()
         };

@@ -3,7 +3,8 @@
 /// Which function, asked in which words.
 #[derive(Debug)]
 pub struct FunctionTarget {
-    pub name: Box<str>,
+    /// Its ARN without a qualifier; empty where a stage variable is missing.
+    pub arn: Box<str>,
     /// A version or an alias; none: the latest.
     pub qualifier: Option<Box<str>>,
     pub format: Format,

@@ -47,7 +47,8 @@ pub use target::{Group, GroupId, HttpTarget, MockTarget, Piece, Target};
 pub struct Plan {
     /// Grows by one with every published plan.
     pub version: u64,
-    pub hosts: HostTable,
+    /// Shared by plans in which nothing about it changed.
+    pub hosts: Arc<HostTable>,
     /// What `HostTable` points into.
     pub stages: Vec<Arc<Stage>>,
     /// Indexed by `GroupId`; a hole where an id is not in use.

@@ -128,7 +128,7 @@ impl Running {
         let (listeners, doors) =
             Listeners::open(&settings.listeners, sockets, workers).map_err(Error::Listeners)?;
         let functions = FunctionRoom::start(&settings, config.functions)?;
-        let making = Making::open(&settings, config.snapshot, takes_over).await?;
+        let making = Making::open(&settings, config.snapshot, takes_over, &functions).await?;
         if !making.made.is_empty() {
             let joined = making.join(&settings, &current);
             current = joined.map_err(Error::Made)?;

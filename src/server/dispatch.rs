@@ -13,12 +13,14 @@ use axum::response::Response;
 use crate::base::Clock;
 use crate::base::id::ResourceIds;
 use crate::control::{self, Access, Answer, Control, Service};
+use crate::neighbor::function::FunctionApi;
 
 /// All services that answer on the management listener.
 #[derive(Debug)]
 pub struct Services {
     access: RwLock<Arc<Access>>,
     pub control: Control,
+    lambda: FunctionApi,
     ids: Mutex<ResourceIds>,
 }
 
@@ -29,10 +31,11 @@ const REQUEST_ID: &str = "x-amzn-requestid";
 impl Services {
     /// # Errors
     /// When the system gives no randomness.
-    pub fn new(access: Access, control: Control) -> std::io::Result<Self> {
+    pub fn new(access: Access, control: Control, lambda: FunctionApi) -> std::io::Result<Self> {
         Ok(Self {
             access: RwLock::new(Arc::new(access)),
             control,
+            lambda,
             ids: Mutex::new(ResourceIds::from_system()?),
         })
     }
@@ -53,10 +56,14 @@ impl Services {
         let mut answer = match self.access().admit(request, Clock::real().epoch_ms()) {
             Ok(caller) => match caller.service {
                 Service::ApiGateway => self.control.call(&caller, request).await,
+                Service::Lambda => self.lambda.call(&caller, request).await,
             },
             Err(error) => {
                 tracing::debug!(code = error.code, message = error.message, "not admitted");
-                control::refused(&error)
+                match is_query(request) {
+                    true => refused_in_xml(&error),
+                    false => control::refused(&error),
+                }
             }
         };
         let mut names = answer.headers.iter().map(|(name, _)| name);
@@ -69,6 +76,38 @@ impl Services {
             answer.headers.push((REQUEST_ID.to_owned(), id));
         }
         answer
+    }
+}
+
+/// Whether it is in AWS's Query protocol, which STS, IAM and CloudFormation speak: nobody here does,
+/// but its clients can read no JSON.
+fn is_query(request: &control::Request) -> bool {
+    let mut headers = request.headers.iter();
+    let kind = headers.find(|(name, _)| name == "content-type");
+    kind.is_some_and(|(_, kind)| kind.starts_with("application/x-www-form-urlencoded"))
+}
+
+fn refused_in_xml(error: &control::Error) -> Answer {
+    let mut message = String::new();
+    for c in error.message.chars() {
+        match c {
+            '<' => message.push_str("&lt;"),
+            '>' => message.push_str("&gt;"),
+            '&' => message.push_str("&amp;"),
+            // XML 1.0 has no other control characters.
+            c if c.is_control() && !matches!(c, '\t' | '\n' | '\r') => message.push('?'),
+            c => message.push(c),
+        }
+    }
+    let code = error.code;
+    let body = format!(
+        "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code>\
+         <Message>{message}</Message></Error></ErrorResponse>"
+    );
+    Answer {
+        status: error.status,
+        headers: vec![("Content-Type".to_owned(), "text/xml".to_owned())],
+        body: body.into_bytes(),
     }
 }
 

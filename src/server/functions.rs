@@ -1,6 +1,6 @@
 //! The functions of this machine, and where what they print goes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::base::id::ResourceIds;
 use crate::lambda::{self, Function, Functions};
@@ -39,6 +39,12 @@ impl FunctionRoom {
         room.connect_log(log);
         room.configure(configured);
         Ok(room)
+    }
+
+    /// Where uploaded code is kept: with the records, or for as long as this process runs.
+    pub fn code_dir(&self, data_dir: Option<&Path>) -> PathBuf {
+        let folder = data_dir.unwrap_or(&self.scratch).join("functions");
+        std::path::absolute(&folder).unwrap_or(folder)
     }
 
     /// The functions of the config file, in the place of those before.

@@ -15,7 +15,9 @@ use crate::control::usage::Day;
 use crate::control::{self, Access, Control, Kept, Scope, fixed};
 use crate::gateway::Meter;
 use crate::model::{Snapshot, Usage};
+use crate::neighbor::function::FunctionApi;
 use crate::server::dispatch::{self, Services};
+use crate::server::functions::FunctionRoom;
 use crate::server::{config, keys, reception};
 use crate::store::{Store, StoreError};
 
@@ -59,6 +61,7 @@ impl Management {
         settings: &config::Management,
         snapshot: &Snapshot,
         beside: bool,
+        functions: &FunctionRoom,
         publications: mpsc::UnboundedSender<Publication>,
     ) -> Result<(Self, Kept, Vec<Arc<Usage>>), ManagementError> {
         let access = keys::access(settings).map_err(ManagementError::Keys)?;
@@ -82,7 +85,13 @@ impl Management {
         let records = |error: control::Error| ManagementError::Records(error.message);
         let kept = control.load().await.map_err(records)?;
         let plans = control.load_usage().await.map_err(records)?;
-        let services = Arc::new(Services::new(access, control)?);
+        let lambda = FunctionApi::new(
+            store.clone(),
+            functions.all.clone(),
+            functions.code_dir(settings.data_dir.as_deref()),
+        )?;
+        lambda.load().await.map_err(records)?;
+        let services = Arc::new(Services::new(access, control, lambda)?);
         let (stop, stopped) = watch::channel(false);
         let router = Router::new()
             .fallback(dispatch::answer)

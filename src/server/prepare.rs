@@ -121,7 +121,9 @@ fn joined(
     before: Option<&Current>,
 ) -> Result<(Published, Ledger), Vec<Located>> {
     let own = |id: &String| snapshot.apis.iter().any(|api| api.id == *id);
-    let mut left_out: Vec<String> = made.apis.keys().filter(|id| own(id)).cloned().collect();
+    let ids = snapshot.apis.iter().map(|api| &api.id);
+    let ids = ids.filter(|id| made.apis.contains_key(*id));
+    let mut left_out: Vec<String> = ids.cloned().collect();
     let mut domains_out: Vec<String> = Vec::new();
     loop {
         let mut whole = snapshot.clone();

@@ -12,6 +12,7 @@ use crate::gateway::{self, Command};
 use crate::model::{Snapshot, Usage};
 use crate::server::boot::{self, Running};
 use crate::server::config::Settings;
+use crate::server::functions::FunctionRoom;
 use crate::server::management::{Management, ManagementError};
 use crate::server::prepare::{self, Current, Made, Plans};
 
@@ -44,6 +45,7 @@ impl Making {
         settings: &Settings,
         snapshot: Snapshot,
         beside: bool,
+        functions: &FunctionRoom,
     ) -> Result<Self, ManagementError> {
         let (publisher, publications) = mpsc::unbounded_channel();
         let mut making = Self {
@@ -57,14 +59,20 @@ impl Making {
             publisher,
             versions: HashMap::new(),
         };
-        making.reopen(settings, beside).await?;
+        making.reopen(settings, beside, functions).await?;
         Ok(making)
     }
 
-    async fn reopen(&mut self, settings: &Settings, beside: bool) -> Result<(), ManagementError> {
+    async fn reopen(
+        &mut self,
+        settings: &Settings,
+        beside: bool,
+        functions: &FunctionRoom,
+    ) -> Result<(), ManagementError> {
         if let Some(wanted) = &settings.management {
             let publisher = self.publisher.clone();
-            let opened = Management::open(wanted, &self.snapshot, beside, publisher).await?;
+            let opened =
+                Management::open(wanted, &self.snapshot, beside, functions, publisher).await?;
             let (management, kept, plans) = opened;
             management.meter(&self.meter);
             for usage in plans {
@@ -200,7 +208,11 @@ impl Running {
 
     /// After a hand-over that failed.
     pub async fn reopen_management(&mut self) {
-        if let Err(error) = self.making.reopen(&self.settings, true).await {
+        if let Err(error) = self
+            .making
+            .reopen(&self.settings, true, &self.functions)
+            .await
+        {
             tracing::error!(%error, "the management APIs stay closed");
         }
     }

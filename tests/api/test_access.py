@@ -250,6 +250,16 @@ def test_a_policy_that_reads_changes_nothing(guarded):
         assert message == f"{who}{action} on resource: {resource}{why.format(action)}"
 
 
+def test_clients_of_other_services_hear_that_they_are_not_served(gateway):
+    """In the protocol that they can read."""
+    for service, call in [("sts", "get_caller_identity"), ("iam", "list_users"), ("cloudformation", "list_stacks")]:
+        code, status, message = refused(getattr(gateway.client(service), call))
+        assert (code, status) == ("InvalidSignatureException", 403)
+        assert f"'{service}' is not served" in message
+    odd = {"content-type": "application/x-www-form-urlencoded", "authorization": "x Credential=a/b/c/<&>/aws4_request"}
+    assert gateway.raw("POST", "/", headers=odd)[2].count("&lt;&amp;&gt;") == 1
+
+
 def test_a_listener_on_all_addresses_keeps_its_keys(tmp_path):
     """Without keys it does not start there, and a reload without keys does not open it."""
     port = free_port()

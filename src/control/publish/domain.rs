@@ -9,7 +9,7 @@ use crate::base::id::ResourceIds;
 use crate::control::desk::{Desk, Record, Rows, Scope};
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
-use crate::control::publish::{Surroundings, compiled, text};
+use crate::control::publish::{Surroundings, compiled, scopes, text};
 use crate::model::domain::{Condition, Mapping, Routing, RoutingRule};
 use crate::model::{Domain, Snapshot};
 use crate::store::{Prefix, View};
@@ -53,23 +53,22 @@ pub fn all(
     surroundings: &Surroundings,
     ids: &mut ResourceIds,
 ) -> Outcome<Vec<(String, DomainModel)>> {
-    let page = view.list(&Prefix::everything(), None, usize::MAX)?;
-    let domains = page.entries.iter();
-    let domains = domains.filter(|entry| entry.key.kind == kind::DOMAIN_NAME);
+    let mut domains = Vec::new();
+    for scope in scopes(view)? {
+        let prefix = Prefix::kind(&scope.account, &scope.region, kind::DOMAIN_NAME);
+        let page = view.list(&prefix, None, usize::MAX)?;
+        let ids = page.entries.into_iter().map(|entry| entry.key.id);
+        domains.extend(ids.map(|id| (scope.clone(), id)));
+    }
     let mut models = Vec::new();
-    for entry in domains {
-        let scope = Scope {
-            account: entry.key.account.clone(),
-            region: entry.key.region.clone(),
-        };
-        let id = &entry.key.id;
-        let desk = Desk::new(Rows::Read(view), &scope, &surroundings.fixed, ids, 0);
+    for (scope, id) in &domains {
+        let desk = Desk::new(Rows::Read(view), scope, &surroundings.fixed, ids, 0);
         let made = model(&desk, id).and_then(|made| match made {
             Some(made) => check(&made, surroundings).map(|()| Some(made)),
             None => Ok(None),
         });
         match made {
-            Ok(made) => models.extend(made.map(|made| (key(&scope, id), made))),
+            Ok(made) => models.extend(made.map(|made| (key(scope, id), made))),
             Err(error) => {
                 tracing::error!(
                     domain = id,

@@ -9,7 +9,7 @@ mod usage;
 
 pub use usage::usage;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -24,7 +24,7 @@ use crate::control::publish::refusal::{unchecked, unserved};
 use crate::control::{AUTHORIZER_EPOCH, CACHE_EPOCH};
 use crate::model::v2::{self, ApiKind, Reach};
 use crate::model::{Snapshot, Throttle, Upstream, Usage};
-use crate::store::{Prefix, View};
+use crate::store::{Key, Prefix, View};
 
 pub use domain::DomainModel;
 pub use refusal::report;
@@ -77,24 +77,18 @@ pub fn all(
     surroundings: &Surroundings,
     ids: &mut ResourceIds,
 ) -> Outcome<Vec<ApiModel>> {
-    let page = view.list(&Prefix::everything(), None, usize::MAX)?;
-    let apis = page.entries.iter().filter(|entry| {
-        let kind = entry.key.kind.as_str();
-        kind == kind::API || kind == kind::REST_API
-    });
-    let apis: BTreeSet<(&str, &str, &str)> = apis
-        .map(|entry| {
-            let key = &entry.key;
-            (&*key.account, &*key.region, &*key.id)
-        })
-        .collect();
-    let mut models = Vec::new();
-    for (account, region, id) in apis {
-        let scope = Scope {
-            account: account.to_owned(),
-            region: region.to_owned(),
-        };
-        let desk = Desk::new(Rows::Read(view), &scope, &surroundings.fixed, ids, 0);
+    let mut apis = Vec::new();
+    for scope in scopes(view)? {
+        for kind in [kind::API, kind::REST_API] {
+            let prefix = Prefix::kind(&scope.account, &scope.region, kind);
+            let page = view.list(&prefix, None, usize::MAX)?;
+            let ids = page.entries.into_iter().map(|entry| entry.key.id);
+            apis.extend(ids.map(|id| (scope.clone(), id)));
+        }
+    }
+    let mut models = Vec::with_capacity(apis.len());
+    for (scope, id) in &apis {
+        let desk = Desk::new(Rows::Read(view), scope, &surroundings.fixed, ids, 0);
         let made = model(&desk, id).and_then(|made| match made {
             Some(made) => check(&made, surroundings).map(|()| Some(made)),
             None => Ok(None),
@@ -114,6 +108,27 @@ pub fn all(
     Ok(models)
 }
 
+/// Every account and region that holds anything. Only a record or two of each is read: all of them
+/// would be much more than the APIs need.
+fn scopes(view: &View<'_>) -> Outcome<Vec<Scope>> {
+    let mut scopes = Vec::new();
+    let mut after: Option<Key> = None;
+    loop {
+        let page = view.list(&Prefix::everything(), after.as_ref(), 1)?;
+        let Some(entry) = page.entries.into_iter().next() else {
+            return Ok(scopes);
+        };
+        let Key {
+            account, region, ..
+        } = entry.key;
+        after = Some(Key::new(&*account, &*region, LAST, LAST));
+        scopes.push(Scope { account, region });
+    }
+}
+
+/// No kind and no id stands behind it.
+const LAST: &str = "\u{10ffff}";
+
 /// The usage plans of every account and region.
 ///
 /// # Errors
@@ -124,18 +139,13 @@ pub fn all_usage(
     ids: &mut ResourceIds,
     now_ms: u64,
 ) -> Outcome<Vec<Arc<Usage>>> {
-    let page = view.list(&Prefix::everything(), None, usize::MAX)?;
-    let plans = page.entries.iter().map(|entry| &entry.key);
-    let plans = plans.filter(|key| key.kind.as_str() == kind::USAGE_PLAN);
-    let scopes: BTreeSet<(&str, &str)> = plans.map(|key| (&*key.account, &*key.region)).collect();
     let mut all = Vec::new();
-    for (account, region) in scopes {
-        let scope = Scope {
-            account: account.to_owned(),
-            region: region.to_owned(),
-        };
+    for scope in scopes(view)? {
         let desk = Desk::new(Rows::Read(view), &scope, &surroundings.fixed, ids, now_ms);
-        all.push(Arc::new(usage::usage(&desk)?));
+        let usage = usage::usage(&desk)?;
+        if !usage.plans.is_empty() {
+            all.push(Arc::new(usage));
+        }
     }
     Ok(all)
 }

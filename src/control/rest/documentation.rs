@@ -77,6 +77,10 @@ fn create(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
         desk.count(kind::DOCUMENTATION_PART, &below)
     })?;
     let mut record = given(input, &["location", "properties"]);
+    if let Some(Value::Object(location)) = record.get_mut("location") {
+        // Terraform sends the empty text for what it was not given.
+        location.retain(|_, value| value != "");
+    }
     check_properties(&record)?;
     check_location(&record)?;
     for (_, other) in desk.list(kind::DOCUMENTATION_PART, &below)? {

@@ -50,6 +50,7 @@ fn create(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
     };
     let mut record = new(desk, &value)?;
     let all = desk.list(kind::API_KEY, "")?;
+    desk.admit(&quota::API_KEYS, || Ok(all.len()))?;
     if all.iter().any(|(_, other)| text(other, "value") == value) {
         return Err(Error::conflict("API Key already exists"));
     }
@@ -76,7 +77,6 @@ pub fn new(desk: &mut Desk<'_>, value: &str) -> Outcome<Record> {
             "API Key value exceeds maximum size of 128 characters",
         ));
     }
-    desk.admit(&quota::API_KEYS, || desk.count(kind::API_KEY, ""))?;
     let id = desk.new_id(10);
     Ok(Record::from_iter([
         ("id".to_owned(), id.into()),

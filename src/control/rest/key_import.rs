@@ -10,6 +10,7 @@ use crate::control::kind;
 use crate::control::protocol::Input;
 use crate::control::rest::noun::text;
 use crate::control::rest::{csv, key, plan};
+use crate::model::quota;
 
 /// Imports all that can be; what cannot is a warning, and with `failOnWarnings` nothing is kept.
 pub fn import(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
@@ -107,7 +108,10 @@ fn one(
     let enabled = field(row, columns.enabled);
     let mut record = match known.get(value) {
         Some(id) => key::find(desk, id)?,
-        None => key::new(desk, value)?,
+        None => {
+            desk.admit(&quota::API_KEYS, || Ok(known.len()))?;
+            key::new(desk, value)?
+        }
     };
     for (member, text) in [
         ("name", field(row, Some(columns.name))),

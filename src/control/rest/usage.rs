@@ -49,22 +49,24 @@ fn get(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
     let (first, last) = days(input)?;
     let id = input.given("usagePlanId");
     let wanted = input.text("keyId").filter(|key| !key.is_empty());
-    let mut items = Vec::new();
-    for (key, record) in desk.list(kind::USAGE_PLAN_KEY, &format!("{id}/"))? {
-        let own = key.rsplit('/').next().unwrap_or_default();
-        if wanted.is_none_or(|wanted| wanted == own) {
-            let log = log(desk, &key, Quota::of(&plan, &record), first, last)?;
-            items.push((own.to_owned(), json!({ "key": own, "log": log })));
-        }
+    let below = format!("{id}/");
+    let all = desk.list(kind::USAGE_PLAN_KEY, &below)?.into_iter();
+    let all = all.map(|(key, record)| (key[below.len()..].to_owned(), record));
+    let all = all.filter(|(own, _)| wanted.is_none_or(|wanted| wanted == own));
+    let all = all.map(|(own, record)| (own, Value::Object(record)));
+    let mut output = page::page(ServiceName::Rest, input, all)?;
+    // Only the keys of this page are looked into; the answer has them as members of one object.
+    let mut values = Map::new();
+    for record in output["items"].as_array().into_iter().flatten() {
+        let Some(record) = record.as_object() else {
+            continue;
+        };
+        let own = text(record, "id");
+        let key = format!("{below}{own}");
+        let log = log(desk, &key, Quota::of(&plan, record), first, last)?;
+        values.insert(own.to_owned(), json!(log));
     }
-    // A page of keys; the answer has them as members of one object.
-    let mut output = page::page(ServiceName::Rest, input, items.into_iter())?;
-    let page = output["items"].as_array().cloned().unwrap_or_default();
-    let values = page.into_iter().filter_map(|mut item| {
-        let key = item["key"].as_str()?.to_owned();
-        Some((key, item["log"].take()))
-    });
-    output["items"] = Value::Object(values.collect());
+    output["items"] = Value::Object(values);
     output["usagePlanId"] = id.into();
     output["startDate"] = input.given("startDate").into();
     output["endDate"] = input.given("endDate").into();

@@ -43,7 +43,7 @@ pub async fn run(
     let asked_us = worker.core.now_us();
     let outcome = worker
         .invoke(Invocation {
-            function: target.name.clone(),
+            function: target.arn.clone(),
             qualifier: target.qualifier.clone(),
             payload: event.into(),
             trace_id: call.trace.as_ref().map(trace_text),
@@ -111,7 +111,7 @@ fn event(
         },
         domain: host_name(lossless(head.host.of(bytes))),
         request_id: &request_id,
-        extended_request_id: &request_id,
+        extended_request_id: call.request_id.as_str(),
         time: &time,
         epoch_ms,
         authorizer: None,

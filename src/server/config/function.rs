@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
+use crate::aws::arn::partition_of;
 use crate::lambda::{self, Function, Runtime, VERSION_LATEST};
 use crate::server::config::check;
 use crate::server::config::field::Default::{Absent, Is, Required};
 use crate::server::config::field::Plain::{EmptyTable, Integer, Text};
 use crate::server::config::field::{Kind, Section, duration, field};
+use crate::server::config::settings::Settings;
 use crate::server::config::value::{Item, Table, Value};
 
 /// AWS: "memory between 128 MB and 10,240 MB".
@@ -113,6 +115,18 @@ pub static AWS_PROXY: Section = Section {
     ],
 };
 
+/// What a route calls: an ARN as it is, and for a name that of the function of this file.
+pub fn arn_of(text: &str, settings: &Settings) -> String {
+    if text.starts_with("arn:") {
+        return text.to_owned();
+    }
+    let Settings {
+        region, account, ..
+    } = settings;
+    let partition = partition_of(region);
+    format!("arn:{partition}:lambda:{region}:{account}:function:{text}")
+}
+
 /// The function `name`; none if something is wrong with it, which has been said.
 pub fn function(
     name: &str,
@@ -126,7 +140,7 @@ pub fn function(
     let code = folder.join(table.text("code")?);
     // Workers start in the folder of the code, so their paths must not depend on ours.
     let code = std::path::absolute(&code).unwrap_or(code);
-    let partition = crate::aws::arn::partition_of(region);
+    let partition = partition_of(region);
     let environment = table.map("environment").iter();
     let environment = environment.filter_map(|(name, item): &(String, Item)| match &item.value {
         Value::Text(text) => Some((name.clone(), text.clone())),

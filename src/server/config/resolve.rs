@@ -403,7 +403,7 @@ fn integration(item: &Item, settings: &Settings) -> Option<Integration> {
             timeout_ms: table.ms("timeout"),
         }),
         "aws_proxy" => Some(Integration::Function(Box::new(FunctionCall {
-            function: table.text("function")?.to_owned(),
+            function: function::arn_of(table.text("function")?, settings),
             format: match table.text("payload") {
                 Some("1.0") => EventFormat::Http1,
                 _ => EventFormat::Http2,

@@ -259,6 +259,35 @@ resource "aws_api_gateway_gateway_response" "rest" {
   response_templates = { "application/json" = "{\"error\":\"${var.changed ? "no" : "sorry"}\"}" }
 }
 
+# Documentation.
+
+resource "aws_api_gateway_documentation_part" "api" {
+  rest_api_id = aws_api_gateway_rest_api.pets.id
+  properties  = jsonencode({ description = var.changed ? "All animals" : "All pets" })
+
+  location {
+    type = "API"
+  }
+}
+
+resource "aws_api_gateway_documentation_part" "list" {
+  rest_api_id = aws_api_gateway_rest_api.pets.id
+  properties  = jsonencode({ summary = "Lists them" })
+
+  location {
+    type   = "METHOD"
+    method = "GET"
+    path   = aws_api_gateway_resource.pets.path
+  }
+}
+
+resource "aws_api_gateway_documentation_version" "first" {
+  rest_api_id = aws_api_gateway_rest_api.pets.id
+  version     = "1"
+  description = var.changed ? "changed" : "the first"
+  depends_on  = [aws_api_gateway_documentation_part.api, aws_api_gateway_documentation_part.list]
+}
+
 # Deployments and stages.
 
 resource "aws_api_gateway_deployment" "pets" {
@@ -292,6 +321,7 @@ resource "aws_api_gateway_stage" "live" {
   xray_tracing_enabled  = var.changed
   cache_cluster_enabled = var.changed
   cache_cluster_size    = "0.5"
+  documentation_version = aws_api_gateway_documentation_version.first.version
   variables             = var.changed ? { one = "1", three = "3" } : { one = "1", two = "2" }
 
   access_log_settings {
@@ -300,6 +330,20 @@ resource "aws_api_gateway_stage" "live" {
   }
 
   tags = { stage = var.changed ? "two" : "one" }
+}
+
+resource "aws_api_gateway_stage" "canary" {
+  rest_api_id   = aws_api_gateway_rest_api.pets.id
+  deployment_id = aws_api_gateway_deployment.pets.id
+  stage_name    = "canary"
+  variables     = { one = "1", two = "2" }
+
+  canary_settings {
+    deployment_id            = aws_api_gateway_deployment.pets.id
+    percent_traffic          = var.changed ? 20.5 : 10.5
+    stage_variable_overrides = var.changed ? { one = "3" } : { one = "2", two = "3" }
+    use_stage_cache          = var.changed
+  }
 }
 
 resource "aws_api_gateway_method_settings" "all" {
@@ -320,7 +364,7 @@ resource "aws_api_gateway_method_settings" "all" {
 resource "aws_api_gateway_method_settings" "one" {
   rest_api_id = aws_api_gateway_rest_api.pets.id
   stage_name  = aws_api_gateway_stage.live.stage_name
-  method_path = "pets/GET"
+  method_path = "pets/{id}/GET"
 
   settings {
     data_trace_enabled     = var.changed
@@ -356,7 +400,7 @@ resource "aws_api_gateway_usage_plan" "basic" {
 
     throttle {
       path        = "/pets/GET"
-      rate_limit  = 1
+      rate_limit  = var.changed ? 2 : 1
       burst_limit = 5
     }
   }

@@ -1,0 +1,347 @@
+//! Operations on a function: made, shown, changed, published, deleted.
+
+use serde_json::{Map, Value, json};
+
+use crate::base::date;
+use crate::control::{Error, Outcome, Scope};
+use crate::lambda::{Runtime, VERSION_LATEST};
+use crate::neighbor::function::path::{Operation, arn_of};
+use crate::neighbor::function::record::{Function, Version, defaults};
+use crate::neighbor::function::{
+    Asked, FunctionApi, alias, code, conflict, invalid, not_found, policy,
+};
+use crate::store::Expect;
+
+/// Members that requests may set, as they are kept.
+const SETTABLE: [&str; 12] = [
+    "Runtime",
+    "Role",
+    "Handler",
+    "Description",
+    "Timeout",
+    "MemorySize",
+    "Environment",
+    "TracingConfig",
+    "EphemeralStorage",
+    "Layers",
+    "LoggingConfig",
+    "DeadLetterConfig",
+];
+
+impl FunctionApi {
+    pub(super) async fn create(&self, asked: &Asked<'_>) -> Outcome<Value> {
+        let name = asked.text("FunctionName").unwrap_or_default().to_owned();
+        if !crate::aws::function::is_name(&name) {
+            return Err(invalid(format!("'{name}' is not the name of a function")));
+        }
+        let Scope { account, region } = asked.scope;
+        let owner = format!("{account}-{region}-{name}");
+        let uploaded = self.upload(&owner, &asked.input["Code"]["ZipFile"]).await?;
+        let mut function = Function {
+            arn: arn_of(asked.scope, &name),
+            name: name.clone(),
+            next_version: 1,
+            ..Function::default()
+        };
+        let mut configuration = defaults();
+        configuration.insert("FunctionName".to_owned(), name.clone().into());
+        configuration.insert("Version".to_owned(), VERSION_LATEST.into());
+        let log = json!({ "LogFormat": "Text", "LogGroup": format!("/aws/lambda/{name}") });
+        configuration.insert("LoggingConfig".to_owned(), log);
+        function.latest.configuration = configuration;
+        set(&mut function.latest.configuration, asked)?;
+        with_code(&mut function.latest, &uploaded);
+        stamp(&mut function.latest, asked);
+        function.tags = alias::texts(&asked.input["Tags"]);
+        function.runnable(&function.latest, &self.code_dir)?;
+        if asked.input["Publish"] == true {
+            publish(&mut function, asked);
+        }
+        let shown = function
+            .versions
+            .values()
+            .next()
+            .unwrap_or(&function.latest);
+        let output = function.configuration(shown);
+        let (key, kept) = (asked.key_of(&name), function.clone());
+        let already = conflict(format!("Function already exist: {name}"));
+        self.store
+            .change(move |change| {
+                if change.view().get(&key)?.is_some() {
+                    return Err(already);
+                }
+                Ok::<(), Error>(change.put(&key, Expect::Absent, &kept.bytes()?)?)
+            })
+            .await?;
+        self.run(&function);
+        Ok(output)
+    }
+
+    pub(super) async fn update_code(&self, asked: &Asked<'_>) -> Outcome<Value> {
+        let before = self.find(asked).await?.code_files();
+        let Scope { account, region } = asked.scope;
+        let owner = format!("{account}-{region}-{}", asked.call.name);
+        let uploaded = self.upload(&owner, &asked.input["ZipFile"]).await?;
+        let change = move |function: &mut Function| {
+            with_code(&mut function.latest, &uploaded);
+            Ok(())
+        };
+        let (function, _, output) = self.apply(asked, change).await?;
+        self.run(&function);
+        self.forget(&before, &function.code_files());
+        Ok(output)
+    }
+
+    pub(super) async fn delete(&self, asked: &Asked<'_>) -> Outcome<(u16, Value)> {
+        let before = self.find(asked).await?;
+        if let Some(qualifier) = &asked.call.qualifier {
+            let number = qualifier.parse::<u64>();
+            let number = number.map_err(|_| invalid("$LATEST version cannot be deleted"))?;
+            let change = move |function: &mut Function| {
+                let is_named = |alias: &super::record::Alias| alias.version == number.to_string();
+                if function.aliases.values().any(is_named) {
+                    return Err(conflict("Version is referenced by an alias"));
+                }
+                function.versions.remove(&number);
+                Ok(())
+            };
+            let (function, ..) = self.apply(asked, change).await?;
+            self.functions.remove(&function.arn, Some(qualifier));
+            self.forget(&before.code_files(), &function.code_files());
+            return Ok((204, Value::Null));
+        }
+        let key = asked.key();
+        self.store
+            .change(move |change| Ok::<bool, Error>(change.delete(&key, Expect::Any)?))
+            .await?;
+        self.functions.remove(&before.arn, None);
+        self.forget(&before.code_files(), &[]);
+        Ok((204, Value::Null))
+    }
+
+    /// One transaction: `first`, then what the operation does.
+    pub(super) async fn apply(
+        &self,
+        asked: &Asked<'_>,
+        first: impl FnOnce(&mut Function) -> Outcome<()> + Send + 'static,
+    ) -> Outcome<(Function, u16, Value)> {
+        let own = Own {
+            operation: asked.call.operation,
+            third: asked.call.third().to_owned(),
+            qualifier: asked.call.qualifier.clone(),
+            tag_keys: asked.call.queries("tagKeys").map(str::to_owned).collect(),
+            input: asked.input.clone(),
+            now_ms: asked.now_ms,
+            revision: asked.revision.clone(),
+        };
+        let (key, missing) = (asked.key(), not_found(&asked.call.resource));
+        self.store
+            .change(move |change| {
+                let entry = change.view().get(&key)?.ok_or(missing)?;
+                let mut function = Function::read(&entry.bytes)?;
+                first(&mut function)?;
+                let (status, output) = act(&mut function, &own)?;
+                change.put(&key, Expect::Present, &function.bytes()?)?;
+                Ok::<_, Error>((function, status, output))
+            })
+            .await
+    }
+}
+
+/// What a transaction needs of a request.
+pub(super) struct Own {
+    operation: Operation,
+    pub third: String,
+    pub qualifier: Option<String>,
+    pub tag_keys: Vec<String>,
+    pub input: Value,
+    now_ms: u64,
+    pub revision: String,
+}
+
+fn act(function: &mut Function, own: &Own) -> Outcome<(u16, Value)> {
+    match own.operation {
+        Operation::UpdateFunctionConfiguration => {
+            set_members(&mut function.latest.configuration, &own.input)?;
+            stamp_as(&mut function.latest, own.now_ms, &own.revision);
+            Ok((200, function.configuration(&function.latest)))
+        }
+        Operation::UpdateFunctionCode => {
+            stamp_as(&mut function.latest, own.now_ms, &own.revision);
+            let version = match own.input["Publish"] == true {
+                true => publish_as(function, own.now_ms, &own.revision, None),
+                false => function.latest.clone(),
+            };
+            Ok((200, function.configuration(&version)))
+        }
+        Operation::PublishVersion => {
+            let description = own.input["Description"].as_str();
+            let version = publish_as(function, own.now_ms, &own.revision, description);
+            Ok((201, function.configuration(&version)))
+        }
+        Operation::PutFunctionConcurrency => {
+            let most = own.input["ReservedConcurrentExecutions"].as_u64();
+            function.concurrency = most.and_then(|most| u32::try_from(most).ok());
+            Ok((200, json!({ "ReservedConcurrentExecutions": most })))
+        }
+        Operation::DeleteFunctionConcurrency => {
+            function.concurrency = None;
+            Ok((204, Value::Null))
+        }
+        Operation::CreateAlias | Operation::UpdateAlias | Operation::DeleteAlias => {
+            alias::change(function, own, own.operation)
+        }
+        Operation::AddPermission => policy::add(function, own),
+        Operation::RemovePermission => policy::remove(function, own),
+        Operation::TagResource => {
+            function.tags.extend(alias::texts(&own.input["Tags"]));
+            Ok((204, Value::Null))
+        }
+        Operation::UntagResource => {
+            function.tags.retain(|key, _| !own.tag_keys.contains(key));
+            Ok((204, Value::Null))
+        }
+        _ => Ok((200, Value::Null)),
+    }
+}
+
+/// Operations that only look.
+pub(super) fn show(function: &Function, asked: &Asked<'_>) -> Outcome<(u16, Value)> {
+    let version = function.version(asked.call.qualifier.as_deref());
+    let output = match asked.call.operation {
+        Operation::GetFunctionConfiguration => function.configuration(version?),
+        Operation::GetFunction => {
+            let mut output = json!({
+                "Configuration": function.configuration(version?),
+                "Code": { "RepositoryType": "S3", "Location": "" },
+            });
+            if !function.tags.is_empty() {
+                output["Tags"] = json!(function.tags);
+            }
+            if let Some(most) = function.concurrency {
+                output["Concurrency"] = json!({ "ReservedConcurrentExecutions": most });
+            }
+            output
+        }
+        Operation::ListVersionsByFunction => {
+            let all = function.all_versions();
+            let all: Vec<Value> = all.map(|version| function.configuration(version)).collect();
+            json!({ "Versions": all })
+        }
+        Operation::GetFunctionConcurrency => match function.concurrency {
+            Some(most) => json!({ "ReservedConcurrentExecutions": most }),
+            None => json!({}),
+        },
+        Operation::GetFunctionCodeSigningConfig => json!({ "FunctionName": function.name }),
+        Operation::ListTags => json!({ "Tags": function.tags }),
+        Operation::GetPolicy => policy::show(function, asked.call.qualifier.as_deref())?,
+        Operation::ListAliases => alias::list(function, asked.call.query("FunctionVersion")),
+        _ => alias::show(function, asked.call.third())?,
+    };
+    Ok((200, output))
+}
+
+impl Asked<'_> {
+    fn key_of(&self, name: &str) -> crate::store::Key {
+        let Scope { account, region } = self.scope;
+        crate::store::Key::new(account, region, super::record::KIND, name)
+    }
+}
+
+fn set(configuration: &mut Map<String, Value>, asked: &Asked<'_>) -> Outcome<()> {
+    for needed in ["Runtime", "Role"] {
+        if asked.text(needed).is_none() {
+            return Err(invalid(format!(
+                "{needed} is mandatory for functions of package type Zip"
+            )));
+        }
+    }
+    set_members(configuration, &asked.input)
+}
+
+fn set_members(configuration: &mut Map<String, Value>, input: &Value) -> Outcome<()> {
+    for member in SETTABLE {
+        if let Some(value) = input.get(member).filter(|value| !value.is_null()) {
+            configuration.insert(member.to_owned(), value.clone());
+        }
+    }
+    let runtime = configuration
+        .get("Runtime")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    if Runtime::named(runtime, None).is_none() {
+        let message = format!("Runtime {runtime} is not run by this version of daemun");
+        return Err(invalid(message));
+    }
+    let within = |name: &str, least: u64, most: u64| {
+        let value = configuration
+            .get(name)
+            .and_then(Value::as_u64)
+            .unwrap_or(least);
+        match (least..=most).contains(&value) {
+            true => Ok(()),
+            false => Err(invalid(format!(
+                "{name} must be between {least} and {most}"
+            ))),
+        }
+    };
+    within("Timeout", 1, 900)?;
+    within("MemorySize", 128, 10_240)
+}
+
+fn with_code(version: &mut Version, uploaded: &code::Uploaded) {
+    let all = &mut version.configuration;
+    all.insert("CodeSize".to_owned(), uploaded.bytes.into());
+    all.insert("CodeSha256".to_owned(), uploaded.sha256.clone().into());
+    version.code.clone_from(&uploaded.file);
+}
+
+fn stamp(version: &mut Version, asked: &Asked<'_>) {
+    stamp_as(version, asked.now_ms, &asked.revision);
+}
+
+/// `2026-11-22T12:00:00.000+0000`.
+fn stamp_as(version: &mut Version, now_ms: u64, revision: &str) {
+    let day = date::iso8601(now_ms);
+    let time = format!("{}.{:03}+0000", day.trim_end_matches('Z'), now_ms % 1_000);
+    let all = &mut version.configuration;
+    all.insert("LastModified".to_owned(), time.into());
+    all.insert("RevisionId".to_owned(), revision.into());
+}
+
+fn publish(function: &mut Function, asked: &Asked<'_>) {
+    publish_as(function, asked.now_ms, &asked.revision, None);
+}
+
+/// AWS publishes no second version of the same code and configuration.
+fn publish_as(
+    function: &mut Function,
+    now_ms: u64,
+    revision: &str,
+    description: Option<&str>,
+) -> Version {
+    let bare = |version: &Version| {
+        let mut version = version.clone();
+        for own in ["Version", "LastModified", "RevisionId"] {
+            version.configuration.remove(own);
+        }
+        version
+    };
+    let mut next = function.latest.clone();
+    if let Some(description) = description {
+        let description = description.to_owned().into();
+        next.configuration
+            .insert("Description".to_owned(), description);
+    }
+    let last = function.versions.values().next_back();
+    if let Some(last) = last.filter(|last| bare(last) == bare(&next)) {
+        return last.clone();
+    }
+    let number = function.next_version.max(1);
+    function.next_version = number + 1;
+    next.configuration
+        .insert("Version".to_owned(), number.to_string().into());
+    stamp_as(&mut next, now_ms, revision);
+    function.versions.insert(number, next.clone());
+    next
+}

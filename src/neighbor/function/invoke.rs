@@ -1,0 +1,99 @@
+//! Invoke: now, some time, or only whether it could be.
+
+use crate::base::crypto;
+use crate::control::{Answer, Error, Outcome, Request};
+use crate::lambda::{Invocation, InvokeError};
+use crate::neighbor::function::path::Call;
+use crate::neighbor::function::{FunctionApi, invalid, not_found};
+
+/// AWS: "Function timeout: 900 seconds", and what it may wait for a process.
+const TIMEOUT_MS: u32 = 930_000;
+/// AWS: 6 MB, and 1 MB for asynchronous invocations.
+const PAYLOAD_BYTES_MAX: usize = 6_291_456;
+
+impl FunctionApi {
+    pub(super) async fn invoke(&self, call: &Call, request: &Request) -> Outcome<Answer> {
+        let header = |name: &str| {
+            let mut all = request.headers.iter();
+            all.find(|(other, _)| other == name)
+                .map(|(_, value)| value.as_str())
+        };
+        if request.body.len() > PAYLOAD_BYTES_MAX {
+            let message = format!(
+                "Request must be smaller than {PAYLOAD_BYTES_MAX} bytes for the InvokeFunction operation"
+            );
+            return Err(Error::too_large(message));
+        }
+        let context = header("x-amz-client-context").and_then(crypto::base64_decoded);
+        let payload = match request.body.as_slice() {
+            [] => b"{}".to_vec(),
+            body => body.to_vec(),
+        };
+        let invocation = Invocation {
+            function: call.resource.as_str().into(),
+            qualifier: call.qualifier.as_deref().map(Into::into),
+            payload: payload.into(),
+            trace_id: header("x-amzn-trace-id").map(str::to_owned),
+            client_context: context.and_then(|context| String::from_utf8(context).ok()),
+            timeout_ms: TIMEOUT_MS,
+            wants_log: header("x-amz-log-type") == Some("Tail"),
+        };
+        let failed = |error: InvokeError| refused(call, &error);
+        match header("x-amz-invocation-type").unwrap_or("RequestResponse") {
+            "Event" => {
+                self.functions
+                    .invoke_later(invocation)
+                    .await
+                    .map_err(failed)?;
+                Ok(answer(202, Vec::new(), Vec::new()))
+            }
+            "DryRun" => {
+                self.functions.knows(&invocation).await.map_err(failed)?;
+                Ok(answer(204, Vec::new(), Vec::new()))
+            }
+            "RequestResponse" => {
+                let returned = self.functions.invoke(invocation).await.map_err(failed)?;
+                let mut headers = vec![(
+                    "X-Amz-Executed-Version".to_owned(),
+                    returned.version.to_string(),
+                )];
+                if let Some(error) = returned.function_error {
+                    headers.push(("X-Amz-Function-Error".to_owned(), error.to_owned()));
+                }
+                if let Some(log) = returned.log {
+                    headers.push(("X-Amz-Log-Result".to_owned(), crypto::base64(&log)));
+                }
+                Ok(answer(200, headers, returned.payload.to_vec()))
+            }
+            other => Err(invalid(format!("InvocationType {other} is not served"))),
+        }
+    }
+}
+
+fn answer(status: u16, mut headers: Vec<(String, String)>, body: Vec<u8>) -> Answer {
+    headers.push(("Content-Type".to_owned(), "application/json".to_owned()));
+    Answer {
+        status,
+        headers,
+        body,
+    }
+}
+
+fn refused(call: &Call, error: &InvokeError) -> Error {
+    match error {
+        InvokeError::NotFound(_) => match &call.qualifier {
+            Some(qualifier) => not_found(&format!("{}:{qualifier}", call.resource)),
+            None => not_found(&call.resource),
+        },
+        InvokeError::Throttled => Error {
+            status: 429,
+            code: "TooManyRequestsException",
+            message: "Rate Exceeded.".to_owned(),
+        },
+        InvokeError::TimedOut | InvokeError::Unavailable(_) => Error {
+            status: 502,
+            code: "ServiceException",
+            message: error.to_string(),
+        },
+    }
+}
