@@ -45,7 +45,6 @@ pub(super) fn faults<'i>(errors: impl Iterator<Item = ValidationError<'i>>) -> V
 fn message(kind: &ValidationErrorKind, instance: &Value) -> String {
     use ValidationErrorKind as Kind;
     let found = shown(instance);
-    let length = instance.as_str().map_or(0, |text| text.chars().count());
     let items = instance.as_array().map_or(0, Vec::len);
     let members = instance.as_object().map_or(0, serde_json::Map::len);
     match kind {
@@ -70,27 +69,6 @@ fn message(kind: &ValidationErrorKind, instance: &Value) -> String {
             format!(
                 "array is too long: must have at most {limit} elements but instance has {items} elements"
             )
-        }
-        Kind::Maximum { limit } => format!(
-            "numeric instance is greater than the required maximum (maximum: {limit}, found: {found})"
-        ),
-        Kind::Minimum { limit } => format!(
-            "numeric instance is lower than the required minimum (minimum: {limit}, found: {found})"
-        ),
-        Kind::ExclusiveMaximum { limit } => {
-            format!("numeric instance is not strictly lower than the required maximum {limit}")
-        }
-        Kind::ExclusiveMinimum { limit } => {
-            format!("numeric instance is not strictly greater than the required minimum {limit}")
-        }
-        Kind::MultipleOf { multiple_of } => {
-            format!("remainder of division is not zero ({found} / {multiple_of})")
-        }
-        Kind::MaxLength { limit } => {
-            format!("string {found} is too long (length: {length}, maximum allowed: {limit})")
-        }
-        Kind::MinLength { limit } => {
-            format!("string {found} is too short (length: {length}, required minimum: {limit})")
         }
         Kind::MaxItems { limit } => format!(
             "array is too long: must have at most {limit} elements but instance has {items} elements"
@@ -128,8 +106,40 @@ fn message(kind: &ValidationErrorKind, instance: &Value) -> String {
         }
         Kind::Not { .. } => "instance matched a schema which it should not have".to_owned(),
         Kind::BacktrackLimitExceeded { .. } => "a pattern takes too many steps".to_owned(),
-        _ => "instance does not follow the schema".to_owned(),
+        _ => scalar_message(kind, instance)
+            .unwrap_or_else(|| "instance does not follow the schema".to_owned()),
     }
+}
+
+/// Bounds of numbers and texts.
+fn scalar_message(kind: &ValidationErrorKind, instance: &Value) -> Option<String> {
+    use ValidationErrorKind as Kind;
+    let found = shown(instance);
+    let length = instance.as_str().map_or(0, |text| text.chars().count());
+    Some(match kind {
+        Kind::Maximum { limit } => format!(
+            "numeric instance is greater than the required maximum (maximum: {limit}, found: {found})"
+        ),
+        Kind::Minimum { limit } => format!(
+            "numeric instance is lower than the required minimum (minimum: {limit}, found: {found})"
+        ),
+        Kind::ExclusiveMaximum { limit } => {
+            format!("numeric instance is not strictly lower than the required maximum {limit}")
+        }
+        Kind::ExclusiveMinimum { limit } => {
+            format!("numeric instance is not strictly greater than the required minimum {limit}")
+        }
+        Kind::MultipleOf { multiple_of } => {
+            format!("remainder of division is not zero ({found} / {multiple_of})")
+        }
+        Kind::MaxLength { limit } => {
+            format!("string {found} is too long (length: {length}, maximum allowed: {limit})")
+        }
+        Kind::MinLength { limit } => {
+            format!("string {found} is too short (length: {length}, required minimum: {limit})")
+        }
+        _ => return None,
+    })
 }
 
 /// The types as a list of JSON strings, without brackets.
