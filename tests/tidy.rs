@@ -47,6 +47,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("aws_lc_rs", &["base/crypto.rs", "rt/tls/"]),
     ("rcgen", &["rt/tls/generate.rs", "rt/tls/given.rs"]),
     ("fancy_regex", &["lang/pattern/"]),
+    ("jsonschema", &["lang/schema/"]),
     ("httparse", &["wire/h1/"]),
     ("hdrhistogram", &["observe/histogram.rs"]),
     ("arc_swap", &["plan/live.rs", "rt/tls/certificate.rs"]),

@@ -6,5 +6,6 @@ pub mod mapping;
 pub mod params;
 pub mod pattern;
 pub mod policy;
+pub mod schema;
 pub mod value;
 pub mod vtl;

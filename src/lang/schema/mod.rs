@@ -1,0 +1,160 @@
+//! JSON Schema draft 4 for the models of REST APIs: compiled once, asked with each body.
+//!
+//! Models refer to each other, also in circles, by
+//! `https://apigateway.amazonaws.com/restapis/{id}/models/{Name}`. Nothing else is fetched: any other
+//! remote reference is an error when the schema is compiled.
+
+mod wording;
+
+use std::collections::HashMap;
+use std::fmt;
+
+use jsonschema::{Draft, PatternOptions, Retrieve, Uri, Validator};
+use serde_json::Value;
+
+pub use wording::Fault;
+
+/// Faults that are told of one body.
+const FAULTS_MAX: usize = 20;
+
+/// Larger schemas are refused; AWS's limit.
+pub const SCHEMA_BYTES_MAX: usize = 400 * 1024;
+
+/// Steps back that one `pattern` may take, and memory of it in bytes.
+const BACKTRACKS_MAX: usize = 100_000;
+const PATTERN_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+const MODELS: &str = "https://apigateway.amazonaws.com/restapis/";
+
+/// One compiled schema.
+#[derive(Clone, Debug)]
+pub struct Schema {
+    validator: std::sync::Arc<Validator>,
+}
+
+/// Why a schema cannot be compiled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchemaError(pub String);
+
+/// Why a body is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// Not JSON, not UTF-8, too deeply nested.
+    Malformed(String),
+    /// It does not follow the schema; never empty.
+    Invalid(Vec<Fault>),
+}
+
+impl Schema {
+    /// Compiles a model. `models` are all models of the API with their texts, by name.
+    ///
+    /// # Errors
+    /// What is no JSON, no schema, or a reference to what is not there.
+    pub fn compile(text: &str, models: &[(&str, &str)]) -> Result<Self, SchemaError> {
+        if text.len() > SCHEMA_BYTES_MAX {
+            return Err(SchemaError("the schema is too long".to_owned()));
+        }
+        let schema: Value = serde_json::from_str(text)
+            .map_err(|error| SchemaError(format!("the schema is not JSON: {error}")))?;
+        let known = models
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+        let patterns = PatternOptions::fancy_regex()
+            .backtrack_limit(BACKTRACKS_MAX)
+            .size_limit(PATTERN_BYTES_MAX);
+        let validator = jsonschema::options()
+            .with_draft(Draft::Draft4)
+            .with_retriever(Models(known.collect()))
+            .with_pattern_options(patterns)
+            .should_validate_formats(true)
+            .build(&schema)
+            .map_err(|error| SchemaError(error.to_string()))?;
+        Ok(Self {
+            validator: std::sync::Arc::new(validator),
+        })
+    }
+
+    /// Checks a body. An empty one is `{}`.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub fn check(&self, body: &[u8]) -> Result<(), Refused> {
+        let body = if body.is_empty() { b"{}" } else { body };
+        let value: Value =
+            serde_json::from_slice(body).map_err(|error| Refused::Malformed(error.to_string()))?;
+        if self.validator.is_valid(&value) {
+            return Ok(());
+        }
+        let errors = self.validator.iter_errors(&value).take(FAULTS_MAX);
+        Err(Refused::Invalid(wording::faults(errors)))
+    }
+}
+
+impl Refused {
+    /// `$context.error.validationErrorString`: `[fault, fault]`.
+    pub fn validation_error_string(&self) -> String {
+        match self {
+            Self::Malformed(_) => "[Invalid JSON]".to_owned(),
+            Self::Invalid(faults) => {
+                let messages: Vec<&str> = faults.iter().map(|fault| &*fault.message).collect();
+                format!("[{}]", messages.join(", "))
+            }
+        }
+    }
+}
+
+/// For people: each fault with its JSON pointer.
+impl fmt::Display for Refused {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed(why) => write!(out, "the body is not JSON: {why}"),
+            Self::Invalid(faults) => {
+                for (index, fault) in faults.iter().enumerate() {
+                    let separator = if index > 0 { "; " } else { "" };
+                    let pointer = if fault.pointer.is_empty() {
+                        "the body"
+                    } else {
+                        &fault.pointer
+                    };
+                    write!(out, "{separator}{pointer}: {}", fault.message)?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl fmt::Display for SchemaError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for SchemaError {}
+
+impl std::error::Error for Refused {}
+
+/// The models of an API by name.
+struct Models(HashMap<String, String>);
+
+impl Retrieve for Models {
+    fn retrieve(
+        &self,
+        uri: &Uri<String>,
+    ) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
+        let name = uri.as_str().strip_prefix(MODELS).and_then(|rest| {
+            let (_, name) = rest.split_once("/models/")?;
+            Some(name.trim_end_matches('#'))
+        });
+        let Some(name) = name else {
+            return Err(format!("`{uri}` is not fetched: only models of the API are").into());
+        };
+        match self.0.get(name) {
+            Some(text) => Ok(serde_json::from_str(text)?),
+            None => Err(format!("there is no model `{name}`").into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
