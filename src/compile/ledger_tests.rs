@@ -169,7 +169,7 @@ fn the_table_of_hosts_stays_while_no_name_changes() {
         change(&mut next);
         let (next, _) = compile(&next, &ledger).unwrap();
         assert_eq!(Arc::ptr_eq(&plan.hosts, &next.hosts), stays);
-        let hit = next.hosts.find(host.as_bytes(), b"/x").unwrap();
+        let hit = next.hosts.find(host.as_bytes(), b"/x", |_| None).unwrap();
         assert_eq!(&*next.stages[hit.stage as usize].api_id, expected);
     };
     let edit = |next: &mut Snapshot, change: &dyn Fn(&mut crate::model::v2::Api)| {

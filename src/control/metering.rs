@@ -50,7 +50,7 @@ mod tests {
 
     use super::*;
     use crate::control::caller::Access;
-    use crate::control::{Request, Settings, Surroundings};
+    use crate::control::{Publication, Request, Settings, Surroundings};
     use crate::store::Store;
 
     async fn asked(control: &Control, method: &str, target: &str, body: Value) -> Value {
@@ -81,7 +81,13 @@ mod tests {
                 strict: false,
                 data_dir: None,
             };
-            let (publications, _kept) = mpsc::unbounded_channel();
+            let (publications, mut told) = mpsc::unbounded_channel::<Publication>();
+            // Plans and keys are acknowledged when the data plane has them.
+            tokio::spawn(async move {
+                while let Some(publication) = told.recv().await {
+                    let _ = publication.done.send(Ok(()));
+                }
+            });
             let store = Store::memory();
             let surroundings = Surroundings::default();
             let control = Control::new(store, settings, surroundings, publications).unwrap();

@@ -94,7 +94,10 @@ pub async fn reject(
     call.reject = Some(reject);
     if let Some(stage) = call.stage.and_then(|stage| stage.rest.as_deref()) {
         let asked = Asked::of(exchange, b"");
-        let refusal = refuse::answer(call, &asked, stage, reject);
+        let mut refusal = refuse::answer(call, &asked, stage, reject);
+        if exchange.client.settings.cors_on_errors {
+            refuse::allow_any_origin(&mut refusal);
+        }
         return answer(worker, call, exchange, &refusal).await;
     }
     let body = reject.body().as_bytes();

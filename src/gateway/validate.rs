@@ -1,25 +1,40 @@
-//! Request validators: parameters that must be there and not blank.
+//! Request validators: parameters that must be there and not blank, bodies that follow their model.
 
 use crate::gateway::asked::Asked;
 use crate::gateway::context::Scene;
 use crate::gateway::{Call, Reject};
-use crate::plan::rest::{Parameter, RestRoute};
+use crate::plan::rest::{Models, Parameter, RestRoute};
 
 /// Parameters first: where one is missing, the body is not looked at.
 ///
 /// # Errors
-/// All that is missing, in AWS's order; the call learns what to say.
+/// All that is missing, in AWS's order, or what is wrong with the body; the call learns what to say.
 pub fn request(call: &mut Call<'_>, asked: &Asked<'_>, route: &RestRoute) -> Result<(), Reject> {
-    if route.required.is_empty() {
-        return Ok(());
+    if !route.required.is_empty() {
+        let missing = missing(&Scene { call, asked }, &route.required);
+        if !missing.is_empty() {
+            let names = missing.join(", ");
+            call.said = Some(format!("Missing required request parameters: [{names}]").into());
+            return Err(Reject::BadRequestParameters);
+        }
     }
-    let missing = missing(&Scene { call, asked }, &route.required);
-    if missing.is_empty() {
-        return Ok(());
+    match &route.models {
+        Some(models) => body(call, asked, models),
+        None => Ok(()),
     }
-    let names = missing.join(", ");
-    call.said = Some(format!("Missing required request parameters: [{names}]").into());
-    Err(Reject::BadRequestParameters)
+}
+
+/// The model for the media type of the body, else the usual one.
+fn body(call: &mut Call<'_>, asked: &Asked<'_>, models: &Models) -> Result<(), Reject> {
+    let find = |wanted: &str| models.iter().find(|(kind, _)| **kind == *wanted);
+    let found = find(&asked.content_type()).or_else(|| find("$default"));
+    let Some((_, schema)) = found else {
+        return Ok(());
+    };
+    schema.check(asked.body).map_err(|refused| {
+        call.validation_error = Some(refused.validation_error_string().into());
+        Reject::BadRequestBody
+    })
 }
 
 fn missing<'r>(scene: &Scene<'_>, required: &'r [Parameter]) -> Vec<&'r str> {

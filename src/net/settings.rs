@@ -7,6 +7,8 @@ pub struct Settings {
     pub limits: Limits,
     pub timeouts: Timeouts,
     pub forwarding: Forwarding,
+    /// The gateway's own errors of REST APIs may be read by pages of any origin.
+    pub cors_on_errors: bool,
 }
 
 /// All in milliseconds; 0 means that there is no such limit.

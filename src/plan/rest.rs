@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::lang::params::Source;
 use crate::lang::pattern::Pattern;
+use crate::lang::schema::Schema;
 use crate::lang::vtl;
 use crate::plan::Stage;
 use crate::plan::refusal::GatewayResponses;
@@ -82,6 +83,8 @@ pub struct RestRoute {
     pub api_key_required: bool,
     /// What must be there and not blank, in the order in which AWS names what is missing.
     pub required: Box<[Parameter]>,
+    /// What bodies must be, by media type, `$default` for any other; none: anything.
+    pub models: Option<Models>,
     pub kind: Kind,
     pub request: RequestMap,
     /// In the order of their status codes; the first whose pattern matches is taken.
@@ -109,6 +112,9 @@ pub enum Kind {
     /// Nobody is asked.
     Mock,
 }
+
+/// Schemas by the media type that they are for.
+pub type Models = Box<[(Box<str>, Schema)]>;
 
 /// How answers of a method are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]

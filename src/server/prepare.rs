@@ -231,6 +231,10 @@ fn settings(settings: &config::Settings) -> net::Settings {
             write_ms: timeouts.write_ms,
             exchange_ms: timeouts.exchange_ms.unwrap_or(0),
         },
+        cors_on_errors: settings
+            .management
+            .as_ref()
+            .is_some_and(|management| management.cors_on_errors),
         forwarding: net::Forwarding {
             x_forwarded: match forwarding.x_forwarded {
                 config::XForwarded::Append => net::settings::XForwarded::Append,

@@ -97,7 +97,7 @@ def test_what_cannot_be_run_is_refused(functions):
     assert wrong[:2] == ("InvalidParameterValueException", 400)
 
 
-def test_a_function_is_invoked_and_tells_its_log(functions):
+def test_a_function_is_invoked_and_tells_its_log(own, functions):
     """RequestResponse with the runtime client of AWS, the tail of the log, an error, a dry run."""
     make(functions, "echo", Timeout=10)
     answer, payload = invoke(functions, "echo", {"a": [1, "ü"]}, LogType="Tail")
@@ -109,10 +109,11 @@ def test_a_function_is_invoked_and_tells_its_log(functions):
     answer, payload = invoke(functions, "failing", {})
     assert (answer["FunctionError"], payload["errorType"]) == ("Unhandled", "ValueError")
     assert payload["errorMessage"] == "no such luck" and payload["stackTrace"]
-    # This member is the mark of AWS's own client.
     assert payload["requestId"]
     dry = functions.invoke(FunctionName="echo", InvocationType="DryRun")
     assert dry["StatusCode"] == 204
+    # Nothing was said of a stand-in: the client of AWS ran them.
+    assert not [line for line in own.said if "awslambdaric" in line]
     make(functions, "context", handler="app.remaining", Timeout=10, MemorySize=192)
     _, payload = invoke(functions, "context", {})
     assert 8_000 < payload["ms"] <= 10_000
@@ -244,7 +245,7 @@ def test_a_rest_api_calls_a_function(own, functions):
         "stage": "dev",
     }
     status, headers, text = own.call_api("GET", api, "/dev")
-    assert (status, text) == (502, '{"message": "Internal server error"}')
+    assert (status, text) == (502, '{"message":"Internal server error"}')
     assert headers["x-amzn-ErrorType"] == "InternalServerErrorException"
 
 

@@ -5,6 +5,7 @@ import json
 import ssl
 import subprocess
 import threading
+import time
 
 import pytest
 from conftest import Echo, Gateway, plain, refused
@@ -129,6 +130,21 @@ def test_a_link_without_an_upstream_says_what_to_write(linked):
     # The same link under a name that the config knows.
     patches = [{"op": "replace", "path": "/name", "value": "orders-link"}]
     v1.update_vpc_link(vpcLinkId=link, patchOperations=patches)
+    assert linked.call_api("GET", api, "/prod/7")[0] == 200
+
+
+def test_an_upstream_that_the_config_gains_serves_its_link(linked, upstream):
+    v1 = linked.client("apigateway")
+    link = v1.create_vpc_link(name="later", targetArns=[NLB])["id"]
+    api, _ = rest_api(v1, link, "http://later.internal/{id}")
+    assert linked.call_api("GET", api, "/prod/7")[0] == 501
+    address = upstream.removeprefix("http://")
+    with linked.file.open("a") as file:
+        file.write(f'[upstreams.later]\nvpc_link = "later"\ntargets = ["{address}"]\n')
+    for _ in range(100):
+        if linked.call_api("GET", api, "/prod/7")[0] == 200:
+            break
+        time.sleep(0.1)
     assert linked.call_api("GET", api, "/prod/7")[0] == 200
 
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from conftest import Gateway
 from rest import Api, Backend
 
 
@@ -288,3 +289,24 @@ def test_an_upstream_that_does_not_answer_is_told_in_awss_words(api, v1, backend
         status, headers, text = api.call("GET", path)
         assert (status, text) == (504, '{"message":"Network error communicating with endpoint"}')
         assert headers["x-amzn-errortype"] == "InternalServerErrorException"
+
+
+def test_browsers_may_read_errors_where_the_config_says_so(tmp_path):
+    """`cors_on_errors`, unless the deployment says who may; never in strict mode."""
+    for mode, expected in [("relaxed", "*"), ("strict", None)]:
+        folder = tmp_path / mode
+        folder.mkdir()
+        gateway = Gateway(folder, more=f'cors_on_errors = true\nmode = "{mode}"')
+        try:
+            client = gateway.client("apigateway")
+            api = Api(gateway, client)
+            api.mock("/", body="fine")
+            api.deploy()
+            assert api.call("GET", "/none")[1].get("access-control-allow-origin") == expected
+            assert "access-control-allow-origin" not in api.call("GET", "/")[1]
+            own = {"gatewayresponse.header.Access-Control-Allow-Origin": "'https://a.example'"}
+            client.put_gateway_response(restApiId=api.id, responseType="DEFAULT_4XX", responseParameters=own)
+            api.deploy()
+            assert api.call("GET", "/none")[1]["access-control-allow-origin"] == "https://a.example"
+        finally:
+            gateway.stop()

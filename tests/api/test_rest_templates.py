@@ -235,3 +235,34 @@ def test_a_canary_gets_its_share_with_its_own_deployment_and_variables(api, v1):
         {"op": "remove", "path": "/canarySettings"},
     )
     assert seen() == {"c": "", "v": "2", "w": "1", "n": "new"}
+
+
+def test_bodies_must_follow_their_model(api, backend, v1):
+    """Chosen by content type, else `$default`, else AWS's `Empty`; the details are in the validation error."""
+    schema = json.dumps(
+        {
+            "$schema": "http://json-schema.org/draft-04/schema#",
+            "type": "object",
+            "required": ["name"],
+            "properties": {"name": {"type": "string"}, "age": {"type": "integer", "minimum": 0}},
+        }
+    )
+    v1.create_model(restApiId=api.id, name="Pet", contentType="application/json", schema=schema)
+    validator = v1.create_request_validator(restApiId=api.id, name="v", validateRequestBody=True)["id"]
+    method = {"requestValidatorId": validator, "requestModels": {"application/json": "Pet"}}
+    api.method("/", "ANY", {"200": {}}, method, type="HTTP", uri=backend.url)
+    detailed = {"application/json": "$context.error.message: $context.error.validationErrorString"}
+    v1.put_gateway_response(restApiId=api.id, responseType="BAD_REQUEST_BODY", responseTemplates=detailed)
+    api.deploy()
+    headers = {"Content-Type": "application/json"}
+    assert api.call("POST", "/", body='{"name": "Rex", "age": 3}', headers=headers)[0] == 200
+    for body in ["{}", "", '{"name": 1}', '{"name": "Rex", "age": -1}', "no JSON"]:
+        before = backend.count()
+        status, given, text = api.call("POST", "/", body=body, headers=headers)
+        assert (status, given["x-amzn-errortype"]) == (400, "BadRequestException"), body
+        assert text.startswith("Invalid request body: ["), body
+        assert backend.count() == before
+    assert api.call("GET", "/")[2] == 'Invalid request body: [object has missing required properties (["name"])]'
+    other = {"Content-Type": "text/other"}
+    assert api.call("POST", "/", body="{}", headers=other)[0] == 200
+    assert api.call("POST", "/", body="[]", headers=other)[0] == 400

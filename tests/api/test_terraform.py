@@ -146,9 +146,13 @@ def test_apis_are_made_changed_and_destroyed_without_a_difference(terraform):
     assert answer("rest", "GET", "/live/pets") == (200, ["dog"])
     assert target("rest", "GET", "/live/pets/7") == (200, "/animals/7")
     assert target("http", "GET", "/pets/7") == (200, "/animals/7")
+    for host, path in (("regional", "/animals/pets/7"), ("regional", "/pets/7"), ("pets", "/shop/v2/pets/7")):
+        status, _, text = gateway.call("GET", path, host=f"{host}.example.com")
+        assert (status, json.loads(text)["target"]) == (200, "/animals/7"), (host, path)
 
     terraform.run("destroy", "-auto-approve")
     rest, v2 = (gateway.client(service, key=KEY, secret=SECRET) for service in ("apigateway", "apigatewayv2"))
     assert rest.get_rest_apis()["items"] == []
     assert [api["ApiId"] for api in v2.get_apis()["Items"]] == ["fixed"]
+    assert rest.get_domain_names()["items"] == rest.get_vpc_links()["items"] == v2.get_vpc_links()["Items"] == []
     assert rest.get_usage_plans()["items"] == rest.get_api_keys()["items"] == []

@@ -59,6 +59,14 @@ module "websocket" {
   changed  = var.changed
 }
 
+module "domains" {
+  source     = "./domains"
+  rest       = module.rest.api
+  http       = module.http.api
+  changed    = var.changed
+  depends_on = [module.rest, module.http]
+}
+
 output "apis" {
   description = "Ids by kind"
   value = {

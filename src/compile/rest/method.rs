@@ -7,10 +7,11 @@ use crate::compile::rest::{map, uri};
 use crate::compile::target::{Made, Needs, TIMEOUT_MS_MIN, method_of};
 use crate::lang::params::{Part, Source};
 use crate::lang::pattern::Pattern;
+use crate::lang::schema::Schema;
 use crate::model::rest::{self, Method};
 use crate::model::v2::{Api, RouteKey, Stage};
 use crate::plan::rest::{
-    CacheRule, Kind, Parameter, Passthrough, Reply, RequestMap, RestRoute, Unauthorized,
+    CacheRule, Kind, Models, Parameter, Passthrough, Reply, RequestMap, RestRoute, Unauthorized,
 };
 use crate::plan::{HttpTarget, Target};
 
@@ -111,6 +112,10 @@ fn draft(method: &Method, key: &RouteKey, stage: &Stage) -> Result<RestRoute, Fa
         required.push(parameter(name)?);
     }
     required.sort_by(|one, other| order(one).cmp(&order(other)));
+    let models = match &method.models {
+        Some(models) => Some(models_of(models, stage)?),
+        None => None,
+    };
     let cache = match &method.cache {
         Some(cache) => Some(cache_rule(cache)?),
         None => None,
@@ -130,8 +135,10 @@ fn draft(method: &Method, key: &RouteKey, stage: &Stage) -> Result<RestRoute, Fa
         api_key_required: method.api_key_required,
         required: required.into(),
         kind,
+        models,
         is_plain: false,
         needs_body: kind == Kind::Http
+            || method.models.is_some()
             || !request.templates.is_empty()
             || request.sources().any(Source::needs_request_body),
         request,
@@ -141,6 +148,39 @@ fn draft(method: &Method, key: &RouteKey, stage: &Stage) -> Result<RestRoute, Fa
         timeout_ms: integration.timeout_ms,
     })
 }
+
+/// The schemas of these models; where there is none for a body, AWS's own model `Empty` counts.
+fn models_of(models: &[(String, String)], stage: &Stage) -> Result<Models, Fault> {
+    let all = stage.rest.as_deref();
+    let all = all.map_or(&[][..], |own| own.models.as_slice());
+    let known: Vec<(&str, &str)> = all
+        .iter()
+        .map(|(name, schema)| (name.as_str(), schema.as_str()))
+        .collect();
+    let compiled = |name: &str, text: &str| {
+        let schema = Schema::compile(text, &known);
+        schema.map_err(|error| Fault::new(format!("the model {name} cannot be used: {error}")))
+    };
+    let mut made = Vec::new();
+    for (media_type, name) in models {
+        let found = known.iter().find(|(other, _)| other == name);
+        let (name, text) = found.copied().unwrap_or(("Empty", EMPTY));
+        made.push((
+            media_type.to_ascii_lowercase().into(),
+            compiled(name, text)?,
+        ));
+    }
+    if !models
+        .iter()
+        .any(|(media_type, _)| media_type == "$default")
+    {
+        made.push(("$default".into(), compiled("Empty", EMPTY)?));
+    }
+    Ok(made.into())
+}
+
+/// The schema of AWS's model `Empty`.
+const EMPTY: &str = r#"{"type":"object"}"#;
 
 fn cache_rule(cache: &rest::Cache) -> Result<CacheRule, Fault> {
     let parameters = cache.parameters.iter();
@@ -246,6 +286,7 @@ fn asked(
         && route.required.is_empty()
         && !route.api_key_required
         && route.cache.is_none()
+        && route.models.is_none()
         && !compresses;
     Ok((target, needs))
 }

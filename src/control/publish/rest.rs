@@ -45,6 +45,12 @@ pub(in crate::control::publish) fn stage(
             binary_media_types: items(&frozen["api"]["binaryMediaTypes"])
                 .filter_map(|one| one.as_str().map(str::to_owned))
                 .collect(),
+            models: items(&frozen["models"])
+                .map(|model| {
+                    let text = |key: &str| model[key].as_str().unwrap_or_default().to_owned();
+                    (text("name"), text("schema"))
+                })
+                .collect(),
             minimum_compression_size: frozen["api"]["minimumCompressionSize"]
                 .as_u64()
                 .and_then(|bytes| usize::try_from(bytes).ok()),
@@ -163,13 +169,14 @@ fn route(
     let key = format!("{verb} {path}");
     let validator = items(&frozen["validators"])
         .find(|validator| validator["id"] == method["requestValidatorId"]);
-    let integration = match unguarded(method, validator, &frozen["api"]["apiKeySource"]) {
+    let integration = match unguarded(method, &frozen["api"]["apiKeySource"]) {
         Some(refusal) => refusal,
         None => match integration(&method["methodIntegration"], facts) {
             Ok(integration) => v2::Integration::Rest(Box::new(Method {
                 resource_id: resource["id"].as_str().unwrap_or_default().to_owned(),
                 api_key_required: method["apiKeyRequired"] == true,
                 required: required(method, validator),
+                models: models(method, validator),
                 cache: cache(stage, path, verb, &method["methodIntegration"]),
                 integration,
             })),
@@ -186,7 +193,7 @@ fn route(
 }
 
 /// Whom nobody checks is not let in.
-fn unguarded(method: &Value, validator: Option<&Value>, source: &Value) -> Option<v2::Integration> {
+fn unguarded(method: &Value, source: &Value) -> Option<v2::Integration> {
     let authorization = method["authorizationType"].as_str().unwrap_or("NONE");
     if authorization != "NONE" {
         let what = format!("Authorization type {authorization}");
@@ -195,9 +202,13 @@ fn unguarded(method: &Value, validator: Option<&Value>, source: &Value) -> Optio
     if method["apiKeyRequired"] == true && source == "AUTHORIZER" {
         return Some(unchecked(403, "An API key of an authorizer"));
     }
-    let wants_body = validator.is_some_and(|validator| validator["validateRequestBody"] == true);
-    let has_models = entries(&method["requestModels"]).next().is_some();
-    (wants_body && has_models).then(|| unchecked(501, "The model of a request"))
+    None
+}
+
+/// What bodies must be, if the validator of the method looks at them.
+fn models(method: &Value, validator: Option<&Value>) -> Option<Vec<(String, String)>> {
+    let looks = validator.is_some_and(|validator| validator["validateRequestBody"] == true);
+    looks.then(|| texts(&method["requestModels"]))
 }
 
 /// What must be there, if the validator of the method looks at parameters.

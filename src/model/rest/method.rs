@@ -8,6 +8,9 @@ pub struct Method {
     pub api_key_required: bool,
     /// Parameters that a request validator wants: `method.request.header.X-A`.
     pub required: Vec<String>,
+    /// Of bodies, where a request validator looks at them: names of models by media type, `$default`
+    /// for any other. None: nobody looks.
+    pub models: Option<Vec<(String, String)>>,
     pub integration: Integration,
     /// None: answers are not kept.
     pub cache: Option<Cache>,

@@ -10,6 +10,8 @@ pub struct Settings {
     pub deployment_id: String,
     pub gateway_responses: Vec<GatewayResponse>,
     pub binary_media_types: Vec<String>,
+    /// The API's models: names and schemas.
+    pub models: Vec<(String, String)>,
     /// Bytes; none: answers are not compressed.
     pub minimum_compression_size: Option<usize>,
     /// What each core may keep of answers, bytes.

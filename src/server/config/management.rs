@@ -3,7 +3,7 @@
 use crate::lang::policy::{Kind as PolicyKind, Policy};
 use crate::server::config::check;
 use crate::server::config::field::Default::{Absent, Is, Required};
-use crate::server::config::field::Plain::Text;
+use crate::server::config::field::Plain::{Flag, Text};
 use crate::server::config::field::{Kind, Section, field};
 use crate::server::config::resolve::Resolver;
 use crate::server::config::settings::{Listener, Management, ManagementKey, Written};
@@ -37,6 +37,13 @@ pub static MANAGEMENT: Section = Section {
             Kind::Choice(&["relaxed", "strict"]),
             Is(Text("relaxed")),
             "Whether AWS's upper limits of times and sizes hold; all else is as in AWS in both.",
+        ),
+        field(
+            "cors_on_errors",
+            Kind::Flag,
+            Is(Flag(false)),
+            "Whether pages of any origin may read the gateway's own errors of REST APIs, where the \
+             deployment does not say who may. Not with `mode = \"strict\"`, since AWS does not.",
         ),
         field(
             "execute_api_suffixes",
@@ -145,6 +152,8 @@ impl Resolver<'_> {
                 .map(|path| self.folder.join(path)),
             default_account: default_account.to_owned(),
             strict: management.text("mode") == Some("strict"),
+            cors_on_errors: management.flag("cors_on_errors")
+                && management.text("mode") != Some("strict"),
             execute_api_suffixes: management
                 .list("execute_api_suffixes")
                 .iter()

@@ -76,6 +76,8 @@ pub struct Management {
     pub default_account: String,
     /// AWS's upper limits hold.
     pub strict: bool,
+    /// The gateway's own errors of REST APIs may be read by pages of any origin.
+    pub cors_on_errors: bool,
     /// What alone may stand behind `{api}.execute-api.`; empty: anything.
     pub execute_api_suffixes: Vec<String>,
     /// Empty: any key is accepted.
