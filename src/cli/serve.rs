@@ -22,10 +22,12 @@ pub fn run(file: Option<PathBuf>) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let is_example = file.is_none();
-        let source = match file {
-            Some(file) => Source::File(file),
-            None => example().await?,
+        let (source, example) = match file {
+            Some(file) => (Source::File(file), None),
+            None => {
+                let (source, example) = example().await?;
+                (source, Some(example))
+            }
         };
         let takes_over = inheritance.parent.is_some();
         match start(source, inheritance.sockets, takes_over, diagnostics).await? {
@@ -35,7 +37,11 @@ pub fn run(file: Option<PathBuf>) -> anyhow::Result<ExitCode> {
                     // A parent that is gone needs no word.
                     let _ = parent.ready();
                 }
-                announce(&running, is_example);
+                announce(&running);
+                if let (Some(example), Some(open)) = (&example, running.listeners.open.first()) {
+                    let hints = demo::hints(open.local, example.function.is_some());
+                    anstream::eprintln!("\nAn example API is served. Try:\n{hints}");
+                }
                 Ok(match running.control().await {
                     Ending::Drained | Ending::Cut => ExitCode::SUCCESS,
                     Ending::Broken => ExitCode::FAILURE,
@@ -45,12 +51,24 @@ pub fn run(file: Option<PathBuf>) -> anyhow::Result<ExitCode> {
     })
 }
 
-async fn example() -> anyhow::Result<Source> {
+/// What the example needs for as long as it is served.
+struct Example {
+    /// None where there is no Python, or no place for the code.
+    function: Option<demo::FunctionCode>,
+}
+
+async fn example() -> anyhow::Result<(Source, Example)> {
     let upstream = demo::start_upstream().await?;
-    Ok(Source::Text {
+    let function = demo::FunctionCode::write().unwrap_or_else(|error| {
+        tracing::warn!(%error, "the example goes without its function");
+        None
+    });
+    let folder = function.as_ref().map(|code| code.folder());
+    let source = Source::Text {
         name: "the example".to_owned(),
-        text: demo::config_text(upstream),
-    })
+        text: demo::config_text(upstream, folder),
+    };
+    Ok((source, Example { function }))
 }
 
 /// None: the config is wrong, and has been shown with what is wrong.
@@ -71,7 +89,7 @@ async fn start(
 }
 
 /// Says what listens where, in a few calm lines.
-fn announce(running: &Running, is_example: bool) {
+fn announce(running: &Running) {
     let workers = running.cores.count();
     let plural = if workers == 1 { "" } else { "s" };
     let version = env!("CARGO_PKG_VERSION");
@@ -109,12 +127,6 @@ fn announce(running: &Running, is_example: bool) {
         anstream::eprintln!(
             "management APIs on http://{}: {who}; what they make is {kept}",
             management.local
-        );
-    }
-    if let (true, Some(open)) = (is_example, running.listeners.open.first()) {
-        anstream::eprintln!(
-            "\nAn example API is served. Try:\n{}",
-            demo::hints(open.local)
         );
     }
 }

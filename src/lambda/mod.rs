@@ -33,4 +33,5 @@ mod zip;
 pub use function::{Code, Function, Runtime, VERSION_LATEST};
 pub use functions::{Caller, Functions, Settings};
 pub use outcome::{Invocation, InvokeError, Outcome, Returned};
+pub use runtime::in_path;
 pub use zip::check as check_archive;

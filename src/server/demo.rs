@@ -1,8 +1,9 @@
-//! The first run: an example API, an upstream for it to speak to, and three lines to try.
+//! The first run: an example API, an upstream and a function behind it, and lines to try.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path as FilePath, PathBuf};
 
 use axum::Router;
 use axum::extract::{Path, Request};
@@ -12,11 +13,19 @@ use axum::routing::get;
 use serde::Serialize;
 use tokio::net::TcpListener;
 
+use crate::base::id::ResourceIds;
 use crate::base::json;
+use crate::lambda;
 
-/// The example API in the words of a config file. `upstream` is what [`start_upstream`] returned.
-pub fn config_text(upstream: SocketAddr) -> String {
-    CONFIG.replace("UPSTREAM", &upstream.to_string())
+/// The example API in the words of a config file. `upstream` is what [`start_upstream`] returned,
+/// `function` the folder of the function's code; none: without a function.
+pub fn config_text(upstream: SocketAddr, function: Option<&FilePath>) -> String {
+    let mut text = CONFIG.replace("UPSTREAM", &upstream.to_string());
+    // As JSON a path is a TOML string too, whatever is in it.
+    if let Some(folder) = function.and_then(FilePath::to_str) {
+        text.push_str(&FUNCTION.replace("FOLDER", &json::line(&folder)));
+    }
+    text
 }
 
 const CONFIG: &str = r#"# The example API.
@@ -44,13 +53,70 @@ integration = { type = "mock", headers = { "content-type" = "application/json" }
 throttling = { rate_limit = 0.5, burst_limit = 2 }
 "#;
 
-/// Three lines to try at `address`: a mock, a proxied route, and a throttle being hit.
-pub fn hints(address: SocketAddr) -> String {
-    format!(
+const FUNCTION: &str = r#"
+# A Lambda function on this machine.
+[functions.greet]
+runtime = "python3.12"
+handler = "app.handler"
+code = FOLDER
+
+[apis.example.routes."GET /greet"]
+integration = { type = "aws_proxy", function = "greet" }
+"#;
+
+const CODE: &str = r#"def handler(event, context):
+    name = event.get("queryStringParameters", {}).get("name", "stranger")
+    return {"message": f"hello {name}, from a Python function"}
+"#;
+
+/// Lines to try at `address`: a mock, a proxied route, a throttle being hit, and the function if
+/// there is one.
+pub fn hints(address: SocketAddr, has_function: bool) -> String {
+    let mut lines = format!(
         "curl http://{address}/hello\n\
          curl http://{address}/pets/7\n\
          curl -s -w ' %{{http_code}}\\n' 'http://{address}/coffee?cup=[1-4]'\n"
-    )
+    );
+    if has_function {
+        lines.push_str(&format!("curl 'http://{address}/greet?name=Bori'\n"));
+    }
+    lines
+}
+
+/// The code of the example's function, on disk for as long as this lives.
+#[derive(Debug)]
+pub struct FunctionCode {
+    folder: PathBuf,
+}
+
+impl FunctionCode {
+    /// None where there is no Python to run it.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write() -> io::Result<Option<Self>> {
+        if lambda::in_path("python3").is_none() {
+            return Ok(None);
+        }
+        // A name that nobody can guess: others may write to the folder of temporary files.
+        let name = format!("daemun-example-{}", ResourceIds::from_system()?.next(20));
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir(&folder)?;
+        let code = Self { folder };
+        std::fs::write(code.folder.join("app.py"), CODE)?;
+        Ok(Some(code))
+    }
+
+    pub fn folder(&self) -> &FilePath {
+        &self.folder
+    }
+}
+
+impl Drop for FunctionCode {
+    fn drop(&mut self) {
+        // Whoever has taken it away already has done what is wanted.
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
 }
 
 /// Starts the upstream of the example API on the current tokio runtime, as whose guest it lives;
@@ -140,7 +206,7 @@ mod tests {
 
     fn config() -> Config {
         let upstream = SocketAddr::from((Ipv4Addr::LOCALHOST, 40_001));
-        let text = config_text(upstream);
+        let text = config_text(upstream, Some(FilePath::new("/tmp/a \"b\"")));
         Config::parse(&text, "example.toml").unwrap_or_else(|report| panic!("{report}"))
     }
 
@@ -154,16 +220,21 @@ mod tests {
         let mock = |integration: &Integration| matches!(integration, Integration::Mock { .. });
         assert!(routes.iter().any(|route| mock(&route.integration)));
         assert!(routes.iter().any(|route| !mock(&route.integration)));
+        let functions = &config.functions;
+        assert_eq!(functions.len(), 1);
         assert!(routes.iter().any(|route| route.throttle.is_some()));
     }
 
     #[test]
-    fn there_are_three_lines_to_try_each_for_a_route_of_the_example() {
-        let text = config_text(SocketAddr::from((Ipv4Addr::LOCALHOST, 1)));
-        let hints = hints(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)));
+    fn each_line_to_try_is_for_a_route_of_the_example() {
+        let upstream = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
+        let text = config_text(upstream, Some(FilePath::new("/f")));
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080));
+        assert_eq!(hints(address, false).lines().count(), 3);
+        let hints = hints(address, true);
         let lines: Vec<&str> = hints.lines().collect();
-        assert_eq!(lines.len(), 3);
-        for (line, route) in lines.iter().zip(["/hello", "/pets/", "/coffee"]) {
+        assert_eq!(lines.len(), 4);
+        for (line, route) in lines.iter().zip(["/hello", "/pets/", "/coffee", "/greet"]) {
             assert!(line.starts_with("curl "), "{line}");
             assert!(line.contains(&format!("http://127.0.0.1:8080{route}")));
             assert!(text.contains(&format!("\"GET {route}")));

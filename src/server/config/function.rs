@@ -110,7 +110,7 @@ pub static AWS_PROXY: Section = Section {
             "timeout",
             duration(50),
             Is(Text("30s")),
-            "To the function's response, time in the queue included: 503 after it.",
+            "To the function's response, time in the queue included: 504 after it.",
         ),
     ],
 };
