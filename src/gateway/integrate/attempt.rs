@@ -83,30 +83,25 @@ pub fn note(worker: &Worker, group: &GroupState, index: usize, failure: &Failure
     }
 }
 
-/// A connection to the target of a turn: a kept one where the attempt allows it.
-pub async fn connection(
+/// A kept connection to the target of a turn, where the attempt allows it and there is one.
+#[inline]
+pub fn kept(
     worker: &'static Worker,
     turn: &Turn<'_>,
     attempt: &Attempt,
     method: Method,
-    until_ms: u64,
-) -> Result<Connection, Failed> {
-    let kept = match attempt {
-        Attempt::Fresh => None,
-        _ => {
-            let surely = !is_idempotent(method);
-            let now_ms = worker.core.now_ms();
-            turn.group.take_idle(turn.index, now_ms, surely)
-        }
-    };
-    match kept {
-        Some(connection) => Ok(connection),
-        // Boxed: dialling is rare and its state would make every connection's task larger.
-        None => Box::pin(connect(worker, turn, until_ms)).await,
+) -> Option<Connection> {
+    if matches!(attempt, Attempt::Fresh) {
+        return None;
     }
+    let surely = !is_idempotent(method);
+    let now_ms = worker.core.now_ms();
+    turn.group.take_idle(turn.index, now_ms, surely)
 }
 
-async fn connect(
+/// A new connection to the target of a turn. To be boxed: dialling is rare, and its state would
+/// make every connection's task larger.
+pub async fn connect(
     worker: &'static Worker,
     turn: &Turn<'_>,
     until_ms: u64,

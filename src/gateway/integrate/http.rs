@@ -94,8 +94,10 @@ async fn ask(
     attempt: &Attempt,
 ) -> Result<Reply, Failed> {
     let method = target.method_for(exchange.head().method);
-    let until_ms = exchange.client.due(0);
-    let connection = attempt::connection(worker, turn, attempt, method, until_ms).await?;
+    let connection = match attempt::kept(worker, turn, attempt, method) {
+        Some(connection) => connection,
+        None => Box::pin(attempt::connect(worker, turn, exchange.client.due(0))).await?,
+    };
     let was_reused = connection.is_reused;
     h1::call(
         exchange,

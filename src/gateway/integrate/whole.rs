@@ -69,7 +69,10 @@ async fn ask(
     turn: &Turn<'_>,
     attempt: &Attempt,
 ) -> Result<Whole, Failed> {
-    let connection = attempt::connection(worker, turn, attempt, method, asking.until_ms).await?;
+    let connection = match attempt::kept(worker, turn, attempt, method) {
+        Some(connection) => connection,
+        None => Box::pin(attempt::connect(worker, turn, asking.until_ms)).await?,
+    };
     let was_reused = connection.is_reused;
     let asked = whole::ask(asking, connection, request).await;
     asked.map_err(|kind| Failed {
