@@ -11,7 +11,7 @@ import subprocess
 import pytest
 from conftest import ROOT, Gateway
 
-PROVIDER = "registry.terraform.io/hashicorp/aws"
+PROVIDER = "*/hashicorp/aws"
 # Where Terraform itself and packages for machines without a network keep providers.
 FOLDERS = (
     "~/.terraform.d/plugins",
