@@ -128,6 +128,13 @@ pub fn percent_encode(out: &mut Vec<u8>, text: &[u8], keep: &[u8]) {
     }
 }
 
+/// The same as a text of its own.
+pub fn percent_encoded(text: &str, keep: &[u8]) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    percent_encode(&mut out, text.as_bytes(), keep);
+    out.into_iter().map(char::from).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{anyhow, bail};
 use serde::Serialize;
 
-use crate::base::json;
+use crate::base::{ascii, json};
 use crate::cli::columns::columns;
 use crate::cli::command::say;
 use crate::cli::remote::{Remote, Where};
@@ -177,16 +177,7 @@ fn below(api: &ApiSummary, stage: &str, what: &str) -> String {
 
 /// What people type may hold anything.
 fn encoded(text: &str) -> String {
-    let mut out = String::new();
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'$' => {
-                out.push(char::from(byte));
-            }
-            _ => out.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    out
+    ascii::percent_encoded(text, b"$")
 }
 
 /// The API of this id, or the only one of this name.

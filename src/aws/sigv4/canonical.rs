@@ -1,6 +1,6 @@
 //! The canonical request: one text for all the ways to write the same request.
 
-use crate::base::ascii::{percent_decode, trim};
+use crate::base::ascii::{self, percent_decode, trim};
 use crate::base::crypto::{hex, sha256};
 
 /// A request as it is on the wire.
@@ -200,13 +200,5 @@ fn percent_encoded(text: &[u8]) -> Vec<u8> {
 
 /// "URI-encode every byte except the unreserved characters", with upper-case digits.
 pub(crate) fn percent_encode(out: &mut Vec<u8>, text: &[u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    for &byte in text {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            out.push(byte);
-        } else {
-            let (high, low) = (byte >> 4, byte & 0x0f);
-            out.extend_from_slice(&[b'%', DIGITS[usize::from(high)], DIGITS[usize::from(low)]]);
-        }
-    }
+    ascii::percent_encode(out, text, b"");
 }

@@ -1,5 +1,6 @@
 //! Method and raw path to an operation; `%2F` in a label stays part of it.
 
+use crate::base::ascii;
 use crate::control::protocol::operation::{Operation, Service, ServiceName, UriSegment};
 use crate::control::protocol::query;
 
@@ -30,7 +31,7 @@ impl Found {
                     path.push('/');
                     // Policies write the ARN of `/tags/{arn}` encoded whole.
                     match name.ends_with("arn") {
-                        true => path.push_str(&query::encoded(value)),
+                        true => path.push_str(&ascii::percent_encoded(value, b"")),
                         false => path.push_str(&value.replace('%', "%25").replace('/', "%2F")),
                     }
                 }
