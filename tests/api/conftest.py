@@ -14,6 +14,7 @@ import boto3
 import botocore.config
 import botocore.exceptions
 import pytest
+from rest import Api, Backend
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("DAEMUN", str(ROOT / "target" / "debug" / "daemun"))
@@ -165,6 +166,23 @@ def upstream():
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def backend():
+    """One recording upstream for all tests of this file."""
+    backend = Backend()
+    yield backend
+    backend.stop()
+
+
+@pytest.fixture
+def api(gateway, v1, backend):
+    """A fresh REST API, and an upstream that says 200 again."""
+    backend.answers()
+    made = Api(gateway, v1)
+    yield made
+    made.delete()
 
 
 def free_port():

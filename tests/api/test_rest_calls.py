@@ -4,24 +4,7 @@ import json
 
 import pytest
 from conftest import Gateway
-from rest import Api, Backend
-
-
-@pytest.fixture(scope="module")
-def backend():
-    """One recording upstream for all tests of this file."""
-    backend = Backend()
-    yield backend
-    backend.stop()
-
-
-@pytest.fixture
-def api(gateway, v1, backend):
-    """A fresh REST API, and an upstream that says 200 again."""
-    backend.answers()
-    made = Api(gateway, v1)
-    yield made
-    made.delete()
+from rest import Api
 
 
 def test_an_http_integration_sends_only_what_is_mapped(api, backend):

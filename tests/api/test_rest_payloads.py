@@ -8,18 +8,10 @@ import zlib
 
 import pytest
 from conftest import REGION
-from rest import Api, Backend
+from rest import Api
 
 PNG = b"\x89PNG\xff\x00"
 TO_TEXT, TO_BINARY = "CONVERT_TO_TEXT", "CONVERT_TO_BINARY"
-
-
-@pytest.fixture(scope="module")
-def backend():
-    """One recording upstream for all tests of this file."""
-    backend = Backend()
-    yield backend
-    backend.stop()
 
 
 @pytest.fixture

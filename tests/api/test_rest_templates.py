@@ -3,26 +3,8 @@
 import json
 
 import pytest
-from rest import Api, Backend
 
 JSON = "application/json"
-
-
-@pytest.fixture(scope="module")
-def backend():
-    """One recording upstream for all tests of this file."""
-    backend = Backend()
-    yield backend
-    backend.stop()
-
-
-@pytest.fixture
-def api(gateway, v1, backend):
-    """A fresh REST API, and an upstream that says 200 again."""
-    backend.answers()
-    made = Api(gateway, v1)
-    yield made
-    made.delete()
 
 
 def test_a_request_template_makes_the_body(api, backend):
