@@ -38,8 +38,8 @@ pub async fn answer(
         for field in answer.headers.iter() {
             let name = field.name.as_bytes();
             let is_ours = name.eq_ignore_ascii_case(id_name) || cors::replaces(call, name);
-            if !is_ours && !is_framing(&field.name) {
-                encode::field(out, name, &field.value);
+            if !is_ours && !is_framing(field.name) {
+                encode::field(out, name, field.value);
             }
         }
     })

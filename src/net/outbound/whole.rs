@@ -174,6 +174,9 @@ async fn fill(stream: &Stream, message: &mut Message<ResponseHead>) -> Result<()
     }
 }
 
+/// What is made room for before it has come: an upstream may announce more than it sends.
+const RESERVED_BYTES_MAX: usize = 64 * 1024;
+
 /// How much of a body is still to come.
 enum Rest {
     Length(u64),
@@ -195,8 +198,11 @@ async fn read_body(
         Body::Chunked => Rest::Chunked(Chunked::new(&asking.settings.limits)),
         Body::UntilClose => Rest::UntilClose,
     };
-    let mut payload = Vec::new();
     let behind = &message.bytes()[message.head.length as usize..];
+    let mut payload = Vec::with_capacity(match rest {
+        Rest::Length(length) => usize::try_from(length).unwrap_or(0).min(RESERVED_BYTES_MAX),
+        _ => behind.len(),
+    });
     let mut step = rest.take(behind, &mut payload)?;
     let mut turns = Turns::default();
     while !step.done {
