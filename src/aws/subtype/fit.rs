@@ -13,9 +13,11 @@ pub(super) enum Fitted {
     /// Written without quotes in JSON.
     Number(String),
     Texts(Vec<String>),
-    /// By name of the attribute: its members.
-    Attributes(Vec<(String, Vec<(String, String)>)>),
+    Attributes(Vec<Attribute>),
 }
+
+/// Its name and its members.
+pub(super) type Attribute = (String, Vec<(String, String)>);
 
 /// None where it cannot be one.
 pub(super) fn fit(kind: Kind, text: &[u8]) -> Option<Fitted> {
@@ -41,7 +43,10 @@ fn moment(text: &str) -> Option<String> {
         return Some(text.to_owned());
     }
     let moment: Timestamp = text.parse().ok()?;
-    let (seconds, millis) = (moment.as_second(), moment.as_millisecond().rem_euclid(1_000));
+    let (seconds, millis) = (
+        moment.as_second(),
+        moment.as_millisecond().rem_euclid(1_000),
+    );
     Some(match millis {
         _ if seconds < 0 => return None,
         0 => seconds.to_string(),
@@ -62,7 +67,7 @@ fn texts(text: &[u8]) -> Option<Vec<String>> {
     json::read(text).ok()
 }
 
-fn attributes(text: &[u8]) -> Option<Vec<(String, Vec<(String, String)>)>> {
+fn attributes(text: &[u8]) -> Option<Vec<Attribute>> {
     const MEMBERS: [&str; 3] = ["DataType", "StringValue", "BinaryValue"];
     let all: json::Map = json::read(text).ok()?;
     let read = |(name, value): (String, Value)| {
@@ -106,9 +111,24 @@ mod tests {
         check(Kind::Time, "1440938160", number("1440938160"));
         check(Kind::Time, "1440938160.5", number("1440938160.5"));
         check(Kind::Time, "2015-08-30T12:36:00Z", number("1440938160"));
-        check(Kind::Time, "2015-08-30T14:36:00+02:00", number("1440938160"));
-        check(Kind::Time, "2015-08-30T12:36:00.25Z", number("1440938160.250"));
-        for text in ["", "now", "1969-01-01T00:00:00Z", "1.", "1.2.3", "2015-08-30"] {
+        check(
+            Kind::Time,
+            "2015-08-30T14:36:00+02:00",
+            number("1440938160"),
+        );
+        check(
+            Kind::Time,
+            "2015-08-30T12:36:00.25Z",
+            number("1440938160.250"),
+        );
+        for text in [
+            "",
+            "now",
+            "1969-01-01T00:00:00Z",
+            "1.",
+            "1.2.3",
+            "2015-08-30",
+        ] {
             check(Kind::Time, text, None);
         }
     }
@@ -149,6 +169,10 @@ mod tests {
 
     #[test]
     fn bytes_are_put_in_base64() {
-        check(Kind::Bytes, "hello", Some(Fitted::Text("aGVsbG8=".to_owned())));
+        check(
+            Kind::Bytes,
+            "hello",
+            Some(Fitted::Text("aGVsbG8=".to_owned())),
+        );
     }
 }

@@ -16,10 +16,8 @@ pub use table::SUBTYPES;
 pub struct Subtype {
     /// `SQS-SendMessage`.
     pub name: &'static str,
-    /// What signatures call the service.
+    /// What stands before the region in the name of the service's host.
     pub service: &'static str,
-    /// What stands before the region in the name of its host.
-    pub host: &'static str,
     pub protocol: Protocol,
     /// All but `Region`, which each of them has.
     pub parameters: &'static [Parameter],
@@ -83,20 +81,16 @@ impl Subtype {
             .iter()
             .find(|parameter| parameter.name == name)
     }
-
-    /// The host that AWS has for it in a region.
-    pub fn host_in(&self, region: &str) -> String {
-        let suffix = match super::arn::partition_of(region) {
-            "aws-cn" => "amazonaws.com.cn",
-            _ => "amazonaws.com",
-        };
-        format!("{}.{region}.{suffix}", self.host)
-    }
 }
 
 impl Kind {
     /// Whether values are put into JSON.
     pub fn is_json(self) -> bool {
         matches!(self, Self::Texts | Self::Attributes)
+    }
+
+    /// Whether a text can be one.
+    pub fn fits(self, text: &[u8]) -> bool {
+        fit::fit(self, text).is_some()
     }
 }

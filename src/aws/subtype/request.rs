@@ -259,7 +259,10 @@ mod tests {
             "&MessageAttribute.1.Value.StringValue=x%26y",
         );
         assert_eq!(body(&made), expected);
-        let values = [("QueueUrl", "/1/q"), ("AttributeNames", "All,SentTimestamp")];
+        let values = [
+            ("QueueUrl", "/1/q"),
+            ("AttributeNames", "All,SentTimestamp"),
+        ];
         let made = request("SQS-ReceiveMessage", &values).unwrap();
         let expected = concat!(
             "Action=ReceiveMessage&Version=2012-11-05&QueueUrl=%2F1%2Fq",
@@ -273,7 +276,12 @@ mod tests {
         let path = |url: &str| request("SQS-PurgeQueue", &[("QueueUrl", url)]).map(|it| it.path);
         assert_eq!(path("https://elsewhere.example"), Ok("/".to_owned()));
         assert_eq!(path("orders"), Ok("/orders".to_owned()));
-        for url in ["http://h/1/q?x=1", "http://h/1/q x", "http://h/../q", "/q\r\nEvil: 1"] {
+        for url in [
+            "http://h/1/q?x=1",
+            "http://h/1/q x",
+            "http://h/../q",
+            "/q\r\nEvil: 1",
+        ] {
             assert_eq!(path(url), Err("QueueUrl"), "{url}");
         }
     }

@@ -7,7 +7,6 @@ pub const SUBTYPES: &[Subtype] = &[
     Subtype {
         name: "EventBridge-PutEvents",
         service: "events",
-        host: "events",
         protocol: Protocol::Json {
             target: "AWSEvents.PutEvents",
             version: "1.1",
@@ -26,7 +25,6 @@ pub const SUBTYPES: &[Subtype] = &[
     Subtype {
         name: "SQS-SendMessage",
         service: "sqs",
-        host: "sqs",
         protocol: sqs("SendMessage"),
         parameters: &[
             required("QueueUrl", "QueueUrl", Text),
@@ -45,7 +43,6 @@ pub const SUBTYPES: &[Subtype] = &[
     Subtype {
         name: "SQS-ReceiveMessage",
         service: "sqs",
-        host: "sqs",
         protocol: sqs("ReceiveMessage"),
         parameters: &[
             required("QueueUrl", "QueueUrl", Text),
@@ -60,7 +57,6 @@ pub const SUBTYPES: &[Subtype] = &[
     Subtype {
         name: "SQS-DeleteMessage",
         service: "sqs",
-        host: "sqs",
         protocol: sqs("DeleteMessage"),
         parameters: &[
             required("ReceiptHandle", "ReceiptHandle", Text),
@@ -70,14 +66,12 @@ pub const SUBTYPES: &[Subtype] = &[
     Subtype {
         name: "SQS-PurgeQueue",
         service: "sqs",
-        host: "sqs",
         protocol: sqs("PurgeQueue"),
         parameters: &[required("QueueUrl", "QueueUrl", Text)],
     },
     Subtype {
         name: "AppConfig-GetConfiguration",
         service: "appconfig",
-        host: "appconfig",
         protocol: Protocol::Path(
             "/applications/{Application}/environments/{Environment}/configurations/{Configuration}",
         ),
@@ -96,7 +90,6 @@ pub const SUBTYPES: &[Subtype] = &[
     Subtype {
         name: "Kinesis-PutRecord",
         service: "kinesis",
-        host: "kinesis",
         protocol: Protocol::Json {
             target: "Kinesis_20131202.PutRecord",
             version: "1.1",
@@ -117,7 +110,6 @@ pub const SUBTYPES: &[Subtype] = &[
     Subtype {
         name: "StepFunctions-StartExecution",
         service: "states",
-        host: "states",
         protocol: states("AWSStepFunctions.StartExecution"),
         parameters: &[
             required("StateMachineArn", "stateMachineArn", Text),
@@ -127,8 +119,7 @@ pub const SUBTYPES: &[Subtype] = &[
     },
     Subtype {
         name: "StepFunctions-StartSyncExecution",
-        service: "states",
-        host: "sync-states",
+        service: "sync-states",
         protocol: states("AWSStepFunctions.StartSyncExecution"),
         parameters: &[
             required("StateMachineArn", "stateMachineArn", Text),
@@ -140,7 +131,6 @@ pub const SUBTYPES: &[Subtype] = &[
     Subtype {
         name: "StepFunctions-StopExecution",
         service: "states",
-        host: "states",
         protocol: states("AWSStepFunctions.StopExecution"),
         parameters: &[
             required("ExecutionArn", "executionArn", Text),
@@ -193,7 +183,11 @@ mod tests {
             let Protocol::Path(path) = subtype.protocol else {
                 continue;
             };
-            for name in path.split('{').skip(1).filter_map(|rest| rest.split_once('}')) {
+            for name in path
+                .split('{')
+                .skip(1)
+                .filter_map(|rest| rest.split_once('}'))
+            {
                 let found = subtype.parameters.iter();
                 let mut found = found.filter(|parameter| parameter.member == name.0);
                 assert!(found.next().is_some_and(|parameter| parameter.is_required));
