@@ -104,6 +104,7 @@ fn routes(stage: &Record, deployment: &Record, account: &str) -> Outcome<Arc<Vec
                     .filter_map(|media| media.as_str().map(str::to_owned))
                     .collect(),
                 has_role: method["methodIntegration"]["credentials"].is_string(),
+                ..FunctionCall::default()
             };
             let method = (verb.as_str(), method);
             routes.push(route(stage, frozen, resource, method, facts)?);
