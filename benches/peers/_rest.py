@@ -81,7 +81,13 @@ def make(port, kind, upstream):
     cluster = {"cacheClusterEnabled": True, "cacheClusterSize": "0.5"} if kind == "cached" else {}
     ask(port, "POST", f"/restapis/{api}/deployments", stageName="prod", **cluster)
     if kind == "cached":
-        switched = [("/*/*/caching/enabled", "true"), ("/*/*/caching/ttlInSeconds", "3600")]
+        # A setting of methods brings AWS's usual limits with it, which the load would reach.
+        switched = [
+            ("/*/*/caching/enabled", "true"),
+            ("/*/*/caching/ttlInSeconds", "3600"),
+            ("/*/*/throttling/rateLimit", "1000000"),
+            ("/*/*/throttling/burstLimit", "1000000"),
+        ]
         patches = [{"op": "replace", "path": path, "value": value} for path, value in switched]
         ask(port, "PATCH", f"/restapis/{api}/stages/prod", patchOperations=patches)
     for name in ("localhost", "127.0.0.1"):

@@ -2,6 +2,7 @@
 
 use std::io::{self, IoSlice};
 
+use crate::net::outbound::h1::fill;
 use crate::net::outbound::{Connection, Failure, Reply};
 use crate::net::{Message, Pools, Settings};
 use crate::rt::task::{Turns, first};
@@ -136,7 +137,10 @@ async fn read_head(
     let mut seen = 0;
     let mut turns = Turns::default();
     loop {
-        fill(stream, message).await?;
+        stream.readable().await;
+        if !fill(stream, message)? {
+            continue;
+        }
         turns.count().await;
         while head_may_be_complete(message.bytes(), seen)
             || message.bytes().len() > limits.head_bytes_max as usize
@@ -156,21 +160,6 @@ async fn read_head(
             }
         }
         seen = message.bytes().len();
-    }
-}
-
-async fn fill(stream: &Stream, message: &mut Message<ResponseHead>) -> Result<(), Failure> {
-    loop {
-        stream.readable().await;
-        match stream.try_fill(&mut message.buffer) {
-            Ok(0) | Err(_) if stream.deadline.expired() => return Err(Failure::Timeout),
-            Ok(0) if message.buffer.is_empty() => return Err(Failure::Closed),
-            Ok(0) => return Err(Failure::Truncated),
-            Ok(_) => return Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(_) if message.buffer.is_empty() => return Err(Failure::Closed),
-            Err(_) => return Err(Failure::Truncated),
-        }
     }
 }
 
