@@ -145,6 +145,10 @@ fn function(integration: &Value, account: &str) -> Result<Integration, String> {
         },
         timeout_ms: timeout(&integration["timeoutInMillis"], 30_000),
         account_id: account.to_owned(),
+        credentials: integration["credentialsArn"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
         ..FunctionCall::default()
     })))
 }

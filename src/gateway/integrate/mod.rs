@@ -8,6 +8,8 @@ pub mod http;
 pub mod lambda;
 pub mod mapped;
 pub mod mock;
+pub mod remote;
+pub mod signed;
 pub mod whole;
 
 use crate::gateway::{Call, Reject, Stop, Worker};

@@ -48,6 +48,8 @@ pub struct FunctionCall {
     pub resource_path: String,
     /// Media types of bodies that travel in base64; only of REST APIs.
     pub binary_types: Vec<String>,
+    /// The ARN of the role that invokes it where it is not of this machine; empty: the gateway itself.
+    pub credentials: String,
 }
 
 /// In which words a function is told of a request.
