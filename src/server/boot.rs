@@ -148,12 +148,7 @@ impl Running {
         let book = names.subscribe();
         let desk = Desk::of(&settings, &making.snapshot.upstreams);
         let (vault, credentials) = Vault::start(desk);
-        let shared = Arc::new(Shared {
-            functions: Some(functions.all.clone()),
-            wishes: Some(vault.wishes()),
-            ..Shared::default()
-        });
-        apply_shared(&shared, &settings);
+        let shared = shared(&functions, &vault, &settings);
         let seats = seats(doors, &cpus, &settings, &exporter);
         let first = First {
             published: Arc::clone(&current.published),
@@ -186,12 +181,15 @@ impl Running {
             driver,
         };
         running.watch_files();
-        let mut facts = running.observer.facts();
-        facts.ledger = Arc::clone(&running.current.ledger);
-        facts.plan_version = running.current.published.plan.version;
-        facts.phase = Phase::Ready;
-        drop(facts);
+        running.say_ready();
         Ok(running)
+    }
+
+    fn say_ready(&self) {
+        let mut facts = self.observer.facts();
+        facts.ledger = Arc::clone(&self.current.ledger);
+        facts.plan_version = self.current.published.plan.version;
+        facts.phase = Phase::Ready;
     }
 
     /// Watches all files that the config depends on.
@@ -242,6 +240,16 @@ fn driver(wanted: config::Driver) -> Result<Driver, Error> {
         (config::Driver::IoUring, Driver::Epoll) => Err(Error::NoRing),
         (_, best) => Ok(best),
     }
+}
+
+fn shared(functions: &FunctionRoom, vault: &Vault, settings: &Settings) -> Arc<Shared> {
+    let shared = Shared {
+        functions: Some(functions.all.clone()),
+        wishes: Some(vault.wishes()),
+        ..Shared::default()
+    };
+    apply_shared(&shared, settings);
+    Arc::new(shared)
 }
 
 /// What cores look at without a plan.
