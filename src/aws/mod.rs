@@ -7,6 +7,7 @@ pub mod error;
 pub mod function;
 pub mod session;
 pub mod sigv4;
+pub mod subtype;
 
 pub use arn::Arn;
 pub use credential::{AccessKey, AccessKeys};

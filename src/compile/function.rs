@@ -4,6 +4,7 @@ use crate::aws::endpoint::Endpoint;
 use crate::aws::function::FunctionName;
 use crate::base::json;
 use crate::compile::group::Groups;
+use crate::compile::mapping;
 use crate::compile::problem::{Fault, Place, Problems};
 use crate::compile::service;
 use crate::compile::target::{Made, Needs};
@@ -49,6 +50,10 @@ pub(in crate::compile) fn target(
         stage_variables: variables.map(Into::into),
         has_own_host: api.reach == Reach::Hosts,
     };
+    let changes = match call.mappings.is_empty() {
+        true => None,
+        false => Some(mapping::changes(&call.mappings, stage, place, problems)?),
+    };
     let types = call.binary_types.iter();
     let types = types.map(|media| media.to_ascii_lowercase().into());
     let remote = match named.filter(|_| groups.aws.remote_functions) {
@@ -77,6 +82,7 @@ pub(in crate::compile) fn target(
             facts,
             binary_types: types.collect(),
             remote: remote.map(Box::new),
+            changes: changes.map(Box::new),
         })),
     })
 }

@@ -104,6 +104,7 @@ fn routes(stage: &Record, deployment: &Record, account: &str) -> Outcome<Arc<Vec
                     .filter_map(|media| media.as_str().map(str::to_owned))
                     .collect(),
                 credentials: credentials(&method["methodIntegration"]),
+                ..FunctionCall::default()
             };
             let method = (verb.as_str(), method);
             routes.push(route(stage, frozen, resource, method, facts)?);
