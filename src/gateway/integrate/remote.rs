@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::aws::Arn;
 use crate::base::{Method, ascii, crypto};
 use crate::gateway::integrate::signed::{self, Outgoing, Unanswered};
-use crate::gateway::{Call, Worker};
+use crate::gateway::{Answer, Call, Worker};
 use crate::lambda::{Invocation, InvokeError, Mode, Outcome, Returned};
 use crate::net::inbound::accept::Hall;
 use crate::net::outbound::{Asking, Failure};
@@ -96,10 +96,13 @@ async fn ask(
         headers: &headers,
         body: &order.payload,
     };
-    let answer = match signed::ask(worker, call, &asking, service, outgoing).await {
-        Ok(answer) => answer,
-        Err(why) => return Err(failed(call, &why)),
-    };
+    match signed::ask(worker, call, &asking, service, outgoing).await {
+        Ok(answer) => read(answer, target),
+        Err(why) => Err(failed(call, &why)),
+    }
+}
+
+fn read(answer: Answer, target: &FunctionTarget) -> Outcome {
     let text = |name: &str| {
         let value = answer.headers.get(name)?;
         Some(String::from_utf8_lossy(value).into_owned())
