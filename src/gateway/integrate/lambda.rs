@@ -9,7 +9,8 @@ use crate::gateway::http::rest_of_path;
 use crate::gateway::integrate::event::Asked;
 use crate::gateway::integrate::event_v1::{self, MALFORMED, Reading};
 use crate::gateway::integrate::event_v2;
-use crate::gateway::{Call, Reject, Stop, Worker, identify, respond};
+use crate::gateway::story::moment;
+use crate::gateway::{Call, Reject, Stop, Worker, asked, identify, respond};
 use crate::lambda::{Invocation, InvokeError, Returned};
 use crate::net::{Exchange, forwarded};
 use crate::observe::Trace;
@@ -40,6 +41,8 @@ pub async fn run(
     if event.len() > EVENT_BYTES_MAX {
         return Err(Reject::RequestTooLarge.into());
     }
+    let body = exchange.upload.gathered().unwrap_or_default();
+    moment::invoking(call, &asked::Asked::of(exchange, body), &target.arn, &event);
     let asked_us = worker.core.now_us();
     let outcome = worker
         .invoke(Invocation {
@@ -56,6 +59,7 @@ pub async fn run(
     let answer = match outcome {
         Ok(returned) => {
             call.integration_status = 200;
+            moment::returned(call, &returned.payload);
             read(target, exchange, &returned)
         }
         Err(error) => Err(refusal(error)),
