@@ -2,6 +2,7 @@
 
 use crate::aws::function::FunctionName;
 use crate::base::json;
+use crate::compile::mapping;
 use crate::compile::problem::{Fault, Place, Problems};
 use crate::compile::target::Made;
 use crate::model::v2::{Api, EventFormat, FunctionCall, Reach, RouteKey, Stage};
@@ -45,6 +46,10 @@ pub(in crate::compile) fn target(
         stage_variables: variables.map(Into::into),
         has_own_host: api.reach == Reach::Hosts,
     };
+    let changes = match call.mappings.is_empty() {
+        true => None,
+        false => Some(mapping::changes(&call.mappings, stage, place, problems)?),
+    };
     let types = call.binary_types.iter();
     let types = types.map(|media| media.to_ascii_lowercase().into());
     Some(Made {
@@ -61,6 +66,7 @@ pub(in crate::compile) fn target(
             timeout_ms: call.timeout_ms,
             facts,
             binary_types: types.collect(),
+            changes: changes.map(Box::new),
         })),
     })
 }

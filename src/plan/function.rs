@@ -1,5 +1,7 @@
 //! A Lambda function as a target, and what is fixed of the events that it gets.
 
+use crate::plan::Changes;
+
 /// Which function, asked in which words.
 #[derive(Debug)]
 pub struct FunctionTarget {
@@ -13,6 +15,8 @@ pub struct FunctionTarget {
     pub facts: EventFacts,
     /// Media types of bodies that travel in base64, in lower case; only of REST APIs.
     pub binary_types: Box<[Box<str>]>,
+    /// Parameter mapping of an HTTP API.
+    pub changes: Option<Box<Changes>>,
 }
 
 /// In which words a function is told of a request.

@@ -153,7 +153,7 @@ def test_a_plain_proxy_tells_its_steps_while_it_streams(logged):
         ),
         (
             {"type": "HTTP_PROXY", "uri": "CLOSED"},
-            502,
+            504,
             "Execution failed due to a network error communicating with endpoint: cannot connect: .*",
         ),
         (

@@ -103,6 +103,7 @@ fn routes(stage: &Record, deployment: &Record, account: &str) -> Outcome<Arc<Vec
                 binary_types: items(&frozen["api"]["binaryMediaTypes"])
                     .filter_map(|media| media.as_str().map(str::to_owned))
                     .collect(),
+                ..FunctionCall::default()
             };
             let method = (verb.as_str(), method);
             routes.push(route(stage, frozen, resource, method, facts)?);

@@ -7,8 +7,9 @@ use crate::gateway::answer::{Answer, Header, Headers};
 use crate::gateway::headers::{self, Given, Rules};
 use crate::gateway::http::rest_of_path;
 use crate::gateway::integrate::event::Asked;
+use crate::gateway::integrate::event_mapped::Changed;
 use crate::gateway::integrate::event_v1::{self, MALFORMED, Reading};
-use crate::gateway::integrate::event_v2;
+use crate::gateway::integrate::{event_v2, mapped};
 use crate::gateway::story::moment;
 use crate::gateway::{Call, Reject, Stop, Worker, asked, identify, respond};
 use crate::lambda::{Invocation, InvokeError, Returned};
@@ -66,7 +67,11 @@ pub async fn run(
     };
     match answer {
         Ok(answer) => {
-            let answer = shown(call, target, answer);
+            let mut answer = shown(call, target, answer);
+            let changes = target.changes.as_deref();
+            if let Some(changes) = changes.and_then(|changes| changes.reply(answer.status)) {
+                mapped::change(worker, call, exchange, changes, &mut answer);
+            }
             Ok(respond::answer(worker, call, exchange, &answer).await?)
         }
         Err((reject, why)) => {
@@ -78,7 +83,7 @@ pub async fn run(
 
 /// The event in the words of the API.
 fn event(
-    worker: &Worker,
+    worker: &'static Worker,
     call: &Call<'_>,
     exchange: &Exchange<'_>,
     target: &FunctionTarget,
@@ -97,12 +102,17 @@ fn event(
     let request_id = String::from_utf8_lossy(call.shown_request_id());
     let source_ip = exchange.client.peer.ip().to_canonical().to_string();
     let (epoch_ms, time) = worker.log_time();
-    let asked = Asked {
+    let changed = target.changes.as_deref().map(|changes| {
+        let scene = mapped::scene(worker, call, exchange);
+        Changed::of(&scene, changes)
+    });
+    let mut asked = Asked {
         facts: &target.facts,
         method: lossless(head.method_token.of(bytes)),
         path: lossless(path),
         keeps_base: target.facts.has_own_host || call.by_domain,
         own_path: lossless(own_path),
+        mapped_path: None,
         query: head.query.map(|query| lossless(query.of(bytes))),
         headers: told(call, exchange, target.format),
         params: params.collect(),
@@ -120,6 +130,9 @@ fn event(
         epoch_ms,
         authorizer: None,
     };
+    if let Some(changed) = &changed {
+        changed.apply(&mut asked);
+    }
     let mut out = Vec::with_capacity(2_048 + body.len() * 4 / 3);
     match target.format {
         Format::Rest => event_v1::write(&mut out, &asked, false),

@@ -2,6 +2,7 @@
 
 pub mod attempt;
 pub mod event;
+pub mod event_mapped;
 pub mod event_v1;
 pub mod event_v2;
 pub mod http;
