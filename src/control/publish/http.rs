@@ -137,6 +137,7 @@ fn function(integration: &Value, account: &str) -> Result<Integration, String> {
         },
         timeout_ms: timeout(&integration["timeoutInMillis"], 30_000),
         account_id: account.to_owned(),
+        has_role: integration["credentialsArn"].is_string(),
         mappings: mappings(integration),
         ..FunctionCall::default()
     })))

@@ -36,6 +36,8 @@ struct Told {
     /// The checks of keys and throttles are behind the call.
     has_started: bool,
     has_received: bool,
+    /// What the client is known by.
+    secrets: Vec<String>,
 }
 
 /// One line, in the words of AWS's execution logs.
@@ -87,9 +89,20 @@ impl Story {
         });
     }
 
-    /// Keys and throttles have let the call in.
-    fn start(&self) {
-        self.told.borrow_mut().has_started = true;
+    /// Keys and throttles have let the call in, with these secrets.
+    fn start(&self, secrets: Vec<String>) {
+        let mut told = self.told.borrow_mut();
+        told.has_started = true;
+        told.secrets = secrets;
+    }
+
+    /// Payloads may repeat what headers said.
+    fn without_secrets(&self, text: String) -> String {
+        let told = self.told.borrow();
+        let secrets = told.secrets.iter().filter(|secret| !secret.is_empty());
+        secrets.fold(text, |text, secret| {
+            text.replace(secret, &text::masked(secret))
+        })
     }
 
     fn has_started(&self) -> bool {

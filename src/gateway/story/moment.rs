@@ -65,7 +65,10 @@ fn id<'c>(call: &'c Call<'_>) -> Cow<'c, str> {
 /// that has been read.
 pub fn started(call: &Call<'_>, asked: &Asked<'_>) {
     let Some(story) = call.story() else { return };
-    story.start();
+    let secrets = asked
+        .all_headers()
+        .filter(|(name, _)| text::is_secret(name));
+    story.start(secrets.map(|(_, value)| value.into_owned()).collect());
     story.line(Steps, || {
         format!("Starting execution for request: {}", id(call))
     });
@@ -118,7 +121,7 @@ pub fn sending(call: &Call<'_>, target: &HttpTarget, head: &[u8], body: &[u8]) {
 }
 
 /// A function is about to be told of a request.
-pub fn invoking(call: &Call<'_>, asked: &Asked<'_>, arn: &str, event: &[u8]) {
+pub fn invoking(call: &Call<'_>, arn: &str, event: &[u8]) {
     let Some(story) = call.story() else { return };
     let region = arn.split(':').nth(3).unwrap_or_default();
     let uri =
@@ -132,12 +135,7 @@ pub fn invoking(call: &Call<'_>, asked: &Asked<'_>, arn: &str, event: &[u8]) {
         ("X-Amzn-Trace-Id", lossy(&trace)),
     ];
     // The event repeats what the client sent.
-    let mut body = text::payload(event).into_owned();
-    for (name, value) in asked.all_headers() {
-        if text::is_secret(&name) && !value.is_empty() {
-            body = body.replace(&*value, &text::masked(&value));
-        }
-    }
+    let body = story.without_secrets(text::payload(event).into_owned());
     endpoint_request(story, &uri, fields, &body);
 }
 
