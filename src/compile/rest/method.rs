@@ -148,14 +148,18 @@ fn draft(method: &Method, key: &RouteKey, stage: &Stage) -> Result<RestRoute, Fa
         request,
         replies: replies.into(),
         cache,
-        log: method.log.map(|log| match log {
-            rest::ExecutionLog::Failures => ExecutionLog::Failures,
-            rest::ExecutionLog::Steps => ExecutionLog::Steps,
-            rest::ExecutionLog::Payloads => ExecutionLog::Payloads,
-        }),
+        log: method.log.map(log),
         fault: None,
         timeout_ms: integration.timeout_ms,
     })
+}
+
+fn log(log: rest::ExecutionLog) -> ExecutionLog {
+    match log {
+        rest::ExecutionLog::Failures => ExecutionLog::Failures,
+        rest::ExecutionLog::Steps => ExecutionLog::Steps,
+        rest::ExecutionLog::Payloads => ExecutionLog::Payloads,
+    }
 }
 
 /// The schemas of these models; where there is none for a body, AWS's own model `Empty` counts.
