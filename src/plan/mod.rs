@@ -40,7 +40,7 @@ pub use mapped::{Changes, MappedTarget, ReplyMapping};
 pub use route::{Route, RouteId};
 pub use router::{Params, Router};
 pub use stage::Stage;
-pub use target::{Group, GroupId, HttpTarget, MockTarget, Piece, Target};
+pub use target::{Group, GroupId, HttpTarget, MockTarget, Piece, Pieces, Target};
 
 /// Everything a core needs to serve.
 #[derive(Debug, Default)]
