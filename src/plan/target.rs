@@ -123,7 +123,7 @@ pub enum Piece {
 
 /// Pieces of a URL one behind the other in a single allocation: with many routes each one that a
 /// request touches is a miss of the cache.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Pieces {
     /// For each piece its kind, a byte with the index of a parameter or two with the length of a
     /// literal, and the literal.
@@ -178,6 +178,17 @@ impl Pieces {
                 Some(Part::Path)
             }
             [] => None,
+        })
+    }
+}
+
+/// As text, parameters by their index: `/pets/<0>`.
+impl fmt::Debug for Pieces {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.iter().try_for_each(|part| match part {
+            Part::Literal(literal) => f.write_str(&String::from_utf8_lossy(literal)),
+            Part::Param(index) => write!(f, "<{index}>"),
+            Part::Path => f.write_str("<path>"),
         })
     }
 }
