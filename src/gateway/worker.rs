@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::base::date::Style;
 use crate::base::{Clock, DateCache, RequestIds};
-use crate::gateway::cache::Caches;
+use crate::gateway::cache;
 use crate::gateway::{Call, Published, Reject, Stop, access_log, http, respond};
 use crate::lambda::{Caller, Functions, Invocation, InvokeError, Outcome};
 use crate::net::inbound::accept::Hall;
@@ -51,7 +51,7 @@ pub struct Worker {
     pub(in crate::gateway) log_date: RefCell<DateCache>,
     pub(in crate::gateway) lines: RefCell<Option<Lines>>,
     pub(in crate::gateway) numbers: RefCell<CoreNumbers>,
-    pub(in crate::gateway) caches: Caches,
+    pub(in crate::gateway) caches: cache::Local,
     functions: Option<Caller>,
     open: Cell<usize>,
     draining: Cell<bool>,
@@ -76,7 +76,7 @@ impl Worker {
             log_date: RefCell::new(DateCache::new(Style::Clf)),
             lines: RefCell::default(),
             numbers: RefCell::default(),
-            caches: Caches::default(),
+            caches: cache::Local::start()?,
             functions,
             open: Cell::new(0),
             draining: Cell::new(false),
@@ -126,6 +126,11 @@ impl Worker {
     /// Milliseconds since 1970.
     pub fn epoch_ms(&self) -> u64 {
         self.clock.epoch_ms()
+    }
+
+    /// Milliseconds since a moment that is the same for all cores.
+    pub fn monotonic_ms(&self) -> u64 {
+        self.clock.monotonic_ms()
     }
 
     /// Runs a function of this machine.
