@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +12,7 @@ use crate::gateway::cache::copies::Copies;
 use crate::gateway::cache::home::{Home, Lease, Look, Word};
 use crate::rt::Driver;
 use crate::rt::bridge::Bridge;
-use crate::rt::task::give_way;
+use crate::rt::task::{give_way, spawn};
 
 fn home(bytes_max: usize) -> Arc<Home> {
     Arc::new(Home::new(0, 0, bytes_max))
@@ -60,26 +61,31 @@ fn those_who_wait_hear_what_became_of_the_lease() {
     for driver in [Driver::best(), Driver::Epoll] {
         let heard = driver.run(async {
             let bridge: Rc<Bridge<Word>> = Bridge::start(8).unwrap();
-            let home = home(10_000);
-            let mut heard = Vec::new();
-            for end in ["kept", "passed", "dropped"] {
+            let (home, heard) = (home(10_000), Rc::new(RefCell::new(Vec::new())));
+            for (number, end) in ["kept", "passed", "dropped"].into_iter().enumerate() {
                 let lease = lease(&home, end.as_bytes(), 0);
                 let (asking, waiting) = (Rc::clone(&bridge), Arc::clone(&home));
-                let waits = monoio::spawn(async move {
-                    let key = end.as_bytes();
-                    asking.ask(|reply| waiting.wait(key, reply)).await
-                });
+                let hears = Rc::clone(&heard);
+                let waits = async move {
+                    let send = |reply| waiting.wait(end.as_bytes(), reply);
+                    let word = asking.ask(send).await;
+                    hears.borrow_mut().push(word);
+                };
+                spawn(waits, || ());
                 give_way().await;
                 match end {
                     "kept" => drop(lease.keep(answer(7), 0, 1_000, 0)),
                     "passed" => lease.pass(),
                     _ => drop(lease),
                 }
-                heard.push(waits.await);
+                while heard.borrow().len() == number {
+                    give_way().await;
+                }
             }
             // Nobody asks: there is nothing to wait for.
-            heard.push(bridge.ask(|reply| home.wait(b"none", reply)).await);
-            heard
+            let word = bridge.ask(|reply| home.wait(b"none", reply)).await;
+            heard.borrow_mut().push(word);
+            heard.take()
         });
         let heard = heard.unwrap();
         assert!(matches!(&heard[0], Some(Word::Here(entry)) if entry.answer.body.len() == 7));
