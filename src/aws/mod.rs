@@ -5,6 +5,7 @@ pub mod credential;
 pub mod error;
 pub mod function;
 pub mod sigv4;
+pub mod subtype;
 
 pub use arn::Arn;
 pub use credential::{AccessKey, AccessKeys};

@@ -9,7 +9,7 @@ use crate::compile::problem::{Fault, Place, Problems};
 use crate::compile::{function, mapping, rest, uri};
 use crate::model::v2::{Api, Integration, RouteKey, Stage};
 use crate::plan::rest::RestRoute;
-use crate::plan::{HttpTarget, MockTarget, Target};
+use crate::plan::{HttpTarget, MappedTarget, MockTarget, Target};
 
 /// AWS: 50 milliseconds at least. AWS's 30 seconds at most are not kept here.
 pub(in crate::compile) const TIMEOUT_MS_MIN: u32 = 50;
@@ -79,10 +79,13 @@ pub(in crate::compile) fn target(
                 timeout_ms: mapped.timeout_ms,
             };
             let read = proxy.read(key, stage, groups, place, problems);
-            let changes = mapping::changes(mapped, stage, place, problems);
+            let changes = mapping::changes(&mapped.mappings, stage, place, problems);
             let (http, needs) = read?;
             Some(Made {
-                target: Target::Mapped(Box::new(changes?.of(http))),
+                target: Target::Mapped(Box::new(MappedTarget {
+                    http,
+                    changes: changes?,
+                })),
                 needs: Some(needs),
                 rest: None,
             })

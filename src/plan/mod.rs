@@ -36,7 +36,7 @@ pub use cors::Cors;
 pub use function::FunctionTarget;
 pub use host::HostTable;
 pub use limit::{Limit, LimitId};
-pub use mapped::{MappedTarget, ReplyMapping};
+pub use mapped::{Changes, MappedTarget, ReplyMapping};
 pub use route::{Route, RouteId};
 pub use router::{Params, Router};
 pub use stage::Stage;

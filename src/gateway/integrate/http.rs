@@ -54,7 +54,7 @@ pub async fn run(
                 group.succeeded(index);
                 call.note_endpoint(&reply.message.head, reply.message.bytes());
                 let status = reply.message.head.status;
-                return match changed.and_then(|changed| changed.target.reply(status)) {
+                return match changed.and_then(|changed| changed.target.changes.reply(status)) {
                     None => give(worker, call, exchange, &group, reply, |_| false, |_| ()).await,
                     Some(changes) => {
                         let timeout_ms = target.timeout_ms;
