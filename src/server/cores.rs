@@ -8,9 +8,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
-use crate::gateway::{Command, Published, Shared, Worker, serve};
+use crate::gateway::{Command, Logs, Published, Shared, Worker, serve};
 use crate::net::inbound::accept::Door;
-use crate::observe::{Lines, Numbers};
+use crate::observe::Numbers;
 use crate::rt::address::AddressBook;
 use crate::rt::{Core, Driver, Mailbox, mailbox, signal};
 
@@ -27,7 +27,7 @@ const JOIN_POLL: Duration = Duration::from_millis(5);
 pub struct Seat {
     pub cpu: Option<usize>,
     pub doors: Vec<Door>,
-    pub lines: Option<Lines>,
+    pub logs: Logs,
 }
 
 /// The running cores.
@@ -81,7 +81,7 @@ impl Cores {
         for command in [
             Command::Publish(Arc::clone(first)),
             Command::Addresses(Arc::clone(book)),
-            Command::Log(seat.lines),
+            Command::Log(seat.logs),
         ] {
             let _ = sender.send(command);
         }

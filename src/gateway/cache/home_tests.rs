@@ -12,7 +12,7 @@ use crate::gateway::cache::copies::Copies;
 use crate::gateway::cache::home::{Home, Lease, Look, Word};
 use crate::rt::Driver;
 use crate::rt::bridge::Bridge;
-use crate::rt::task::{give_way, spawn};
+use crate::rt::task::{Flag, give_way, spawn};
 
 fn home(bytes_max: usize) -> Arc<Home> {
     Arc::new(Home::new(0, 0, bytes_max))
@@ -62,14 +62,16 @@ fn those_who_wait_hear_what_became_of_the_lease() {
         let heard = driver.run(async {
             let bridge: Rc<Bridge<Word>> = Bridge::start(8).unwrap();
             let (home, heard) = (home(10_000), Rc::new(RefCell::new(Vec::new())));
-            for (number, end) in ["kept", "passed", "dropped"].into_iter().enumerate() {
+            for end in ["kept", "passed", "dropped"] {
                 let lease = lease(&home, end.as_bytes(), 0);
                 let (asking, waiting) = (Rc::clone(&bridge), Arc::clone(&home));
-                let hears = Rc::clone(&heard);
+                let (hears, told) = (Rc::clone(&heard), Rc::new(Flag::default()));
+                let tells = Rc::clone(&told);
                 let waits = async move {
                     let send = |reply| waiting.wait(end.as_bytes(), reply);
                     let word = asking.ask(send).await;
                     hears.borrow_mut().push(word);
+                    tells.raise();
                 };
                 spawn(waits, || ());
                 give_way().await;
@@ -78,9 +80,7 @@ fn those_who_wait_hear_what_became_of_the_lease() {
                     "passed" => lease.pass(),
                     _ => drop(lease),
                 }
-                while heard.borrow().len() == number {
-                    give_way().await;
-                }
+                told.raised().await;
             }
             // Nobody asks: there is nothing to wait for.
             let word = bridge.ask(|reply| home.wait(b"none", reply)).await;
