@@ -48,7 +48,9 @@ pub(in crate::compile) fn target(
             headers,
             body,
         } => mock(*status, headers, body, place, problems),
-        Integration::Function(call) => function::target(call, api, key, stage, place, problems),
+        Integration::Function(call) => {
+            function::target(call, api, key, stage, groups, place, problems)
+        }
         Integration::Rest(method) => rest::method(method, api, key, stage, groups, place, problems),
         Integration::Unserved { status, what } => {
             let body = json::line(&BTreeMap::from([("message", what)]));

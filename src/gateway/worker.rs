@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::base::date::Style;
 use crate::base::{Clock, DateCache, RequestIds};
 use crate::gateway::cache;
+use crate::gateway::credentials::{Keyring, Wishes};
 use crate::gateway::serve::Logs;
 use crate::gateway::story::log;
 use crate::gateway::{Call, Published, Reject, Stop, access_log, http, respond};
@@ -30,6 +31,8 @@ pub struct Shared {
     pub connections_max: AtomicUsize,
     /// Those of this machine; none: there can be none.
     pub functions: Option<Functions>,
+    /// Who makes keys of roles; none: there are no keys of roles.
+    pub wishes: Option<Wishes>,
 }
 
 /// One for each core, living as long as the process.
@@ -55,6 +58,7 @@ pub struct Worker {
     pub(in crate::gateway) numbers: RefCell<CoreNumbers>,
     pub(in crate::gateway) caches: cache::Local,
     functions: Option<Caller>,
+    pub(in crate::gateway) keyring: Keyring,
     open: Cell<usize>,
     draining: Cell<bool>,
 }
@@ -64,6 +68,7 @@ impl Worker {
     /// When the system gives no randomness, or has no descriptor left.
     pub fn new(core: &'static Core, shared: Arc<Shared>) -> io::Result<&'static Self> {
         let functions = shared.functions.clone().map(Caller::start).transpose()?;
+        let keyring = Keyring::start(shared.wishes.clone())?;
         Ok(Box::leak(Box::new(Self {
             core,
             groups: Groups::default(),
@@ -80,6 +85,7 @@ impl Worker {
             numbers: RefCell::default(),
             caches: cache::Local::start()?,
             functions,
+            keyring,
             open: Cell::new(0),
             draining: Cell::new(false),
         })))

@@ -24,6 +24,7 @@ pub mod router;
 mod router_tests;
 pub mod rule;
 pub mod segment;
+pub mod service;
 pub mod stage;
 mod table;
 pub mod target;
@@ -39,6 +40,7 @@ pub use limit::{Limit, LimitId};
 pub use mapped::{Changes, MappedTarget, ReplyMapping};
 pub use route::{Route, RouteId};
 pub use router::{Params, Router};
+pub use service::Service;
 pub use stage::Stage;
 pub use target::{Group, GroupId, HttpTarget, MockTarget, Piece, Target};
 

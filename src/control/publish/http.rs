@@ -137,7 +137,10 @@ fn function(integration: &Value, account: &str) -> Result<Integration, String> {
         },
         timeout_ms: timeout(&integration["timeoutInMillis"], 30_000),
         account_id: account.to_owned(),
-        has_role: integration["credentialsArn"].is_string(),
+        credentials: integration["credentialsArn"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
         mappings: mappings(integration),
         ..FunctionCall::default()
     })))

@@ -103,7 +103,7 @@ fn routes(stage: &Record, deployment: &Record, account: &str) -> Outcome<Arc<Vec
                 binary_types: items(&frozen["api"]["binaryMediaTypes"])
                     .filter_map(|media| media.as_str().map(str::to_owned))
                     .collect(),
-                has_role: method["methodIntegration"]["credentials"].is_string(),
+                credentials: credentials(&method["methodIntegration"]),
                 ..FunctionCall::default()
             };
             let method = (verb.as_str(), method);
@@ -253,6 +253,11 @@ fn integration(written: &Value, facts: FunctionCall) -> Result<Integration, Stri
             .collect(),
     };
     Ok(made)
+}
+
+fn credentials(written: &Value) -> String {
+    let said = written["credentials"].as_str();
+    said.unwrap_or_default().to_owned()
 }
 
 fn function(written: &Value, facts: FunctionCall) -> FunctionCall {

@@ -10,6 +10,8 @@ pub mod invoke;
 pub mod lambda;
 pub mod mapped;
 pub mod mock;
+pub mod remote;
+pub mod signed;
 pub mod whole;
 
 use crate::gateway::{Call, Reject, Stop, Worker};

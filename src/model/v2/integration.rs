@@ -48,8 +48,9 @@ pub struct FunctionCall {
     pub resource_path: String,
     /// Media types of bodies that travel in base64; only of REST APIs.
     pub binary_types: Vec<String>,
-    /// The API has a role of its own for it, so that the function's policy is not asked.
-    pub has_role: bool,
+    /// The ARN of the role of the API that invokes it, so that the function's policy is not asked;
+    /// empty: none.
+    pub credentials: String,
     /// What is changed of what it is told and says; only of HTTP APIs.
     pub mappings: Mappings,
 }
