@@ -64,7 +64,7 @@ pub async fn run(
     }
     let asking = asking(worker, exchange, rest);
     let asked = Asked::of(exchange, &body);
-    let given = cached(worker, live, call, (&asked, &asking), (own, route, rest)).await?;
+    let given = cached(worker, call, (&asked, &asking), (own, route, rest)).await?;
     if own.compress_from.is_none() && !call.warns_of_cache {
         return Ok(respond::answer(worker, call, exchange, given.answer()).await?);
     }
@@ -94,7 +94,6 @@ const CACHE_WARNING: &[u8] = b"199 - \"the cached answer was not invalidated: no
 /// What the cache has, or what the integration says.
 async fn cached(
     worker: &'static Worker,
-    live: &Published,
     call: &mut Call<'_>,
     (asked, asking): (&Asked<'_>, &Asking<'_>),
     (stage, route, rest): (&RestStage, &Route, &RestRoute),
@@ -103,11 +102,11 @@ async fn cached(
         let answer = work(worker, call, asked, asking, (route, rest)).await?;
         return Ok(Given::Own(answer));
     };
-    let found = cache::look_up(worker, live, call, (asked, asking), (stage, rule)).await?;
+    let found = cache::look_up(worker, call, (asked, asking), (stage, rule)).await?;
     let lease = match found {
         Found::Here(held) => return Ok(Given::Kept(held)),
         Found::Stale(held, lease) => {
-            renew::start(worker, live, call, asked, (&held, lease));
+            renew::start(worker, call, asked, (&held, lease));
             return Ok(Given::Kept(held));
         }
         Found::Missing(lease) => lease,

@@ -19,7 +19,7 @@ use crate::gateway::asked::Asked;
 use crate::gateway::cache::copies::{Copies, Held};
 use crate::gateway::cache::home::{Home, Lease, Look, Word};
 use crate::gateway::context::Scene;
-use crate::gateway::{Answer, Call, Published, Reject, Worker};
+use crate::gateway::{Answer, Call, Reject, Worker};
 use crate::net::outbound::Asking;
 use crate::plan::Plan;
 use crate::plan::rest::{CacheRule, Parameter, RestStage, Unauthorized};
@@ -120,12 +120,15 @@ pub enum Found {
 /// The client wants the entry forgotten and may not.
 pub async fn look_up(
     worker: &'static Worker,
-    live: &Published,
     call: &mut Call<'_>,
     (asked, asking): (&Asked<'_>, &Asking<'_>),
     (stage, rule): (&RestStage, &CacheRule),
 ) -> Result<Found, Reject> {
-    let Some(home) = live.caches.get(&stage.scope) else {
+    let live = worker.live();
+    let home = live.caches.get(&stage.scope);
+    // A call that began before a flush knows nothing of what is kept behind it.
+    let Some(home) = home.filter(|home| home.serves(stage.cache_epoch, stage.cache_bytes_max))
+    else {
         return Ok(Found::Missing(None));
     };
     let key = key(&Scene { call, asked }, stage, rule);

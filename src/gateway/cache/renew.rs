@@ -42,13 +42,12 @@ struct Renewal {
 /// Asks for `held` anew, in the background.
 pub fn start(
     worker: &'static Worker,
-    live: &Published,
     call: &Call<'_>,
     asked: &Asked<'_>,
     (held, lease): (&Held, Lease),
 ) {
     let under_way = &worker.caches.renewals;
-    let Some(renewal) = Renewal::of(worker, live, call, asked) else {
+    let Some(renewal) = Renewal::of(worker, call, asked) else {
         held.rest_until(0);
         return;
     };
@@ -79,17 +78,9 @@ impl Drop for Place {
 
 impl Renewal {
     /// None: the plan has changed under the request.
-    fn of(
-        worker: &'static Worker,
-        live: &Published,
-        call: &Call<'_>,
-        asked: &Asked<'_>,
-    ) -> Option<Self> {
-        let now = worker.live();
+    fn of(worker: &'static Worker, call: &Call<'_>, asked: &Asked<'_>) -> Option<Self> {
+        let live = worker.live();
         let (stage, route) = (call.stage?, call.route?);
-        if !std::ptr::eq(Arc::as_ptr(&now), live) {
-            return None;
-        }
         let is_it = |own: &Arc<Stage>| {
             let canary = own.canary();
             std::ptr::eq(&raw const **own, stage)
@@ -98,7 +89,7 @@ impl Renewal {
         let index = live.plan.stages.iter().position(is_it)?;
         let is_it = |own: &Route| std::ptr::eq(own, route);
         Some(Self {
-            live: now,
+            live,
             stage: index,
             route: stage.routes.iter().position(is_it)?,
             is_canary: call.is_canary,
