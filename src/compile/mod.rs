@@ -28,6 +28,7 @@ mod problem;
 mod random;
 mod rest;
 mod snapshot;
+mod subtype;
 mod target;
 #[cfg(test)]
 mod tests;

@@ -25,6 +25,7 @@ mod router_tests;
 pub mod rule;
 pub mod segment;
 pub mod stage;
+pub mod subtype;
 mod table;
 pub mod target;
 pub mod trie;
@@ -40,6 +41,7 @@ pub use mapped::{Changes, MappedTarget, ReplyMapping};
 pub use route::{Route, RouteId};
 pub use router::{Params, Router};
 pub use stage::Stage;
+pub use subtype::SubtypeTarget;
 pub use target::{Group, GroupId, HttpTarget, MockTarget, Piece, Target};
 
 /// Everything a core needs to serve.

@@ -1,6 +1,6 @@
 //! Where the values of mappings come from: a call, its request, and the backend's answer to it.
 
-use crate::base::ascii;
+use crate::base::{ascii, json};
 use crate::gateway::answer::Headers;
 use crate::gateway::http::rest_of_path;
 use crate::gateway::mapping::query;
@@ -50,7 +50,27 @@ impl<'a> Answered<'a> {
         }
     }
 
-    /// The values of all fields with this name, which is in lower case, joined by commas.
+    /// Where in a JSON text one is, as far as it matters to what is put in there.
+#[derive(Debug, Default)]
+struct InJson {
+    in_string: bool,
+    is_escaped: bool,
+}
+
+impl InJson {
+    fn read(&mut self, text: &str) {
+        for byte in text.bytes() {
+            match byte {
+                _ if self.is_escaped => self.is_escaped = false,
+                b'\\' if self.in_string => self.is_escaped = true,
+                b'"' => self.in_string = !self.in_string,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// The values of all fields with this name, which is in lower case, joined by commas.
     pub fn header(&self, name: &str) -> Option<Vec<u8>> {
         match self.fields {
             Fields::Head(head, bytes) => joined(&head.fields, bytes, name.as_bytes()),
@@ -109,6 +129,31 @@ impl Scene<'_> {
         (!value.is_empty()).then_some(value)
     }
 
+    /// The value of a parameter of a first-class integration. Into JSON values are put so that they
+    /// cannot end the string that they stand in.
+    pub fn parameter(&self, expression: &Expression, is_json: bool) -> Option<Vec<u8>> {
+        if !is_json || expression.pieces.len() == 1 {
+            return self.value(expression, Form::Text);
+        }
+        let (mut value, mut place) = (Vec::new(), InJson::default());
+        for piece in &expression.pieces {
+            match piece {
+                Piece::Literal(text) => {
+                    place.read(text);
+                    value.extend_from_slice(text.as_bytes());
+                }
+                Piece::Value(source) => {
+                    let found = self.source(source, Form::Text).unwrap_or_default();
+                    match place.in_string {
+                        true => json::escape(&mut value, &String::from_utf8_lossy(&found)),
+                        false => value.extend(found),
+                    }
+                }
+            }
+        }
+        (!value.is_empty()).then_some(value)
+    }
+
     fn source(&self, source: &Source, form: Form) -> Option<Vec<u8>> {
         let (head, bytes) = (self.exchange.head(), self.exchange.bytes());
         let path = || rest_of_path(head.path.of(bytes), self.call.base);
@@ -159,4 +204,23 @@ pub fn joined(fields: &[Field], bytes: &[u8], name: &[u8]) -> Option<Vec<u8>> {
         value.extend_from_slice(field.value.of(bytes));
     }
     Some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_of_json_are_told_from_what_stands_between_them() {
+        let check = |texts: &[&str], expected: bool| {
+            let mut place = InJson::default();
+            texts.iter().for_each(|text| place.read(text));
+            assert_eq!(place.in_string, expected, "{texts:?}");
+        };
+        check(&[r#"{"a":""#], true);
+        check(&[r#"{"a":"#], false);
+        check(&[r#"{"a\"":"#, r#""x\\"#], true);
+        check(&[r#"{"a":"x\"#, r#"""#], true);
+        check(&[r#"{"a":"x\\"#, r#"""#], false);
+    }
 }
