@@ -1,13 +1,15 @@
 //! Integrations with Lambda functions to targets.
 
+use crate::aws::endpoint::Endpoint;
 use crate::aws::function::FunctionName;
 use crate::base::json;
-use crate::compile::mapping;
+use crate::compile::group::Groups;
 use crate::compile::problem::{Fault, Place, Problems};
-use crate::compile::target::Made;
+use crate::compile::target::{Made, Needs};
+use crate::compile::{mapping, service};
 use crate::model::v2::{Api, EventFormat, FunctionCall, Reach, RouteKey, Stage};
 use crate::plan::function::{EventFacts, Format};
-use crate::plan::{FunctionTarget, Target};
+use crate::plan::{FunctionTarget, Service, Target};
 
 /// The target of a route in one stage; none if there can be no such function, which is then said.
 pub(in crate::compile) fn target(
@@ -15,6 +17,7 @@ pub(in crate::compile) fn target(
     api: &Api,
     key: &RouteKey,
     stage: &Stage,
+    groups: &mut Groups<'_>,
     place: &Place<'_>,
     problems: &mut Problems,
 ) -> Option<Made> {
@@ -52,8 +55,19 @@ pub(in crate::compile) fn target(
     };
     let types = call.binary_types.iter();
     let types = types.map(|media| media.to_ascii_lowercase().into());
+    let remote = match named.filter(|_| groups.aws.remote_functions) {
+        None => None,
+        Some(named) => match remote(call, &named, stage, groups) {
+            Ok(remote) => Some(remote),
+            Err(fault) => {
+                problems.push(&place.then("function"), fault);
+                return None;
+            }
+        },
+    };
+    let (remote, needs) = remote.unzip();
     Some(Made {
-        needs: None,
+        needs,
         rest: None,
         target: Target::Function(Box::new(FunctionTarget {
             arn: named.map(|named| named.arn()).unwrap_or_default().into(),
@@ -67,8 +81,29 @@ pub(in crate::compile) fn target(
             facts,
             binary_types: types.collect(),
             changes: changes.map(Box::new),
+            remote: remote.map(Box::new),
         })),
     })
+}
+
+/// Who runs a function that this machine does not have.
+fn remote(
+    call: &FunctionCall,
+    named: &FunctionName<'_>,
+    stage: &Stage,
+    groups: &mut Groups<'_>,
+) -> Result<(Service, Needs), Fault> {
+    let region = groups.aws.region.clone();
+    let endpoint = Endpoint {
+        subdomain: None,
+        service: "lambda",
+        region: match named.region {
+            "" => &region,
+            region => region,
+        },
+    };
+    let credentials = with_variables(&call.credentials, stage);
+    service::service(&endpoint, &credentials, groups)
 }
 
 /// `GET /pets` has the path `/pets`; `$default` is its own.
@@ -79,7 +114,7 @@ fn path_of(route_key: &str) -> &str {
 }
 
 /// Unknown variables stand for nothing.
-fn with_variables(text: &str, stage: &Stage) -> String {
+pub(in crate::compile) fn with_variables(text: &str, stage: &Stage) -> String {
     const START: &str = "${stageVariables.";
     let (mut out, mut rest) = (String::with_capacity(text.len()), text);
     while let Some((before, behind)) = rest.split_once(START) {

@@ -94,7 +94,10 @@ mod tests {
 
     #[test]
     fn an_action_goes_to_the_host_of_its_service_with_the_stages_variables() {
-        let parameters = [("StateMachineArn", "${stageVariables.arn}"), ("Input", "$request.body")];
+        let parameters = [
+            ("StateMachineArn", "${stageVariables.arn}"),
+            ("Input", "$request.body"),
+        ];
         let mut pets = api("pets", vec![route("POST /", call(&parameters))]);
         pets.stages = vec![stage("live")];
         pets.stages[0].variables = [("arn".to_owned(), "arn:x".to_owned())].into();
@@ -119,7 +122,10 @@ mod tests {
             let asked = snapshot(Vec::new(), vec![pets]);
             let problems = compile(&asked, &Ledger::default()).unwrap_err();
             let text = problems[0].to_string();
-            assert!(text.contains("input") || text.contains("$request.nothing"), "{text}");
+            assert!(
+                text.contains("input") || text.contains("$request.nothing"),
+                "{text}"
+            );
         }
     }
 }

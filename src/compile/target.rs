@@ -48,8 +48,10 @@ pub(in crate::compile) fn target(
             headers,
             body,
         } => mock(*status, headers, body, place, problems),
-        Integration::Function(call) => function::target(call, api, key, stage, place, problems),
         Integration::Subtype(call) => subtype::target(call, stage, groups, place, problems),
+        Integration::Function(call) => {
+            function::target(call, api, key, stage, groups, place, problems)
+        }
         Integration::Rest(method) => rest::method(method, api, key, stage, groups, place, problems),
         Integration::Unserved { status, what } => {
             let body = json::line(&BTreeMap::from([("message", what)]));

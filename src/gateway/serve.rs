@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use crate::gateway::credentials::Book;
 use crate::gateway::{Published, Worker};
 use crate::net::inbound::accept::{Door, listen};
 use crate::observe::{Counter, Lines, Numbers};
@@ -15,6 +16,8 @@ use crate::rt::{Inbox, Mailbox, task};
 pub enum Command {
     Publish(Arc<Published>),
     Addresses(Arc<AddressBook>),
+    /// What signs requests to AWS.
+    Credentials(Arc<Book>),
     /// Where access-log lines go from now on; none: nowhere.
     Log(Option<Lines>),
     /// A copy of the numbers of at most `routes_max` routes from the id `first` on, and the id to
@@ -66,6 +69,7 @@ fn obey(worker: &'static Worker, command: Command) {
     match command {
         Command::Publish(next) => worker.publish(next),
         Command::Addresses(book) => worker.groups.set_addresses(book),
+        Command::Credentials(book) => worker.keyring.publish(book),
         Command::Log(lines) => worker.set_lines(lines),
         Command::Count {
             first,

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::base::date::Style;
 use crate::base::{Clock, DateCache, RequestIds};
 use crate::gateway::cache::Caches;
+use crate::gateway::credentials::{Keyring, Wishes};
 use crate::gateway::{Call, Published, Reject, Stop, access_log, http, respond};
 use crate::lambda::{Caller, Functions, Invocation, InvokeError, Outcome};
 use crate::net::inbound::accept::Hall;
@@ -28,6 +29,8 @@ pub struct Shared {
     pub connections_max: AtomicUsize,
     /// Those of this machine; none: there can be none.
     pub functions: Option<Functions>,
+    /// Who makes keys of roles; none: there are no keys of roles.
+    pub wishes: Option<Wishes>,
 }
 
 /// One for each core, living as long as the process.
@@ -53,6 +56,7 @@ pub struct Worker {
     pub(in crate::gateway) numbers: RefCell<CoreNumbers>,
     pub(in crate::gateway) caches: Caches,
     functions: Option<Caller>,
+    pub(in crate::gateway) keyring: Keyring,
     open: Cell<usize>,
     draining: Cell<bool>,
 }
@@ -62,6 +66,7 @@ impl Worker {
     /// When the system gives no randomness, or has no descriptor left.
     pub fn new(core: &'static Core, shared: Arc<Shared>) -> io::Result<&'static Self> {
         let functions = shared.functions.clone().map(Caller::start).transpose()?;
+        let keyring = Keyring::start(shared.wishes.clone())?;
         Ok(Box::leak(Box::new(Self {
             core,
             groups: Groups::default(),
@@ -78,6 +83,7 @@ impl Worker {
             numbers: RefCell::default(),
             caches: Caches::default(),
             functions,
+            keyring,
             open: Cell::new(0),
             draining: Cell::new(false),
         })))

@@ -46,7 +46,7 @@ pub(in crate::compile) fn method(
             return Some(alone(route));
         }
         rest::Kind::FunctionProxy(call) => {
-            let made = function::target(call, api, key, stage, place, problems)?;
+            let made = function::target(call, api, key, stage, groups, place, problems)?;
             return Some(Made {
                 rest: Some(Box::new(route)),
                 ..made

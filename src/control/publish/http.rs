@@ -14,7 +14,8 @@ use crate::control::publish::{
 use crate::control::v2;
 use crate::model::Throttle;
 use crate::model::v2::{
-    Cors, EventFormat, FunctionCall, Integration, Mapped, Mappings, Route, RouteKey, Stage, SubtypeCall,
+    Cors, EventFormat, FunctionCall, Integration, Mapped, Mappings, Route, RouteKey, Stage,
+    SubtypeCall,
 };
 
 pub(in crate::control::publish) fn stage(
@@ -140,6 +141,10 @@ fn function(integration: &Value, scope: &Scope) -> Result<Integration, String> {
         timeout_ms: timeout(&integration["timeoutInMillis"], 30_000),
         account_id: scope.account.clone(),
         mappings: mappings(integration),
+        credentials: integration["credentialsArn"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
         ..FunctionCall::default()
     })))
 }

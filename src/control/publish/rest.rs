@@ -103,6 +103,7 @@ fn routes(stage: &Record, deployment: &Record, account: &str) -> Outcome<Arc<Vec
                 binary_types: items(&frozen["api"]["binaryMediaTypes"])
                     .filter_map(|media| media.as_str().map(str::to_owned))
                     .collect(),
+                credentials: credentials(&method["methodIntegration"]),
                 ..FunctionCall::default()
             };
             let method = (verb.as_str(), method);
@@ -258,6 +259,11 @@ fn integration(written: &Value, facts: FunctionCall) -> Result<Integration, Stri
             .collect(),
     };
     Ok(made)
+}
+
+fn credentials(written: &Value) -> String {
+    let said = written["credentials"].as_str();
+    said.unwrap_or_default().to_owned()
 }
 
 fn response(code: &str, written: &Value) -> Response {

@@ -9,7 +9,7 @@ use crate::gateway::http::rest_of_path;
 use crate::gateway::integrate::event::Asked;
 use crate::gateway::integrate::event_mapped::Changed;
 use crate::gateway::integrate::event_v1::{self, MALFORMED, Reading};
-use crate::gateway::integrate::{event_v2, mapped};
+use crate::gateway::integrate::{event_v2, mapped, remote};
 use crate::gateway::{Call, Reject, Stop, Worker, identify, respond};
 use crate::lambda::{Invocation, InvokeError, Returned};
 use crate::net::{Exchange, forwarded};
@@ -42,17 +42,16 @@ pub async fn run(
         return Err(Reject::RequestTooLarge.into());
     }
     let asked_us = worker.core.now_us();
-    let outcome = worker
-        .invoke(Invocation {
-            function: target.arn.clone(),
-            qualifier: target.qualifier.clone(),
-            payload: event.into(),
-            trace_id: call.trace.as_ref().map(trace_text),
-            client_context: None,
-            timeout_ms: target.timeout_ms,
-            wants_log: false,
-        })
-        .await;
+    let invocation = Invocation {
+        function: target.arn.clone(),
+        qualifier: target.qualifier.clone(),
+        payload: event.into(),
+        trace_id: call.trace.as_ref().map(trace_text),
+        client_context: None,
+        timeout_ms: target.timeout_ms,
+        wants_log: false,
+    };
+    let outcome = remote::invoke(worker, call, exchange.client, target, invocation).await;
     call.integration_us = worker.core.now_us() - asked_us;
     let answer = match outcome {
         Ok(returned) => {

@@ -9,6 +9,8 @@ pub mod http;
 pub mod lambda;
 pub mod mapped;
 pub mod mock;
+pub mod remote;
+pub mod signed;
 pub mod subtype;
 pub mod whole;
 

@@ -90,7 +90,9 @@ async fn ask(
         bytes_max: BODY_BYTES_MAX as usize,
     };
     let headers = request.headers.iter();
-    let headers: Vec<_> = headers.map(|(name, value)| (*name, value.as_bytes())).collect();
+    let headers: Vec<_> = headers
+        .map(|(name, value)| (*name, value.as_bytes()))
+        .collect();
     let outgoing = Outgoing {
         method: match request.is_get {
             true => Method::Get,

@@ -3,6 +3,7 @@
 use crate::base::{ascii, json};
 use crate::gateway::answer::Headers;
 use crate::gateway::http::rest_of_path;
+use crate::gateway::mapping::in_json::InJson;
 use crate::gateway::mapping::query;
 use crate::gateway::variable::Facts;
 use crate::gateway::{Answer, Call, Worker};
@@ -50,27 +51,7 @@ impl<'a> Answered<'a> {
         }
     }
 
-    /// Where in a JSON text one is, as far as it matters to what is put in there.
-#[derive(Debug, Default)]
-struct InJson {
-    in_string: bool,
-    is_escaped: bool,
-}
-
-impl InJson {
-    fn read(&mut self, text: &str) {
-        for byte in text.bytes() {
-            match byte {
-                _ if self.is_escaped => self.is_escaped = false,
-                b'\\' if self.in_string => self.is_escaped = true,
-                b'"' => self.in_string = !self.in_string,
-                _ => {}
-            }
-        }
-    }
-}
-
-/// The values of all fields with this name, which is in lower case, joined by commas.
+    /// The values of all fields with this name, which is in lower case, joined by commas.
     pub fn header(&self, name: &str) -> Option<Vec<u8>> {
         match self.fields {
             Fields::Head(head, bytes) => joined(&head.fields, bytes, name.as_bytes()),
@@ -204,23 +185,4 @@ pub fn joined(fields: &[Field], bytes: &[u8], name: &[u8]) -> Option<Vec<u8>> {
         value.extend_from_slice(field.value.of(bytes));
     }
     Some(value)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn strings_of_json_are_told_from_what_stands_between_them() {
-        let check = |texts: &[&str], expected: bool| {
-            let mut place = InJson::default();
-            texts.iter().for_each(|text| place.read(text));
-            assert_eq!(place.in_string, expected, "{texts:?}");
-        };
-        check(&[r#"{"a":""#], true);
-        check(&[r#"{"a":"#], false);
-        check(&[r#"{"a\"":"#, r#""x\\"#], true);
-        check(&[r#"{"a":"x\"#, r#"""#], true);
-        check(&[r#"{"a":"x\\"#, r#"""#], false);
-    }
 }

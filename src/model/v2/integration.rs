@@ -52,6 +52,8 @@ pub struct FunctionCall {
     pub binary_types: Vec<String>,
     /// What is changed of what it is told and says; only of HTTP APIs.
     pub mappings: Mappings,
+    /// The ARN of the role that invokes it where it is not of this machine; empty: the gateway itself.
+    pub credentials: String,
 }
 
 /// In which words a function is told of a request.
