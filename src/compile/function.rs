@@ -1,5 +1,6 @@
 //! Integrations with Lambda functions to targets.
 
+use crate::aws::arn::partition_of;
 use crate::aws::endpoint::Endpoint;
 use crate::aws::function::FunctionName;
 use crate::base::json;
@@ -8,7 +9,7 @@ use crate::compile::problem::{Fault, Place, Problems};
 use crate::compile::target::{Made, Needs};
 use crate::compile::{mapping, service};
 use crate::model::v2::{Api, EventFormat, FunctionCall, Reach, RouteKey, Stage};
-use crate::plan::function::{EventFacts, Format};
+use crate::plan::function::{EventFacts, Format, SourceArn};
 use crate::plan::{FunctionTarget, Service, Target};
 
 /// The target of a route in one stage; none if there can be no such function, which is then said.
@@ -78,10 +79,11 @@ pub(in crate::compile) fn target(
                 EventFormat::Http2 => Format::Http2,
             },
             timeout_ms: call.timeout_ms,
+            source: source(call, api, &route_key, stage),
             facts,
             binary_types: types.collect(),
-            changes: changes.map(Box::new),
             remote: remote.map(Box::new),
+            changes: changes.map(Box::new),
         })),
     })
 }
@@ -104,6 +106,27 @@ fn remote(
     };
     let credentials = with_variables(&call.credentials, stage);
     service::service(&endpoint, &credentials, groups)
+}
+
+/// As whom the API calls, where the policy of the function is asked.
+fn source(call: &FunctionCall, api: &Api, route_key: &str, stage: &Stage) -> Option<SourceArn> {
+    let region = stage.asks_policies_in.as_deref()?;
+    if !call.credentials.is_empty() {
+        return None;
+    }
+    let partition = partition_of(region);
+    let (account, api, stage) = (&call.account_id, &api.id, &stage.name);
+    let before = format!("arn:{partition}:execute-api:{region}:{account}:{api}/{stage}/");
+    Some(match route_key.split_once(' ') {
+        Some((_, path)) => SourceArn {
+            before: before.into(),
+            path: Some(path.into()),
+        },
+        None => SourceArn {
+            before: (before + route_key).into(),
+            path: None,
+        },
+    })
 }
 
 /// `GET /pets` has the path `/pets`; `$default` is its own.
@@ -171,6 +194,35 @@ mod tests {
             ("arn:aws:lambda:eu-west-1:1:function:f", Some("live")),
         );
         check(&format!("{pets}:${{stageVariables.unknown}}"), ("", None));
+    }
+
+    #[test]
+    fn a_policy_is_asked_where_the_stage_says_so_and_no_role_calls() {
+        let check = |key: &str, region: Option<&str>, has_role, expected: Option<&str>| {
+            let Integration::Function(mut call) = function("pets") else {
+                panic!();
+            };
+            if has_role {
+                call.credentials = "arn:aws:iam::111122223333:role/invoker".to_owned();
+            }
+            let mut pets = api("pets", vec![route(key, Integration::Function(call))]);
+            pets.stages = vec![stage("live")];
+            pets.stages[0].asks_policies_in = region.map(str::to_owned);
+            let (plan, _) = first(&snapshot(Vec::new(), vec![pets]));
+            let Target::Function(target) = &plan.stages[0].routes[0].target else {
+                panic!();
+            };
+            let source = target.source.as_ref().map(|source| source.with("PUT"));
+            assert_eq!(source.as_deref(), expected);
+        };
+        let start = "arn:aws:execute-api:eu-west-1:111122223333:pets/live";
+        let region = Some("eu-west-1");
+        let pet = format!("{start}/PUT/pets/{{id}}");
+        check("ANY /pets/{id}", region, false, Some(&pet));
+        let default = format!("{start}/$default");
+        check("$default", region, false, Some(&default));
+        check("GET /", region, true, None);
+        check("GET /", None, false, None);
     }
 
     #[test]

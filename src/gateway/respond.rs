@@ -46,6 +46,16 @@ pub async fn answer(
     .await
 }
 
+/// Shows the client of a REST API the trace of its call, unless the answer says one already.
+pub fn add_trace(call: &Call<'_>, answer: &mut Answer) {
+    const NAME: &str = "X-Amzn-Trace-Id";
+    if let Some(trace) = &call.trace
+        && answer.headers.get(NAME).is_none()
+    {
+        answer.headers.push(NAME, trace.text().as_bytes());
+    }
+}
+
 /// What the gateway's own framing of an answer says, or what is meant for one connection.
 fn is_framing(name: &str) -> bool {
     let name = Name::of(name.as_bytes());

@@ -4,6 +4,7 @@ use crate::base::Method;
 use crate::gateway::asked::Asked;
 use crate::gateway::cache::{self, Found};
 use crate::gateway::context::Scene;
+use crate::gateway::integrate::invoke::{self, Manner};
 use crate::gateway::integrate::{self, mock, whole};
 use crate::gateway::transform::request::{self, Moved};
 use crate::gateway::transform::{proxy, response};
@@ -60,7 +61,7 @@ pub async fn pass<'p>(
 /// Whether the answer goes from the integration to the client as it comes.
 fn streams(stage: &RestStage, rest: &RestRoute) -> bool {
     match rest.kind {
-        Kind::Http | Kind::Mock => false,
+        Kind::Http | Kind::Function | Kind::Mock => false,
         kind => {
             let is_looked_at = rest.cache.is_some() || stage.compress_from.is_some();
             kind != Kind::HttpProxy || !is_looked_at
@@ -105,19 +106,28 @@ async fn work(
         return Ok(proxy::answer(answer));
     }
     let (body, overrides) = request::body(call, asked, &rest.request)?;
-    let answer = match &route.target {
-        Target::Http(target) => {
-            let moved = Moved {
-                map: &rest.request,
-                overrides: &overrides,
-            };
-            let head = request::head(moved, target, &Scene { call, asked }, &body);
-            ask(worker, call, asking, target, asked, (&head, &body)).await?
-        }
-        _ => mock::answer(call, &body)?,
+    let moved = Moved {
+        map: &rest.request,
+        overrides: &overrides,
     };
-    let reply = response::choose(call, rest, answer.status)?;
-    Ok(response::answer(call, asked, reply, &overrides, answer)?)
+    let answered = match &route.target {
+        Target::Http(target) => {
+            let head = request::head(moved, target, &Scene { call, asked }, &body);
+            let answer = ask(worker, call, asking, target, asked, (&head, &body)).await?;
+            answer.into()
+        }
+        Target::Function(target) => {
+            let manner = Manner::of(moved, &Scene { call, asked });
+            invoke::answer(worker, call, target, manner, asked.verb(), &body).await?
+        }
+        _ => mock::answer(call, &body)?.into(),
+    };
+    let reply = response::choose(call, rest, &answered)?;
+    let mut answer = response::answer(call, asked, reply, &overrides, &answered)?;
+    if rest.kind != Kind::Mock {
+        respond::add_trace(call, &mut answer);
+    }
+    Ok(answer)
 }
 
 async fn ask(

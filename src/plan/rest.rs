@@ -109,8 +109,17 @@ pub enum Kind {
     Http,
     /// A function is told of the request and says the answer.
     FunctionProxy,
+    /// A function gets what is made of the request.
+    Function,
     /// Nobody is asked.
     Mock,
+}
+
+impl Kind {
+    /// Whether a service of AWS is asked, which takes fewer headers than others.
+    pub fn is_aws(self) -> bool {
+        matches!(self, Self::FunctionProxy | Self::Function)
+    }
 }
 
 /// Schemas by the media type that they are for.

@@ -41,11 +41,13 @@ pub(in crate::compile) fn method(
     };
     let (uri, verb) = match &integration.kind {
         rest::Kind::Mock => return Some(alone(route)),
-        rest::Kind::FunctionProxy(call) if call.function.is_empty() => {
+        rest::Kind::FunctionProxy(call) | rest::Kind::Function(call)
+            if call.function.is_empty() =>
+        {
             route.fault = Some("A function can only be invoked by POST".into());
             return Some(alone(route));
         }
-        rest::Kind::FunctionProxy(call) => {
+        rest::Kind::FunctionProxy(call) | rest::Kind::Function(call) => {
             let made = function::target(call, api, key, stage, groups, place, problems)?;
             return Some(Made {
                 rest: Some(Box::new(route)),
@@ -90,6 +92,7 @@ fn draft(method: &Method, key: &RouteKey, stage: &Stage) -> Result<RestRoute, Fa
         rest::Kind::Http { .. } => Kind::Http,
         rest::Kind::HttpProxy { .. } => Kind::HttpProxy,
         rest::Kind::FunctionProxy(_) => Kind::FunctionProxy,
+        rest::Kind::Function(_) => Kind::Function,
     };
     let parameters = &integration.request_parameters;
     let request = RequestMap {
@@ -137,7 +140,7 @@ fn draft(method: &Method, key: &RouteKey, stage: &Stage) -> Result<RestRoute, Fa
         kind,
         models,
         is_plain: false,
-        needs_body: kind == Kind::Http
+        needs_body: matches!(kind, Kind::Http | Kind::Function)
             || method.models.is_some()
             || !request.templates.is_empty()
             || request.sources().any(Source::needs_request_body),

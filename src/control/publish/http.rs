@@ -140,11 +140,11 @@ fn function(integration: &Value, scope: &Scope) -> Result<Integration, String> {
         },
         timeout_ms: timeout(&integration["timeoutInMillis"], 30_000),
         account_id: scope.account.clone(),
-        mappings: mappings(integration),
         credentials: integration["credentialsArn"]
             .as_str()
             .unwrap_or_default()
             .to_owned(),
+        mappings: mappings(integration),
         ..FunctionCall::default()
     })))
 }

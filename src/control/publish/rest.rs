@@ -233,15 +233,8 @@ fn integration(written: &Value, facts: FunctionCall) -> Result<Integration, Stri
         kind: match kind {
             "HTTP_PROXY" => Kind::HttpProxy { uri, method },
             "HTTP" => Kind::Http { uri, method },
-            "AWS_PROXY" => Kind::FunctionProxy(FunctionCall {
-                // AWS finds out at a call that a function is invoked by POST.
-                function: match method.as_deref() {
-                    Some("POST") => uri,
-                    _ => String::new(),
-                },
-                timeout_ms: timeout(&written["timeoutInMillis"], TIMEOUT_MS),
-                ..facts
-            }),
+            "AWS_PROXY" => Kind::FunctionProxy(function(written, facts)),
+            "AWS" if uri.contains(":lambda:path/") => Kind::Function(function(written, facts)),
             "MOCK" => Kind::Mock,
             other => return Err(format!("Integration type {other}")),
         },
@@ -264,6 +257,19 @@ fn integration(written: &Value, facts: FunctionCall) -> Result<Integration, Stri
 fn credentials(written: &Value) -> String {
     let said = written["credentials"].as_str();
     said.unwrap_or_default().to_owned()
+}
+
+fn function(written: &Value, facts: FunctionCall) -> FunctionCall {
+    let uri = written["uri"].as_str().unwrap_or_default();
+    FunctionCall {
+        // AWS finds out at a call that a function is invoked by POST.
+        function: match written["httpMethod"].as_str() {
+            Some("POST") => uri.to_owned(),
+            _ => String::new(),
+        },
+        timeout_ms: timeout(&written["timeoutInMillis"], TIMEOUT_MS),
+        ..facts
+    }
 }
 
 fn response(code: &str, written: &Value) -> Response {
@@ -350,6 +356,22 @@ mod tests {
         let over_link = json!({ "type": "HTTP", "connectionType": "VPC_LINK" });
         check(over_link, Err("An integration over a VPC link"));
         check(json!({ "type": "AWS" }), Err("Integration type AWS"));
+        let uri = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/f/invocations";
+        let call = |function: &str| {
+            Ok(Kind::Function(FunctionCall {
+                function: function.to_owned(),
+                timeout_ms: TIMEOUT_MS,
+                ..FunctionCall::default()
+            }))
+        };
+        check(
+            json!({ "type": "AWS", "uri": uri, "httpMethod": "POST" }),
+            call(uri),
+        );
+        check(
+            json!({ "type": "AWS", "uri": uri, "httpMethod": "GET" }),
+            call(""),
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub mod event_mapped;
 pub mod event_v1;
 pub mod event_v2;
 pub mod http;
+pub mod invoke;
 pub mod lambda;
 pub mod mapped;
 pub mod mock;

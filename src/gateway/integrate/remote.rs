@@ -3,63 +3,67 @@
 use bytes::Bytes;
 
 use crate::aws::Arn;
-use crate::base::{Method, ascii};
+use crate::base::{Method, ascii, crypto};
 use crate::gateway::integrate::signed::{self, Outgoing, Unanswered};
-use crate::gateway::{Call, Worker};
-use crate::lambda::{Invocation, InvokeError, Outcome, Returned};
-use crate::net::Client;
+use crate::gateway::{Answer, Call, Worker};
+use crate::lambda::{Invocation, InvokeError, Mode, Outcome, Returned};
+use crate::net::inbound::accept::Hall;
 use crate::net::outbound::{Asking, Failure};
 use crate::plan::{FunctionTarget, Service};
 
 /// AWS: 6 MB, and what is around it.
 const ANSWER_BYTES_MAX: usize = 6_291_556;
 
-/// Runs a function and waits for its answer. `call` learns more of failures, for the log.
+/// Runs a function, as the invocation says. `call` learns more of failures, for the log.
 ///
 /// # Errors
 /// Why it was not run to its end.
 pub async fn invoke(
     worker: &'static Worker,
     call: &mut Call<'_>,
-    client: &Client,
     target: &FunctionTarget,
     invocation: Invocation,
 ) -> Outcome {
     let Some(service) = &target.remote else {
         return worker.invoke(invocation).await;
     };
-    let payload = invocation.payload.clone();
-    let trace_id = invocation.trace_id.clone();
+    let order = Order {
+        payload: invocation.payload.clone(),
+        trace_id: invocation.trace_id.clone(),
+        client_context: invocation.client_context.clone(),
+        wants_log: invocation.wants_log,
+        mode: invocation.mode,
+    };
     match worker.invoke(invocation).await {
-        Err(InvokeError::NotFound(_)) => {}
-        outcome => return outcome,
+        // Boxed: its state would make every connection's task larger.
+        Err(InvokeError::NotFound(_)) => {
+            Box::pin(ask(worker, call, (target, service), order)).await
+        }
+        outcome => outcome,
     }
-    let trace_id = trace_id.as_deref();
-    // Boxed: its state would make every connection's task larger.
-    Box::pin(ask(
-        worker,
-        call,
-        client,
-        (target, service),
-        payload,
-        trace_id,
-    ))
-    .await
+}
+
+/// What of an invocation travels.
+struct Order {
+    payload: Bytes,
+    trace_id: Option<String>,
+    client_context: Option<String>,
+    wants_log: bool,
+    mode: Mode,
 }
 
 async fn ask(
     worker: &'static Worker,
     call: &mut Call<'_>,
-    client: &Client,
     (target, service): (&FunctionTarget, &Service),
-    payload: Bytes,
-    trace_id: Option<&str>,
+    order: Order,
 ) -> Outcome {
+    let settings = worker.settings();
     let asking = Asking {
-        core: client.core,
-        settings: &client.settings,
-        pools: client.pools,
-        until_ms: client.due(target.timeout_ms),
+        core: worker.core,
+        settings: &settings,
+        pools: worker.pools(),
+        until_ms: worker.core.now_ms() + u64::from(target.timeout_ms),
         bytes_max: ANSWER_BYTES_MAX,
     };
     let path = path(&target.arn);
@@ -67,19 +71,38 @@ async fn ask(
         let qualifier = ascii::percent_encoded(qualifier, b"");
         format!("Qualifier={qualifier}")
     });
-    let mut headers = vec![("Content-Type", &b"application/json"[..])];
-    headers.extend(trace_id.map(|trace| ("X-Amzn-Trace-Id", trace.as_bytes())));
+    let kind: &[u8] = match order.mode {
+        Mode::Call => b"RequestResponse",
+        Mode::Event => b"Event",
+        Mode::DryRun => b"DryRun",
+    };
+    let context = order.client_context.as_ref();
+    let context = context.map(|context| crypto::base64(context.as_bytes()));
+    let mut headers = vec![
+        ("Content-Type", &b"application/json"[..]),
+        ("X-Amz-Invocation-Type", kind),
+    ];
+    let optional = [
+        ("X-Amz-Log-Type", order.wants_log.then_some("Tail")),
+        ("X-Amz-Client-Context", context.as_deref()),
+        ("X-Amzn-Trace-Id", order.trace_id.as_deref()),
+    ];
+    let optional = optional.into_iter();
+    headers.extend(optional.filter_map(|(name, value)| Some((name, value?.as_bytes()))));
     let outgoing = Outgoing {
         method: Method::Post,
         path: path.as_bytes(),
         query: query.as_deref().unwrap_or_default().as_bytes(),
         headers: &headers,
-        body: &payload,
+        body: &order.payload,
     };
-    let answer = match signed::ask(worker, call, &asking, service, outgoing).await {
-        Ok(answer) => answer,
-        Err(why) => return Err(failed(call, &why)),
-    };
+    match signed::ask(worker, call, &asking, service, outgoing).await {
+        Ok(answer) => read(answer, target),
+        Err(why) => Err(failed(call, &why)),
+    }
+}
+
+fn read(answer: Answer, target: &FunctionTarget) -> Outcome {
     let text = |name: &str| {
         let value = answer.headers.get(name)?;
         Some(String::from_utf8_lossy(value).into_owned())
@@ -91,9 +114,10 @@ async fn ask(
                 _ => "Unhandled",
             }),
             version: text("x-amz-executed-version").unwrap_or_default().into(),
-            log: None,
+            log: text("x-amz-log-result").and_then(|log| crypto::base64_decoded(&log)),
             payload: answer.body.into(),
         }),
+        202 | 204 => Ok(Returned::empty()),
         404 => Err(InvokeError::NotFound(target.arn.to_string())),
         429 => Err(InvokeError::Throttled),
         status => {

@@ -50,10 +50,11 @@ pub struct FunctionCall {
     pub resource_path: String,
     /// Media types of bodies that travel in base64; only of REST APIs.
     pub binary_types: Vec<String>,
+    /// The ARN of the role of the API that invokes it, so that the function's policy is not asked;
+    /// empty: none.
+    pub credentials: String,
     /// What is changed of what it is told and says; only of HTTP APIs.
     pub mappings: Mappings,
-    /// The ARN of the role that invokes it where it is not of this machine; empty: the gateway itself.
-    pub credentials: String,
 }
 
 /// In which words a function is told of a request.
