@@ -32,7 +32,7 @@ impl Running {
                 Event::Signal(Signal::Terminate) => return self.drain().await,
                 Event::Signal(Signal::Reload) => self.reload().await,
                 Event::Signal(Signal::Reopen) => {
-                    self.exporter.reopen();
+                    self.exporters.reopen();
                     self.functions.reopen_log();
                 }
                 Event::Signal(Signal::HandOver) => {

@@ -9,9 +9,9 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
 use crate::gateway::credentials::Book;
-use crate::gateway::{Command, Published, Shared, Worker, serve};
+use crate::gateway::{Command, Logs, Published, Shared, Worker, serve};
 use crate::net::inbound::accept::Door;
-use crate::observe::{Lines, Numbers};
+use crate::observe::Numbers;
 use crate::rt::address::AddressBook;
 use crate::rt::{Core, Driver, Mailbox, mailbox, signal};
 
@@ -28,7 +28,7 @@ const JOIN_POLL: Duration = Duration::from_millis(5);
 pub struct Seat {
     pub cpu: Option<usize>,
     pub doors: Vec<Door>,
-    pub lines: Option<Lines>,
+    pub logs: Logs,
 }
 
 /// What all cores begin with.
@@ -89,7 +89,7 @@ impl Cores {
             Command::Publish(Arc::clone(&first.published)),
             Command::Addresses(Arc::clone(&first.addresses)),
             Command::Credentials(Arc::clone(&first.credentials)),
-            Command::Log(seat.lines),
+            Command::Log(seat.logs),
         ] {
             let _ = sender.send(command);
         }

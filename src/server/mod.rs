@@ -16,6 +16,7 @@ pub mod keys;
 pub mod listeners;
 mod management;
 mod observer;
+mod outlet;
 pub mod prepare;
 mod publish;
 mod reception;

@@ -14,8 +14,8 @@ use crate::control::publish::{
 };
 use crate::model::Throttle;
 use crate::model::rest::{
-    Cache, Canary, ContentHandling, GatewayResponse, Identity, Integration, Kind, Method,
-    Passthrough, Response, Settings, Unauthorized,
+    Cache, Canary, ContentHandling, ExecutionLog, GatewayResponse, Identity, Integration, Kind,
+    Method, Passthrough, Response, Settings, Unauthorized,
 };
 use crate::model::v2::{self, EventFormat, FunctionCall, Route, RouteKey, Stage};
 
@@ -180,6 +180,7 @@ fn route(
                 required: required(method, validator),
                 models: models(method, validator),
                 cache: cache(stage, path, verb, &method["methodIntegration"]),
+                log: log(stage, path, verb),
                 integration,
             })),
             Err(what) => unserved(what),
@@ -328,14 +329,29 @@ fn cache(stage: &Record, path: &str, verb: &str, integration: &Value) -> Option<
     })
 }
 
+/// What the settings of the method, else those of all methods, send to the execution log.
+fn log(stage: &Record, path: &str, verb: &str) -> Option<ExecutionLog> {
+    let settings = method_settings(stage, path, verb)?;
+    match settings["loggingLevel"].as_str()? {
+        "ERROR" => Some(ExecutionLog::Failures),
+        "INFO" if settings["dataTraceEnabled"] == true => Some(ExecutionLog::Payloads),
+        "INFO" => Some(ExecutionLog::Steps),
+        _ => None,
+    }
+}
+
+/// The settings of the method itself, else those of all methods of the stage.
+fn method_settings<'s>(stage: &'s Record, path: &str, verb: &str) -> Option<&'s Value> {
+    let all = stage.get("methodSettings")?;
+    let own = format!("{}/{verb}", path.trim_start_matches('/'));
+    all.get(&own).or_else(|| all.get("*/*"))
+}
+
 /// AWS's usual time to live of a cached answer.
 const CACHE_TTL_S: u64 = 300;
 
-/// The settings of the method itself, else those of all methods of the stage.
 fn method_throttle(stage: &Record, path: &str, verb: &str) -> Option<Throttle> {
-    let all = stage.get("methodSettings")?;
-    let own = format!("{}/{verb}", path.trim_start_matches('/'));
-    let settings = all.get(&own).or_else(|| all.get("*/*"))?;
+    let settings = method_settings(stage, path, verb)?;
     let rate = settings["throttlingRateLimit"].as_f64();
     throttle(rate, settings["throttlingBurstLimit"].as_u64())
 }

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use crate::base::{crypto, json};
 use crate::gateway::context::Scene;
 use crate::gateway::integrate::remote;
+use crate::gateway::story::moment;
 use crate::gateway::transform::request::Moved;
 use crate::gateway::transform::response::Answered;
 use crate::gateway::{Answer, Call, Reject, Stop, Worker};
@@ -54,6 +55,7 @@ pub async fn run(
     verb: &str,
     payload: Vec<u8>,
 ) -> Outcome {
+    moment::invoking(call, &target.arn, &payload);
     let asked_us = worker.core.now_us();
     let invocation = Invocation {
         function: target.arn.clone(),
@@ -71,8 +73,9 @@ pub async fn run(
     };
     let outcome = remote::invoke(worker, call, target, invocation).await;
     call.integration_us = worker.core.now_us() - asked_us;
-    if outcome.is_ok() {
+    if let Ok(returned) = &outcome {
         call.integration_status = 200;
+        moment::returned(call, &returned.payload);
     }
     outcome
 }

@@ -211,6 +211,8 @@ pub struct Logging {
     /// `json`, `clf` or a text with `$context` variables. Stages without their own have it in the
     /// `Snapshot` already, when there is a log at all.
     pub access_log_format: String,
+    /// Where execution logs of stages go; a path may have `{api}` and `{stage}` in it.
+    pub execution_log: AccessLog,
     /// Where the lines of functions go.
     pub function_log: AccessLog,
 }

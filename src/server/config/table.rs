@@ -330,6 +330,12 @@ static LOGGING: Section = Section {
             "`json`, `clf` or a text with `$context` variables; for stages that have no format of their own.",
         ),
         field(
+            "execution_log",
+            Kind::Or("off", &Kind::Text(check::log_place)),
+            Is(Text("stdout")),
+            "What stages of REST APIs log of their calls, where their method settings say so: `off`, `stdout` or the path of a file, in which `{api}` and `{stage}` stand for the names of the stage.",
+        ),
+        field(
             "function_log",
             Kind::Or("off", &Kind::Text(check::log_place)),
             Is(Text("stdout")),
