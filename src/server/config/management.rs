@@ -47,6 +47,14 @@ pub static MANAGEMENT: Section = Section {
              deployment does not say who may. Not with `mode = \"strict\"`, since AWS does not.",
         ),
         field(
+            "stale_while_revalidate",
+            Kind::Flag,
+            Is(Flag(false)),
+            "Whether cached answers of REST APIs with `Cache-Control: stale-while-revalidate=N` are \
+             served for N seconds more than their time, at most 3600, while one call renews them. Not \
+             with `mode = \"strict\"`, since AWS does not.",
+        ),
+        field(
             "execute_api_suffixes",
             Kind::List(&Kind::Text(check::host_suffix)),
             Absent("[\"eu-west-1.amazonaws.com\", \"gateway.example.com\"]"),
@@ -154,6 +162,8 @@ impl Resolver<'_> {
             default_account: default_account.to_owned(),
             strict: management.text("mode") == Some("strict"),
             cors_on_errors: management.flag("cors_on_errors")
+                && management.text("mode") != Some("strict"),
+            stale_while_revalidate: management.flag("stale_while_revalidate")
                 && management.text("mode") != Some("strict"),
             execute_api_suffixes: management
                 .list("execute_api_suffixes")
