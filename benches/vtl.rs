@@ -128,8 +128,19 @@ impl Java {
             "asm",
         ];
         let jars = jars.map(|jar| format!("/usr/share/java/{jar}.jar"));
+        // Velocity looks for classes by name, so they have to be files.
+        let classes = concat!(env!("CARGO_TARGET_TMPDIR"), "/vtl-bench");
+        let path = format!("{}:{classes}", jars.join(":"));
+        let compiled = Command::new("javac")
+            .args(["-cp", &path, "-d", classes, source])
+            .stderr(Stdio::null())
+            .status()
+            .ok()?;
+        if !compiled.success() {
+            return None;
+        }
         let mut child = Command::new("java")
-            .args(["-cp", &jars.join(":"), source])
+            .args(["-cp", &path, "Oracle"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

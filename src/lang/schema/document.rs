@@ -4,11 +4,9 @@
 //! allocation for each text and map; this costs one for the whole body.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use jsonschema::JsonType;
 use jsonschema::json::{Array, Json, Node, NodeIdentity, Object};
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 /// Objects with more members are found by halving, smaller ones from the first to the last.
@@ -46,14 +44,19 @@ pub enum Item<'b> {
 }
 
 impl<'b> Document<'b> {
-    /// None: it is not JSON.
+    /// None: it is not JSON, as `serde_json` reads it.
     pub fn read(body: &'b [u8]) -> Option<Self> {
         let text = std::str::from_utf8(body).ok()?;
-        let mut items = Vec::with_capacity(body.len() / BYTES_PER_ITEM + 4);
-        let mut reader = serde_json::Deserializer::from_str(text);
-        Into(&mut items).deserialize(&mut reader).ok()?;
-        reader.end().ok()?;
-        Some(Self(items))
+        let mut reader = Reader {
+            text,
+            at: 0,
+            items: Vec::with_capacity(body.len() / BYTES_PER_ITEM + 4),
+        };
+        reader.value(0)?;
+        match reader.peek() {
+            None => Some(Self(reader.items)),
+            Some(_) => None,
+        }
     }
 
     pub fn root(&self) -> Place<'_> {
@@ -61,141 +64,197 @@ impl<'b> Document<'b> {
     }
 }
 
-/// Appends what it reads.
-struct Into<'i, 'b>(&'i mut Vec<Item<'b>>);
+/// `serde_json` refuses lists and objects in more of each other.
+const DEPTH_MAX: usize = 127;
 
-impl<'b> Into<'_, 'b> {
-    fn push<E: Error>(self, item: Item<'b>) -> Result<(), E> {
-        self.0.push(item);
-        Ok(())
+struct Reader<'b> {
+    text: &'b str,
+    at: usize,
+    items: Vec<Item<'b>>,
+}
+
+impl<'b> Reader<'b> {
+    /// The next byte that is no blank.
+    #[inline]
+    fn peek(&mut self) -> Option<u8> {
+        loop {
+            let byte = *self.text.as_bytes().get(self.at)?;
+            if !matches!(byte, b' ' | b'\n' | b'\t' | b'\r') {
+                return Some(byte);
+            }
+            self.at += 1;
+        }
+    }
+
+    fn value(&mut self, depth: usize) -> Option<()> {
+        let item = match self.peek()? {
+            b'"' => Item::Text(self.string()?),
+            b'{' => return self.members(depth),
+            b'[' => return self.list(depth),
+            b'-' | b'0'..=b'9' => Item::Number(self.number()?),
+            b't' => self.word("true", Item::Bool(true))?,
+            b'f' => self.word("false", Item::Bool(false))?,
+            b'n' => self.word("null", Item::Null)?,
+            _ => return None,
+        };
+        self.items.push(item);
+        Some(())
+    }
+
+    fn word(&mut self, word: &str, item: Item<'b>) -> Option<Item<'b>> {
+        let rest = self.text.as_bytes().get(self.at..)?;
+        self.at += word.len();
+        rest.starts_with(word.as_bytes()).then_some(item)
+    }
+
+    /// Whether the list or object goes on behind a value; `end` ends it.
+    fn goes_on(&mut self, end: u8) -> Option<bool> {
+        let byte = self.peek()?;
+        self.at += 1;
+        match byte {
+            b',' => Some(true),
+            byte if byte == end => Some(false),
+            _ => None,
+        }
+    }
+
+    /// Takes the opening bracket; says whether something is in it.
+    fn open(&mut self, depth: usize, end: u8) -> Option<bool> {
+        if depth >= DEPTH_MAX {
+            return None;
+        }
+        self.at += 1;
+        let has_some = self.peek()? != end;
+        self.at += usize::from(!has_some);
+        // What it is known to be in the end takes its place.
+        self.items.push(Item::Null);
+        Some(has_some)
+    }
+
+    fn list(&mut self, depth: usize) -> Option<()> {
+        let (at, mut count) = (self.items.len(), 0);
+        let mut goes_on = self.open(depth, b']')?;
+        while goes_on {
+            self.value(depth + 1)?;
+            count += 1;
+            goes_on = self.goes_on(b']')?;
+        }
+        let length = narrow(self.items.len() - at);
+        self.items[at] = Item::List { count, length };
+        Some(())
+    }
+
+    fn members(&mut self, depth: usize) -> Option<()> {
+        let (at, mut count, mut shadowed) = (self.items.len(), 0, 0);
+        let mut goes_on = self.open(depth, b'}')?;
+        while goes_on {
+            if self.peek()? != b'"' {
+                return None;
+            }
+            let name = self.string()?;
+            // In large ones this would take long; those are sorted in the end.
+            if count < SCANNED_MAX {
+                shadowed += u32::from(self.shadow(at, &name));
+            }
+            self.items.push(Item::Name(name));
+            if self.peek()? != b':' {
+                return None;
+            }
+            self.at += 1;
+            self.value(depth + 1)?;
+            count += 1;
+            goes_on = self.goes_on(b'}')?;
+        }
+        let sorted = (count > SCANNED_MAX).then(|| sort(&mut self.items[at..]));
+        let count = match &sorted {
+            Some(sorted) => narrow(sorted.len()),
+            None => count - shadowed,
+        };
+        let length = narrow(self.items.len() - at);
+        self.items[at] = Item::Members {
+            count,
+            length,
+            sorted,
+        };
+        Some(())
+    }
+
+    /// Whether the object that began at a place has this name already, which counts no more.
+    fn shadow(&mut self, at: usize, name: &str) -> bool {
+        let known = Names(&self.items[at + 1..]).find(|(known, _)| *known == name);
+        let place = known.map(|(_, values)| self.items.len() - values.len() - 1);
+        if let Some(place) = place {
+            self.items[place] = Item::Shadowed;
+        }
+        place.is_some()
+    }
+
+    fn string(&mut self) -> Option<Cow<'b, str>> {
+        let start = self.at + 1;
+        let bytes = self.text.as_bytes();
+        let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+        let mut end = start + bytes.get(start..)?.iter().position(special)?;
+        let has_escapes = bytes[end] == b'\\';
+        while bytes[end] == b'\\' {
+            // What is escaped may be a quote.
+            end += 2 + bytes.get(end + 2..)?.iter().position(special)?;
+        }
+        if bytes[end] != b'"' {
+            return None;
+        }
+        self.at = end + 1;
+        Some(match has_escapes {
+            false => Cow::Borrowed(&self.text[start..end]),
+            true => Cow::Owned(serde_json::from_str(&self.text[start - 1..=end]).ok()?),
+        })
+    }
+
+    fn number(&mut self) -> Option<Number> {
+        let rest = &self.text.as_bytes()[self.at..];
+        let of_number = |byte: &u8| !matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+        let end = rest.iter().position(of_number).unwrap_or(rest.len());
+        let text = &self.text[self.at..self.at + end];
+        self.at += end;
+        match usual(text.as_bytes()) {
+            Some(number) => Some(number),
+            None => serde_json::from_str(text).ok(),
+        }
+    }
+}
+
+/// A number of few digits, as most are; others are for who knows all rules.
+fn usual(text: &[u8]) -> Option<Number> {
+    // So many digits, with or without a point, are held exactly.
+    const DIGITS_MAX: usize = 15;
+    const TENS: [f64; 5] = [1.0, 10.0, 100.0, 1000.0, 10_000.0];
+    if text.len() > DIGITS_MAX || (text.len() > 1 && text[0] == b'0' && text[1] != b'.') {
+        return None;
+    }
+    let (mut value, mut places) = (0_u64, None);
+    for byte in text {
+        match (byte, &mut places) {
+            (b'0'..=b'9', places) => {
+                value = value * 10 + u64::from(byte - b'0');
+                if let Some(places) = places {
+                    *places += 1;
+                }
+            }
+            (b'.', None) => places = Some(0_usize),
+            _ => return None,
+        }
+    }
+    match places {
+        None => Some(value.into()),
+        Some(0) => None,
+        Some(_) if text[0] == b'.' => None,
+        // One division rounds once.
+        Some(places) => Number::from_f64(value as f64 / TENS.get(places)?),
     }
 }
 
 /// The body's bounds keep it far below.
 fn narrow(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
-}
-
-impl<'b> DeserializeSeed<'b> for Into<'_, 'b> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'b>>(self, reader: D) -> Result<(), D::Error> {
-        reader.deserialize_any(self)
-    }
-}
-
-impl<'b> Visitor<'b> for Into<'_, 'b> {
-    type Value = ();
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("a JSON value")
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<(), E> {
-        self.push(Item::Null)
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
-        self.push(Item::Bool(value))
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
-        self.push(Item::Number(value.into()))
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
-        self.push(Item::Number(value.into()))
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
-        self.push(Number::from_f64(value).map_or(Item::Null, Item::Number))
-    }
-
-    fn visit_borrowed_str<E: Error>(self, text: &'b str) -> Result<(), E> {
-        self.push(Item::Text(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
-        self.push(Item::Text(Cow::Owned(text.to_owned())))
-    }
-
-    fn visit_seq<A: SeqAccess<'b>>(self, mut list: A) -> Result<(), A::Error> {
-        let (items, mut count) = (self.0, 0);
-        let at = items.len();
-        items.push(Item::Null);
-        while list.next_element_seed(Into(items))?.is_some() {
-            count += 1;
-        }
-        let length = narrow(items.len() - at);
-        items[at] = Item::List { count, length };
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'b>>(self, mut members: A) -> Result<(), A::Error> {
-        let (items, mut count) = (self.0, 0);
-        let at = items.len();
-        items.push(Item::Null);
-        while members.next_key_seed(NameInto(items, at, count))?.is_some() {
-            members.next_value_seed(Into(items))?;
-            count += 1;
-        }
-        let sorted = (count > SCANNED_MAX).then(|| sort(&mut items[at..]));
-        let length = narrow(items.len() - at);
-        let count = match &sorted {
-            Some(sorted) => narrow(sorted.len()),
-            None => narrow(Names(&items[at + 1..]).count()),
-        };
-        items[at] = Item::Members {
-            count,
-            length,
-            sorted,
-        };
-        Ok(())
-    }
-}
-
-/// Appends the name of a member of the object at a place, the so-manieth of it.
-struct NameInto<'i, 'b>(&'i mut Vec<Item<'b>>, usize, u32);
-
-impl<'b> NameInto<'_, 'b> {
-    fn push(self, name: Cow<'b, str>) {
-        let Self(items, at, count) = self;
-        // In large ones this would take long; those are sorted in the end.
-        if count < SCANNED_MAX {
-            let known = Names(&items[at + 1..]).find(|(known, _)| *known == name);
-            if let Some((_, rest)) = known {
-                let place = items.len() - rest.len() - 1;
-                items[place] = Item::Shadowed;
-            }
-        }
-        items.push(Item::Name(name));
-    }
-}
-
-impl<'b> DeserializeSeed<'b> for NameInto<'_, 'b> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'b>>(self, reader: D) -> Result<(), D::Error> {
-        reader.deserialize_str(self)
-    }
-}
-
-impl<'b> Visitor<'b> for NameInto<'_, 'b> {
-    type Value = ();
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("a name")
-    }
-
-    fn visit_borrowed_str<E: Error>(self, name: &'b str) -> Result<(), E> {
-        self.push(Cow::Borrowed(name));
-        Ok(())
-    }
-
-    fn visit_str<E: Error>(self, name: &str) -> Result<(), E> {
-        self.push(Cow::Owned(name.to_owned()));
-        Ok(())
-    }
 }
 
 /// The places of the names of an object that begins `items`, by name, each name once.
@@ -284,7 +343,8 @@ impl<'a> Place<'a> {
         &self.0[1..length(self.0)]
     }
 
-    fn value(self) -> Value {
+    /// The same as a tree.
+    pub fn value(self) -> Value {
         match self.item() {
             Item::Null | Item::Shadowed => Value::Null,
             Item::Bool(value) => Value::Bool(*value),
@@ -460,63 +520,5 @@ impl<'a> Array<'a, Items> for Place<'a> {
 
     fn elements(&self) -> Values<'a> {
         Values(self.inner())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What `serde_json` makes of a text, and what we do.
-    #[track_caller]
-    fn check(text: &str) {
-        let expected: Option<Value> = serde_json::from_str(text).ok();
-        let found = Document::read(text.as_bytes());
-        let value = found.as_ref().map(|found| found.root().value());
-        assert_eq!(value, expected, "{text}");
-        let Some(Value::Object(expected)) = expected else {
-            return;
-        };
-        let root = found.as_ref().map(Document::root);
-        assert_eq!(root.map(|root| Object::len(&root)), Some(expected.len()));
-        for (name, value) in expected {
-            let found = root.and_then(|root| root.get(&name.as_str().into()));
-            assert_eq!(found.map(Place::value), Some(value), "{name} in {text}");
-        }
-    }
-
-    #[test]
-    fn bodies_are_read_as_serde_reads_them() {
-        check(
-            r#"{"a":[1,-2,2.5,1e3,18446744073709551616],"b":{"c":null,"d":[[],{}]},"e":"x\n\u00e9"}"#,
-        );
-        check(r#""text""#);
-        check(" [ true , false ] ");
-        for wrong in [
-            "",
-            "{",
-            "[1,]",
-            "{\"a\"}",
-            "{} x",
-            "\"\\ud800\"",
-            "1e999",
-            "nul",
-        ] {
-            check(wrong);
-        }
-        check(&"[".repeat(200));
-        check(&("[".repeat(100) + &"]".repeat(100)));
-    }
-
-    #[test]
-    fn of_one_name_the_last_member_counts() {
-        check(r#"{"a":1,"b":[1,2],"a":{"x":1,"x":2},"b":3,"a":4}"#);
-        let many = |step: usize| {
-            let members = (0..100).map(|n| format!("\"m{}\":{{\"v\":[{n}]}}", n % step));
-            format!("{{{}}}", members.collect::<Vec<_>>().join(","))
-        };
-        for step in [100, 17, 16, 7, 1] {
-            check(&many(step));
-        }
     }
 }

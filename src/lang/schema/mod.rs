@@ -5,6 +5,8 @@
 //! remote reference is an error when the schema is compiled.
 
 mod document;
+#[cfg(test)]
+mod document_tests;
 mod wording;
 
 use std::collections::HashMap;

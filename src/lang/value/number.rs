@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn values_are_small() {
-        assert!(size_of::<crate::lang::value::Value<'_>>() <= 24);
+        assert!(size_of::<crate::lang::value::Value<'_>>() <= 32);
         for value in [0, -1, i128::MIN, i128::MAX, i128::from(u64::MAX), -1 << 64] {
             assert_eq!(Wide::new(value).get(), value);
         }
