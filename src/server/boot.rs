@@ -133,7 +133,7 @@ impl Running {
             let joined = making.join(&settings, &current);
             current = joined.map_err(Error::Made)?;
         }
-        listeners.set_given(&making.made.certificates());
+        listeners.set_domains(&making.made);
         let exporter = Exporter::start(&destination(&settings.logging.access_log))
             .map_err(|error| Error::Log(error.to_string()))?;
         let mut names = dns::Watcher::start(dns_settings(&settings.dns));

@@ -115,6 +115,7 @@ fn event(
         time: &time,
         epoch_ms,
         authorizer: None,
+        certificate: exchange.client.stream.client_certificate(),
     };
     let mut out = Vec::with_capacity(2_048 + body.len() * 4 / 3);
     match target.format {

@@ -53,6 +53,20 @@ pub static MANAGEMENT: Section = Section {
              was made here; absent: anything.",
         ),
         field(
+            "truststores",
+            Kind::Map {
+                key: check::truststore,
+                of: &Kind::Text(check::any),
+                sample: "s3://bucket/truststore.pem",
+            },
+            Absent(
+                "{ \"s3://bucket/truststore.pem\" = \"truststore.pem\", \"s3://other/\" = \"truststores\" }",
+            ),
+            "The PEM files that stand for the truststores of domain names with mutual TLS, by \
+             `truststoreUri`; what ends with a slash stands for a folder. Read when a domain is \
+             created or updated.",
+        ),
+        field(
             "keys",
             Kind::Map {
                 key: check::access_key_id,
@@ -159,6 +173,14 @@ impl Resolver<'_> {
                 .iter()
                 .filter_map(|item| match &item.value {
                     Value::Text(text) => Some(text.clone()),
+                    _ => None,
+                })
+                .collect(),
+            truststores: management
+                .map("truststores")
+                .iter()
+                .filter_map(|(uri, item)| match &item.value {
+                    Value::Text(path) => Some((uri.clone(), self.folder.join(path))),
                     _ => None,
                 })
                 .collect(),
