@@ -275,7 +275,10 @@ impl<'a> Desk<'a> {
     /// As `get`; spares reading what `put_large` has just written.
     pub fn take(&self, kind: &'static str, id: &str) -> Outcome<Option<Record>> {
         let mut large = self.large.borrow_mut();
-        if large.as_ref().is_some_and(|(own, at, _)| *own == kind && at == id) {
+        if large
+            .as_ref()
+            .is_some_and(|(own, at, _)| *own == kind && at == id)
+        {
             return Ok(large.take().map(|(_, _, record)| record));
         }
         drop(large);

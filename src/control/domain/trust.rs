@@ -20,7 +20,7 @@ pub struct Truststores(pub BTreeMap<String, PathBuf>);
 impl Truststores {
     /// The file with a truststore; the longest name decides.
     fn find(&self, uri: &str) -> Option<PathBuf> {
-        if let Some(file) = self.0.get(uri) {
+        if let Some(file) = self.0.get(uri).filter(|_| !uri.ends_with('/')) {
             return Some(file.clone());
         }
         let folders = self.0.iter().rev();
