@@ -27,6 +27,7 @@ mod problem;
 #[cfg(test)]
 mod random;
 mod rest;
+mod service;
 mod snapshot;
 mod target;
 #[cfg(test)]

@@ -5,6 +5,7 @@ use crate::net::UploadError;
 use crate::net::outbound::Failure;
 use crate::observe::Counter;
 use crate::plan::refusal::ResponseType;
+use crate::plan::stage::StageKind;
 
 /// The one table of refusals. For HTTP APIs: status, name in logs, message; for REST APIs: the type
 /// of gateway response and its usual message. (AWS: "Gateway response types".)
@@ -130,6 +131,20 @@ impl From<Reject> for Stop {
 impl From<Gone> for Stop {
     fn from(_: Gone) -> Self {
         Self::Gone
+    }
+}
+
+impl Stop {
+    /// How an API of this kind says that its integration gave no answer.
+    pub fn of(kind: StageKind, failure: &Failure) -> Self {
+        match (kind, failure) {
+            // AWS: "Execution failed due to configuration error: Invalid endpoint address", and
+            // "Integration response of reported length … is larger than allowed maximum".
+            (StageKind::Rest, Failure::Unresolved | Failure::TooLarge(_)) => {
+                Reject::ApiConfigurationError.into()
+            }
+            (_, failure) => Self::from(failure),
+        }
     }
 }
 

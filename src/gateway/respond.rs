@@ -2,6 +2,7 @@
 
 use crate::base::Method;
 use crate::gateway::asked::Asked;
+use crate::gateway::story::moment;
 use crate::gateway::{Answer, Call, Reject, Worker, cors, headers, refuse};
 use crate::net::inbound::h1::Life;
 use crate::net::{Exchange, Gone};
@@ -33,6 +34,7 @@ pub async fn answer(
 ) -> Result<(), Gone> {
     call.status = answer.status;
     let call = &*call;
+    moment::answering(call, answer);
     let id_name = headers::id_name(call.kind, exchange.client);
     with(worker, call, exchange, &answer.body, |out| {
         for field in answer.headers.iter() {
@@ -44,6 +46,16 @@ pub async fn answer(
         }
     })
     .await
+}
+
+/// Shows the client of a REST API the trace of its call, unless the answer says one already.
+pub fn add_trace(call: &Call<'_>, answer: &mut Answer) {
+    const NAME: &str = "X-Amzn-Trace-Id";
+    if let Some(trace) = &call.trace
+        && answer.headers.get(NAME).is_none()
+    {
+        answer.headers.push(NAME, trace.text().as_bytes());
+    }
 }
 
 /// What the gateway's own framing of an answer says, or what is meant for one connection.

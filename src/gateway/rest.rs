@@ -4,15 +4,18 @@ use crate::base::Method;
 use crate::gateway::asked::Asked;
 use crate::gateway::cache::{self, Found};
 use crate::gateway::context::Scene;
+use crate::gateway::integrate::invoke::{self, Manner};
 use crate::gateway::integrate::{self, mock, whole};
+use crate::gateway::story::{self, moment};
 use crate::gateway::transform::request::{self, Moved};
 use crate::gateway::transform::{proxy, response};
 use crate::gateway::{
-    Answer, Call, Published, Reject, Stop, Worker, api_key, compress, respond, throttle, validate,
+    Answer, Call, Published, Reject, Stop, Story, Worker, api_key, compress, respond, throttle,
+    validate,
 };
 use crate::net::Exchange;
+use crate::net::outbound::Asking;
 use crate::net::outbound::whole::Request;
-use crate::net::outbound::{Asking, Failure};
 use crate::plan::rest::{Kind, RestRoute, RestStage};
 use crate::plan::{HttpTarget, Route, Stage, Target};
 
@@ -26,13 +29,27 @@ pub async fn pass<'p>(
 ) -> Result<(), Stop> {
     let own = stage.rest.as_deref();
     let own = own.ok_or(Reject::ApiConfigurationError)?;
+    story::log::begin(worker, call, rest);
     api_key::check(worker, live, call, exchange, (own, rest))?;
     throttle::admit(worker, live, stage, route)?;
-    let streams = streams(own, rest);
-    if rest.needs_body || !streams {
+    moment::keys(call, (own, rest));
+    run(worker, call, exchange, (own, route, rest)).await
+}
+
+/// What follows on the checks of who calls and how often.
+pub async fn run(
+    worker: &'static Worker,
+    call: &mut Call<'_>,
+    exchange: &mut Exchange<'_>,
+    (own, route, rest): (&RestStage, &Route, &RestRoute),
+) -> Result<(), Stop> {
+    let shows_payloads = call.story().is_some_and(Story::wants_payloads);
+    let streams = streams(own, rest, shows_payloads);
+    if rest.needs_body || !streams || shows_payloads {
         gather(exchange, route).await?;
     }
     let body = exchange.upload.gathered().unwrap_or_default();
+    moment::started(call, &Asked::of(exchange, body));
     validate::request(call, &Asked::of(exchange, body), rest)?;
     request::check(call, rest)?;
     if streams {
@@ -58,12 +75,12 @@ pub async fn pass<'p>(
 }
 
 /// Whether the answer goes from the integration to the client as it comes.
-fn streams(stage: &RestStage, rest: &RestRoute) -> bool {
+fn streams(stage: &RestStage, rest: &RestRoute, shows_payloads: bool) -> bool {
     match rest.kind {
-        Kind::Http | Kind::Mock => false,
+        Kind::Http | Kind::Function | Kind::Mock => false,
         kind => {
             let is_looked_at = rest.cache.is_some() || stage.compress_from.is_some();
-            kind != Kind::HttpProxy || !is_looked_at
+            kind != Kind::HttpProxy || !(is_looked_at || shows_payloads)
         }
     }
 }
@@ -105,19 +122,28 @@ async fn work(
         return Ok(proxy::answer(answer));
     }
     let (body, overrides) = request::body(call, asked, &rest.request)?;
-    let answer = match &route.target {
-        Target::Http(target) => {
-            let moved = Moved {
-                map: &rest.request,
-                overrides: &overrides,
-            };
-            let head = request::head(moved, target, &Scene { call, asked }, &body);
-            ask(worker, call, asking, target, asked, (&head, &body)).await?
-        }
-        _ => mock::answer(call, &body)?,
+    let moved = Moved {
+        map: &rest.request,
+        overrides: &overrides,
     };
-    let reply = response::choose(call, rest, answer.status)?;
-    Ok(response::answer(call, asked, reply, &overrides, answer)?)
+    let answered = match &route.target {
+        Target::Http(target) => {
+            let head = request::head(moved, target, &Scene { call, asked }, &body);
+            let answer = ask(worker, call, asking, target, asked, (&head, &body)).await?;
+            answer.into()
+        }
+        Target::Function(target) => {
+            let manner = Manner::of(moved, &Scene { call, asked });
+            invoke::answer(worker, call, target, manner, asked.verb(), &body).await?
+        }
+        _ => mock::answer(call, &body)?.into(),
+    };
+    let reply = response::choose(call, rest, &answered)?;
+    let mut answer = response::answer(call, asked, reply, &overrides, &answered)?;
+    if rest.kind != Kind::Mock {
+        respond::add_trace(call, &mut answer);
+    }
+    Ok(answer)
 }
 
 async fn ask(
@@ -135,17 +161,13 @@ async fn ask(
         is_head: method == Method::Head,
     };
     let group = target.group.id;
-    let outcome = whole::run(worker, call, group, asking, method, request).await;
-    outcome.map_err(|failure| refusal(&failure))
-}
-
-/// How a REST API says that its integration gave no answer.
-fn refusal(failure: &Failure) -> Stop {
-    match failure {
-        // AWS: "Integration response of reported length … is larger than allowed maximum".
-        Failure::TooLarge(_) => Reject::ApiConfigurationError.into(),
-        other => Stop::from(other),
+    if call.story.is_some() && whole::has_address(worker, group) {
+        moment::sending(call, target, head, body);
     }
+    let outcome = whole::run(worker, call, group, asking, method, request).await;
+    let answer = outcome.map_err(|failure| Stop::of(call.kind, &failure))?;
+    moment::received(call, &answer);
+    Ok(answer)
 }
 
 /// AWS's largest payload, bytes.

@@ -12,7 +12,7 @@ use crate::control::publish::{
 };
 use crate::model::Throttle;
 use crate::model::v2::{
-    Cors, EventFormat, FunctionCall, Integration, Mapped, Route, RouteKey, Stage,
+    Cors, EventFormat, FunctionCall, Integration, Mapped, Mappings, Route, RouteKey, Stage,
 };
 
 pub(in crate::control::publish) fn stage(
@@ -126,14 +126,6 @@ fn function(integration: &Value, account: &str) -> Result<Integration, String> {
     if let Some(subtype) = integration["integrationSubtype"].as_str() {
         return Err(format!("Integration subtype {subtype}"));
     }
-    for member in ["requestParameters", "responseParameters"] {
-        if integration[member]
-            .as_object()
-            .is_some_and(|all| !all.is_empty())
-        {
-            return Err(format!("A function with {member}"));
-        }
-    }
     Ok(Integration::Function(Box::new(FunctionCall {
         function: integration["integrationUri"]
             .as_str()
@@ -145,6 +137,11 @@ fn function(integration: &Value, account: &str) -> Result<Integration, String> {
         },
         timeout_ms: timeout(&integration["timeoutInMillis"], 30_000),
         account_id: account.to_owned(),
+        credentials: integration["credentialsArn"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
+        mappings: mappings(integration),
         ..FunctionCall::default()
     })))
 }
@@ -155,15 +152,8 @@ fn http_proxy(integration: &Value) -> Integration {
     let uri = uri.to_owned();
     let method = method_of(integration["integrationMethod"].as_str());
     let timeout_ms = timeout(&integration["timeoutInMillis"], 30_000);
-    let request = pairs(&integration["requestParameters"]);
-    let by_status = integration["responseParameters"].as_object();
-    let by_status = by_status.into_iter().flatten();
-    let responses = by_status.filter_map(|(status, table)| {
-        let status = status.parse().ok()?;
-        Some((status, pairs(table)))
-    });
-    let responses: Vec<_> = responses.collect();
-    if request.is_empty() && responses.is_empty() {
+    let mappings = mappings(integration);
+    if mappings.is_empty() {
         return Integration::HttpProxy {
             uri,
             method,
@@ -174,9 +164,25 @@ fn http_proxy(integration: &Value) -> Integration {
         uri,
         method,
         timeout_ms,
-        request,
-        responses,
+        mappings,
     }))
+}
+
+fn mappings(integration: &Value) -> Mappings {
+    Mappings {
+        request: pairs(&integration["requestParameters"]),
+        responses: responses(integration),
+    }
+}
+
+fn responses(integration: &Value) -> Vec<(u16, Vec<(String, String)>)> {
+    let by_status = integration["responseParameters"].as_object();
+    let by_status = by_status.into_iter().flatten();
+    let responses = by_status.filter_map(|(status, table)| {
+        let status = status.parse().ok()?;
+        Some((status, pairs(table)))
+    });
+    responses.collect()
 }
 
 fn pairs(table: &Value) -> Vec<(String, String)> {

@@ -2,12 +2,16 @@
 
 pub mod attempt;
 pub mod event;
+pub mod event_mapped;
 pub mod event_v1;
 pub mod event_v2;
 pub mod http;
+pub mod invoke;
 pub mod lambda;
 pub mod mapped;
 pub mod mock;
+pub mod remote;
+pub mod signed;
 pub mod whole;
 
 use crate::gateway::{Call, Reject, Stop, Worker};

@@ -6,5 +6,6 @@ mod request;
 mod scene;
 
 pub use edit::Edits;
+pub use query::{changed as changed_query, encode_path};
 pub use request::head;
 pub use scene::{Answered, Body, Form, Scene, joined};

@@ -48,6 +48,11 @@ pub struct FunctionCall {
     pub resource_path: String,
     /// Media types of bodies that travel in base64; only of REST APIs.
     pub binary_types: Vec<String>,
+    /// The ARN of the role of the API that invokes it, so that the function's policy is not asked;
+    /// empty: none.
+    pub credentials: String,
+    /// What is changed of what it is told and says; only of HTTP APIs.
+    pub mappings: Mappings,
 }
 
 /// In which words a function is told of a request.
@@ -62,15 +67,26 @@ pub enum EventFormat {
     Http2,
 }
 
-/// Parameter mapping: keys and values as an HTTP API writes them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Mapped {
     /// As of `HttpProxy`.
     pub uri: String,
     pub method: Option<String>,
     pub timeout_ms: u32,
+    pub mappings: Mappings,
+}
+
+/// Parameter mapping: keys and values as an HTTP API writes them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mappings {
     /// `append:header.x` and its value.
     pub request: Vec<(String, String)>,
     /// By the status of the backend's answer.
     pub responses: Vec<(u16, Vec<(String, String)>)>,
+}
+
+impl Mappings {
+    pub fn is_empty(&self) -> bool {
+        self.request.is_empty() && self.responses.is_empty()
+    }
 }

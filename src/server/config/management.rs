@@ -36,7 +36,8 @@ pub static MANAGEMENT: Section = Section {
             "mode",
             Kind::Choice(&["relaxed", "strict"]),
             Is(Text("relaxed")),
-            "Whether AWS's upper limits of times and sizes hold; all else is as in AWS in both.",
+            "Whether AWS's upper limits of times and sizes hold, and APIs need permissions of the \
+             functions they call; all else is as in AWS in both.",
         ),
         field(
             "cors_on_errors",
