@@ -26,6 +26,7 @@ pub mod rule;
 pub mod segment;
 pub mod service;
 pub mod stage;
+pub mod subtype;
 mod table;
 pub mod target;
 pub mod trie;
@@ -42,6 +43,7 @@ pub use route::{Route, RouteId};
 pub use router::{Params, Router};
 pub use service::Service;
 pub use stage::Stage;
+pub use subtype::SubtypeTarget;
 pub use target::{Group, GroupId, HttpTarget, MockTarget, Piece, Target};
 
 /// Everything a core needs to serve.
