@@ -13,7 +13,6 @@ use crate::net::outbound::Asking;
 use crate::plan::{Params, Route, Stage};
 use crate::rt::task;
 use crate::rt::tls::ClientCertificate;
-
 use crate::wire::head::RequestHead;
 
 /// Renewals under way on a core at most; what is not renewed now is renewed for a later request.
@@ -39,6 +38,7 @@ struct Renewal {
     bytes: Vec<u8>,
     body: Vec<u8>,
     peer: Option<std::net::IpAddr>,
+    certificate: Option<ClientCertificate>,
 }
 
 /// Asks for `held` anew, in the background.
