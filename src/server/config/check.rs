@@ -104,18 +104,6 @@ pub fn header_value(text: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// `s3://bucket/key`, or `s3://bucket/` for all keys that begin like this.
-pub fn truststore(text: &str) -> Result<(), Fault> {
-    let rest = text.strip_prefix("s3://").unwrap_or_default();
-    match rest.split_once('/') {
-        Some((bucket, _)) if !bucket.is_empty() => Ok(()),
-        _ => Err(
-            Fault::new(format!("{} is not the place of a truststore", quoted(text)))
-                .hint("write \"s3://bucket/truststore.pem\", or \"s3://bucket/\" for a folder"),
-        ),
-    }
-}
-
 /// What stands behind the last dot of `{api}.execute-api.`
 pub fn host_suffix(text: &str) -> Result<(), Fault> {
     host(text, "a part of a host")

@@ -5,6 +5,7 @@ use crate::server::config::check;
 use crate::server::config::field::Default::{Absent, Is, Required};
 use crate::server::config::field::Plain::{Flag, Text};
 use crate::server::config::field::{Kind, Section, field};
+use crate::server::config::problem::{Fault, quoted};
 use crate::server::config::resolve::Resolver;
 use crate::server::config::settings::{Listener, Management, ManagementKey, Written};
 use crate::server::config::value::{Table, Value};
@@ -64,7 +65,7 @@ pub static MANAGEMENT: Section = Section {
         field(
             "truststores",
             Kind::Map {
-                key: check::truststore,
+                key: truststore,
                 of: &Kind::Text(check::any),
                 sample: "s3://bucket/truststore.pem",
             },
@@ -89,6 +90,18 @@ pub static MANAGEMENT: Section = Section {
         ),
     ],
 };
+
+/// `s3://bucket/key`, or `s3://bucket/` for all keys that begin like this.
+fn truststore(text: &str) -> Result<(), Fault> {
+    let rest = text.strip_prefix("s3://").unwrap_or_default();
+    match rest.split_once('/') {
+        Some((bucket, _)) if !bucket.is_empty() => Ok(()),
+        _ => Err(
+            Fault::new(format!("{} is not the place of a truststore", quoted(text)))
+                .hint("write \"s3://bucket/truststore.pem\", or \"s3://bucket/\" for a folder"),
+        ),
+    }
+}
 
 static KEY: Section = Section {
     title: "an access key",
