@@ -2,6 +2,7 @@
 
 use crate::base::Method;
 use crate::gateway::asked::Asked;
+use crate::gateway::story::moment;
 use crate::gateway::{Answer, Call, Reject, Worker, cors, headers, refuse};
 use crate::net::inbound::h1::Life;
 use crate::net::{Exchange, Gone};
@@ -33,6 +34,7 @@ pub async fn answer(
 ) -> Result<(), Gone> {
     call.status = answer.status;
     let call = &*call;
+    moment::answering(call, answer);
     let id_name = headers::id_name(call.kind, exchange.client);
     with(worker, call, exchange, &answer.body, |out| {
         for field in answer.headers.iter() {

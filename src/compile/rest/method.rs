@@ -11,7 +11,8 @@ use crate::lang::schema::Schema;
 use crate::model::rest::{self, Method};
 use crate::model::v2::{Api, RouteKey, Stage};
 use crate::plan::rest::{
-    CacheRule, Kind, Models, Parameter, Passthrough, Reply, RequestMap, RestRoute, Unauthorized,
+    CacheRule, ExecutionLog, Kind, Models, Parameter, Passthrough, Reply, RequestMap, RestRoute,
+    Unauthorized,
 };
 use crate::plan::{HttpTarget, Target};
 
@@ -48,7 +49,7 @@ pub(in crate::compile) fn method(
             return Some(alone(route));
         }
         rest::Kind::FunctionProxy(call) | rest::Kind::Function(call) => {
-            let made = function::target(call, api, key, stage, place, problems)?;
+            let made = function::target(call, api, key, stage, groups, place, problems)?;
             return Some(Made {
                 rest: Some(Box::new(route)),
                 ..made
@@ -147,9 +148,18 @@ fn draft(method: &Method, key: &RouteKey, stage: &Stage) -> Result<RestRoute, Fa
         request,
         replies: replies.into(),
         cache,
+        log: method.log.map(log),
         fault: None,
         timeout_ms: integration.timeout_ms,
     })
+}
+
+fn log(log: rest::ExecutionLog) -> ExecutionLog {
+    match log {
+        rest::ExecutionLog::Failures => ExecutionLog::Failures,
+        rest::ExecutionLog::Steps => ExecutionLog::Steps,
+        rest::ExecutionLog::Payloads => ExecutionLog::Payloads,
+    }
 }
 
 /// The schemas of these models; where there is none for a body, AWS's own model `Empty` counts.
@@ -290,6 +300,7 @@ fn asked(
         && !route.api_key_required
         && route.cache.is_none()
         && route.models.is_none()
+        && route.log.is_none()
         && !compresses;
     Ok((target, needs))
 }

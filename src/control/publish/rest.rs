@@ -14,8 +14,8 @@ use crate::control::publish::{
 };
 use crate::model::Throttle;
 use crate::model::rest::{
-    Cache, Canary, ContentHandling, GatewayResponse, Identity, Integration, Kind, Method,
-    Passthrough, Response, Settings, Unauthorized,
+    Cache, Canary, ContentHandling, ExecutionLog, GatewayResponse, Identity, Integration, Kind,
+    Method, Passthrough, Response, Settings, Unauthorized,
 };
 use crate::model::v2::{self, EventFormat, FunctionCall, Route, RouteKey, Stage};
 
@@ -103,7 +103,7 @@ fn routes(stage: &Record, deployment: &Record, account: &str) -> Outcome<Arc<Vec
                 binary_types: items(&frozen["api"]["binaryMediaTypes"])
                     .filter_map(|media| media.as_str().map(str::to_owned))
                     .collect(),
-                has_role: method["methodIntegration"]["credentials"].is_string(),
+                credentials: credentials(&method["methodIntegration"]),
                 ..FunctionCall::default()
             };
             let method = (verb.as_str(), method);
@@ -180,6 +180,7 @@ fn route(
                 required: required(method, validator),
                 models: models(method, validator),
                 cache: cache(stage, path, verb, &method["methodIntegration"]),
+                log: log(stage, path, verb),
                 integration,
             })),
             Err(what) => unserved(what),
@@ -254,6 +255,11 @@ fn integration(written: &Value, facts: FunctionCall) -> Result<Integration, Stri
     Ok(made)
 }
 
+fn credentials(written: &Value) -> String {
+    let said = written["credentials"].as_str();
+    said.unwrap_or_default().to_owned()
+}
+
 fn function(written: &Value, facts: FunctionCall) -> FunctionCall {
     let uri = written["uri"].as_str().unwrap_or_default();
     FunctionCall {
@@ -285,8 +291,11 @@ fn handling(written: &Value) -> Option<ContentHandling> {
     }
 }
 
-/// AWS's sizes are gigabytes: `0.5`.
+/// AWS's sizes are gigabytes: `0.5`. 0: there is no cache.
 fn cache_bytes(stage: &Record) -> usize {
+    if stage.get("cacheClusterEnabled") != Some(&Value::Bool(true)) {
+        return 0;
+    }
     let size: f64 = text(stage, "cacheClusterSize").parse().unwrap_or(0.5);
     (size.clamp(0.0, 237.0) * 1_000_000_000.0) as usize
 }
@@ -323,14 +332,29 @@ fn cache(stage: &Record, path: &str, verb: &str, integration: &Value) -> Option<
     })
 }
 
+/// What the settings of the method, else those of all methods, send to the execution log.
+fn log(stage: &Record, path: &str, verb: &str) -> Option<ExecutionLog> {
+    let settings = method_settings(stage, path, verb)?;
+    match settings["loggingLevel"].as_str()? {
+        "ERROR" => Some(ExecutionLog::Failures),
+        "INFO" if settings["dataTraceEnabled"] == true => Some(ExecutionLog::Payloads),
+        "INFO" => Some(ExecutionLog::Steps),
+        _ => None,
+    }
+}
+
+/// The settings of the method itself, else those of all methods of the stage.
+fn method_settings<'s>(stage: &'s Record, path: &str, verb: &str) -> Option<&'s Value> {
+    let all = stage.get("methodSettings")?;
+    let own = format!("{}/{verb}", path.trim_start_matches('/'));
+    all.get(&own).or_else(|| all.get("*/*"))
+}
+
 /// AWS's usual time to live of a cached answer.
 const CACHE_TTL_S: u64 = 300;
 
-/// The settings of the method itself, else those of all methods of the stage.
 fn method_throttle(stage: &Record, path: &str, verb: &str) -> Option<Throttle> {
-    let all = stage.get("methodSettings")?;
-    let own = format!("{}/{verb}", path.trim_start_matches('/'));
-    let settings = all.get(&own).or_else(|| all.get("*/*"))?;
+    let settings = method_settings(stage, path, verb)?;
     let rate = settings["throttlingRateLimit"].as_f64();
     throttle(rate, settings["throttlingBurstLimit"].as_u64())
 }
