@@ -438,7 +438,11 @@ fn the_client_of_aws_runs_a_node_handler_where_it_is_installed() {
     let [code, bare, shared] = ["code", "bare", "shared"].map(|name| folder.path().join(name));
     for folder in [&code, &bare] {
         fs::create_dir(folder).unwrap();
-        fs::write(folder.join("app.mjs"), "export const run = async () => 'ours';").unwrap();
+        fs::write(
+            folder.join("app.mjs"),
+            "export const run = async () => 'ours';",
+        )
+        .unwrap();
     }
     install(&code.join("node_modules"));
     install(&shared);
