@@ -61,6 +61,7 @@ pub(in crate::compile) fn target(
             timeout_ms: call.timeout_ms,
             facts,
             binary_types: types.collect(),
+            streams: call.streams,
         })),
     })
 }

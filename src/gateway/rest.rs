@@ -36,6 +36,9 @@ pub async fn pass<'p>(
     validate::request(call, &Asked::of(exchange, body), rest)?;
     request::check(call, rest)?;
     if streams {
+        if rest.streams {
+            limit_stream(exchange, rest);
+        }
         return integrate::run(worker, call, exchange, route).await;
     }
     let mut body = exchange.upload.take_gathered();
@@ -63,9 +66,20 @@ fn streams(stage: &RestStage, rest: &RestRoute) -> bool {
         Kind::Http | Kind::Mock => false,
         kind => {
             let is_looked_at = rest.cache.is_some() || stage.compress_from.is_some();
-            kind != Kind::HttpProxy || !is_looked_at
+            kind != Kind::HttpProxy || !is_looked_at || rest.streams
         }
     }
+}
+
+/// AWS: "Your streams are subject to idle timeouts. For Regional or private endpoints, the timeout
+/// is 5 minutes."
+const STREAM_PAUSE_MS: u32 = 300_000;
+
+/// The timeout of an integration that streams is for the whole answer.
+fn limit_stream(exchange: &Exchange<'_>, rest: &RestRoute) {
+    let client = exchange.client;
+    client.exchange_until_ms.set(client.due(rest.timeout_ms));
+    client.pause_ms.set(STREAM_PAUSE_MS);
 }
 
 const CACHE_WARNING: &[u8] = b"199 - \"the cached answer was not invalidated: not authorized\"";

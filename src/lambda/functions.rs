@@ -16,6 +16,7 @@ use crate::lambda::function::{Function, VERSION_LATEST};
 use crate::lambda::hall::Hall;
 use crate::lambda::outcome::{Invocation, InvokeError, Outcome};
 use crate::lambda::pool::{Answer, Pool};
+use crate::lambda::stream::{Ending, Piece, StreamFault, Streamed};
 use crate::observe::Lines;
 use crate::rt::bridge::{Bridge, Reply};
 use crate::rt::signal;
@@ -40,6 +41,7 @@ pub struct Functions {
 pub struct Caller {
     functions: Functions,
     bridge: Rc<Bridge<Outcome>>,
+    pieces: Rc<Bridge<Piece>>,
 }
 
 #[derive(Debug)]
@@ -119,6 +121,13 @@ impl Functions {
         outcome.await.unwrap_or_else(|_| Err(gone()))
     }
 
+    /// Waits for the next piece of an answer.
+    pub async fn next(streamed: &Streamed) -> Piece {
+        let (answer, piece) = oneshot::channel();
+        streamed.pull(Answer::Task(answer));
+        piece.await.unwrap_or_else(|_| broken())
+    }
+
     /// Runs a function some time; a run that fails is repeated twice.
     ///
     /// # Errors
@@ -183,6 +192,12 @@ impl Functions {
     }
 }
 
+/// Nobody answers for a stream any more.
+fn broken() -> Piece {
+    let fault = Some(StreamFault::Gone);
+    Piece::End(Ending { fault, log: None })
+}
+
 fn gone() -> InvokeError {
     InvokeError::Unavailable("the thread of the functions has ended".to_owned())
 }
@@ -196,6 +211,7 @@ impl Caller {
         Ok(Self {
             functions,
             bridge: Bridge::start(CALLS_MAX)?,
+            pieces: Bridge::start(CALLS_MAX)?,
         })
     }
 
@@ -210,6 +226,12 @@ impl Caller {
         };
         let answered = self.bridge.ask(send).await;
         answered.unwrap_or(Err(InvokeError::Throttled))
+    }
+
+    /// Waits for the next piece of an answer.
+    pub async fn next(&self, streamed: &Streamed) -> Piece {
+        let send = |reply: Reply<Piece>| streamed.pull(Answer::Core(reply));
+        self.pieces.ask(send).await.unwrap_or_else(broken)
     }
 }
 
@@ -382,6 +404,7 @@ impl Table {
                 client_context: invocation.client_context.clone(),
                 timeout_ms: EVENT_TIMEOUT_MS,
                 wants_log: false,
+                streams: false,
             };
             pool.invoke(attempt, Answer::Task(answer));
             let failed = match outcome.await {

@@ -13,6 +13,8 @@ pub struct FunctionTarget {
     pub facts: EventFacts,
     /// Media types of bodies that travel in base64, in lower case; only of REST APIs.
     pub binary_types: Box<[Box<str>]>,
+    /// The function writes metadata, eight NULs and the payload while the client reads.
+    pub streams: bool,
 }
 
 /// In which words a function is told of a request.

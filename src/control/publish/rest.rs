@@ -103,6 +103,7 @@ fn routes(stage: &Record, deployment: &Record, account: &str) -> Outcome<Arc<Vec
                 binary_types: items(&frozen["api"]["binaryMediaTypes"])
                     .filter_map(|media| media.as_str().map(str::to_owned))
                     .collect(),
+                streams: false,
             };
             let method = (verb.as_str(), method);
             routes.push(route(stage, frozen, resource, method, facts)?);
@@ -227,6 +228,7 @@ fn integration(written: &Value, facts: FunctionCall) -> Result<Integration, Stri
     if kind != "MOCK" && written["connectionType"] == "VPC_LINK" {
         return Err(link::fault(written));
     }
+    let streams = written["responseTransferMode"] == "STREAM";
     let made = Integration {
         kind: match kind {
             "HTTP_PROXY" => Kind::HttpProxy { uri, method },
@@ -238,6 +240,7 @@ fn integration(written: &Value, facts: FunctionCall) -> Result<Integration, Stri
                     _ => String::new(),
                 },
                 timeout_ms: timeout(&written["timeoutInMillis"], TIMEOUT_MS),
+                streams,
                 ..facts
             }),
             "MOCK" => Kind::Mock,
@@ -252,6 +255,7 @@ fn integration(written: &Value, facts: FunctionCall) -> Result<Integration, Stri
         },
         handling: handling(written),
         timeout_ms: timeout(&written["timeoutInMillis"], TIMEOUT_MS),
+        streams,
         responses: entries(&written["integrationResponses"])
             .map(|(code, written)| response(code, written))
             .collect(),

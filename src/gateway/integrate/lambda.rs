@@ -10,7 +10,7 @@ use crate::gateway::integrate::event::Asked;
 use crate::gateway::integrate::event_v1::{self, MALFORMED, Reading};
 use crate::gateway::integrate::event_v2;
 use crate::gateway::{Call, Reject, Stop, Worker, identify, respond};
-use crate::lambda::{Invocation, InvokeError, Returned};
+use crate::lambda::{Invocation, InvokeError, Outcome, Returned};
 use crate::net::{Exchange, forwarded};
 use crate::observe::Trace;
 use crate::plan::FunctionTarget;
@@ -28,31 +28,7 @@ pub async fn run(
     exchange: &mut Exchange<'_>,
     target: &FunctionTarget,
 ) -> Result<(), Stop> {
-    let gathered = exchange
-        .upload
-        .gather(exchange.client, exchange.message, BODY_BYTES_MAX);
-    gathered.await.map_err(|error| Stop::from(&error))?;
-    if call.trace.is_none() {
-        // APIs of the config file have none, but functions know of traces.
-        identify::trace(worker, call, exchange);
-    }
-    let event = event(worker, call, exchange, target);
-    if event.len() > EVENT_BYTES_MAX {
-        return Err(Reject::RequestTooLarge.into());
-    }
-    let asked_us = worker.core.now_us();
-    let outcome = worker
-        .invoke(Invocation {
-            function: target.arn.clone(),
-            qualifier: target.qualifier.clone(),
-            payload: event.into(),
-            trace_id: call.trace.as_ref().map(trace_text),
-            client_context: None,
-            timeout_ms: target.timeout_ms,
-            wants_log: false,
-        })
-        .await;
-    call.integration_us = worker.core.now_us() - asked_us;
+    let outcome = ask(worker, call, exchange, target).await?;
     let answer = match outcome {
         Ok(returned) => {
             call.integration_status = 200;
@@ -70,6 +46,41 @@ pub async fn run(
             Err(reject.into())
         }
     }
+}
+
+/// Tells the function of the request.
+pub(super) async fn ask(
+    worker: &'static Worker,
+    call: &mut Call<'_>,
+    exchange: &mut Exchange<'_>,
+    target: &FunctionTarget,
+) -> Result<Outcome, Stop> {
+    let gathered = exchange
+        .upload
+        .gather(exchange.client, exchange.message, BODY_BYTES_MAX);
+    gathered.await.map_err(|error| Stop::from(&error))?;
+    if call.trace.is_none() {
+        // APIs of the config file have none, but functions know of traces.
+        identify::trace(worker, call, exchange);
+    }
+    let event = event(worker, call, exchange, target);
+    if event.len() > EVENT_BYTES_MAX {
+        return Err(Reject::RequestTooLarge.into());
+    }
+    let asked_us = worker.core.now_us();
+    let invoked = worker.invoke(Invocation {
+        function: target.arn.clone(),
+        qualifier: target.qualifier.clone(),
+        payload: event.into(),
+        trace_id: call.trace.as_ref().map(trace_text),
+        client_context: None,
+        timeout_ms: target.timeout_ms,
+        wants_log: false,
+        streams: target.streams,
+    });
+    let outcome = invoked.await;
+    call.integration_us = worker.core.now_us() - asked_us;
+    Ok(outcome)
 }
 
 /// The event in the words of the API.
@@ -262,7 +273,7 @@ fn read(
     })
 }
 
-fn refusal(error: InvokeError) -> (Reject, String) {
+pub(super) fn refusal(error: InvokeError) -> (Reject, String) {
     let reject = match error {
         InvokeError::TimedOut => Reject::IntegrationTimeout,
         InvokeError::NotFound(_) | InvokeError::Unavailable(_) => Reject::InternalError,
@@ -273,7 +284,7 @@ fn refusal(error: InvokeError) -> (Reject, String) {
 
 /// The answer as the client may see it: REST APIs show some fields under another name, and the
 /// trace.
-fn shown(call: &Call<'_>, target: &FunctionTarget, mut answer: Answer) -> Answer {
+pub(super) fn shown(call: &Call<'_>, target: &FunctionTarget, mut answer: Answer) -> Answer {
     if target.format != Format::Rest {
         return answer;
     }

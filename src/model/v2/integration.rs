@@ -48,6 +48,8 @@ pub struct FunctionCall {
     pub resource_path: String,
     /// Media types of bodies that travel in base64; only of REST APIs.
     pub binary_types: Vec<String>,
+    /// The answer is read while it is made; only of REST APIs.
+    pub streams: bool,
 }
 
 /// In which words a function is told of a request.
