@@ -59,8 +59,8 @@ fn metadata_may_come_in_any_pieces(driver: Driver) {
     let response = client.get("/x?act=streambytes");
     assert_eq!((response.status(), response.text()), (201, "whole"));
     assert_eq!(response.header("content-type"), Some("application/json"));
-    let head = client.request("HEAD /x?act=streambytes HTTP/1.1\r\nHost: a\r\n\r\n");
-    assert_eq!((head.status(), head.text()), (201, ""));
+    client.send("HEAD /x?act=streambytes HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(client.head().status(), 201);
     assert_eq!(client.get("/x?act=streambytes").text(), "whole");
     // A client of HTTP/1.0 gets the payload and the end of the connection.
     let mut old = gateway.connect();
@@ -145,7 +145,7 @@ fn what_breaks_in_the_middle_closes_the_connection(driver: Driver) {
 
 fn what_is_no_stream_is_an_error(driver: Driver) {
     let log = "[apis.main.stages.\"$default\"]\n\
-               access_log_format = '$context.status $context.integrationErrorMessage'\n\
+               access_log_format = '$context.requestId $context.status $context.integrationErrorMessage'\n\
                [logging]\naccess_log = \"stdout\"\n";
     let config = provided("f", "timeout = \"5s\"") + &calling("ANY /{proxy+}", "f", ROUTE);
     let gateway = Gateway::start(driver, config + log);

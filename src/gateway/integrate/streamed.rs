@@ -12,6 +12,7 @@ use crate::gateway::{Call, Reject, Stop, Worker, respond};
 use crate::lambda::{Piece, StreamFault, Streamed};
 use crate::net::Exchange;
 use crate::plan::FunctionTarget;
+use crate::plan::function::Format;
 
 /// What stands between metadata and payload.
 const DELIMITER: &[u8] = &[0; 8];
@@ -24,11 +25,16 @@ pub async fn run(
     exchange: &mut Exchange<'_>,
     target: &FunctionTarget,
 ) -> Result<(), Stop> {
+    // As where the answer is read whole.
+    let malformed = match target.format {
+        Format::Rest => Reject::MalformedAnswer,
+        Format::Http1 | Format::Http2 => Reject::InternalError,
+    };
     let begun = match begin(worker, call, exchange, target).await? {
         Ok(begun) => begun,
         Err((reject, why)) => {
             call.integration_error = Some(why.into());
-            return Err(reject.into());
+            return Err(reject.unwrap_or(malformed).into());
         }
     };
     call.integration_status = 200;
@@ -51,23 +57,27 @@ struct Begun {
     payload: Vec<u8>,
 }
 
-/// Invokes the function and reads up to the delimiter; or says why there is none.
+/// Invokes the function and reads up to the delimiter; or says why there is none, and how it is
+/// refused if not as malformed.
 async fn begin(
     worker: &'static Worker,
     call: &mut Call<'_>,
     exchange: &mut Exchange<'_>,
     target: &FunctionTarget,
-) -> Result<Result<Begun, (Reject, String)>, Stop> {
+) -> Result<Result<Begun, Refusal>, Stop> {
     let returned = match lambda::ask(worker, call, exchange, target).await? {
         Ok(returned) => returned,
-        Err(error) => return Ok(Err(lambda::refusal(error))),
+        Err(error) => {
+            let (reject, why) = lambda::refusal(error);
+            return Ok(Err((Some(reject), why)));
+        }
     };
     let Some(streamed) = returned.stream else {
         let why = match returned.function_error {
             Some(_) => String::from_utf8_lossy(&returned.payload).into_owned(),
             None => "the function does not stream its response".to_owned(),
         };
-        return Ok(Err((Reject::MalformedAnswer, why)));
+        return Ok(Err((None, why)));
     };
     let mut head = Vec::new();
     let end = loop {
@@ -88,9 +98,9 @@ async fn begin(
             Piece::End(ending) => {
                 return Ok(Err(match ending.fault {
                     Some(fault @ StreamFault::TimedOut) => {
-                        (Reject::IntegrationTimeout, fault.to_string())
+                        (Some(Reject::IntegrationTimeout), fault.to_string())
                     }
-                    Some(fault) => (Reject::MalformedAnswer, fault.to_string()),
+                    Some(fault) => (None, fault.to_string()),
                     None => malformed("no delimiter behind the metadata"),
                 }));
             }
@@ -108,8 +118,10 @@ async fn begin(
     }))
 }
 
-fn malformed(why: &str) -> (Reject, String) {
-    (Reject::MalformedAnswer, format!("Malformed stream: {why}"))
+type Refusal = (Option<Reject>, String);
+
+fn malformed(why: &str) -> Refusal {
+    (None, format!("Malformed stream: {why}"))
 }
 
 /// Gives the head at once, and the payload as it comes.
