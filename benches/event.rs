@@ -54,6 +54,7 @@ fn asked(facts: &EventFacts) -> Asked<'_> {
         path: "/prod/pets/42",
         keeps_base: false,
         own_path: "/pets/42",
+        mapped_path: None,
         query: Some("verbose=true&fields=name,kind"),
         headers: headers
             .map(|(name, value)| (*name, Cow::Borrowed(*value)))

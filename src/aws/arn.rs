@@ -61,6 +61,42 @@ impl fmt::Display for Arn<'_> {
     }
 }
 
+/// IAM's `ArnLike`: each of the six parts for itself, where `*` is any text and `?` any character.
+pub fn is_like(pattern: &str, arn: &str) -> bool {
+    let mut parts = arn.splitn(6, ':');
+    let mut patterns = pattern.splitn(6, ':');
+    loop {
+        match (patterns.next(), parts.next()) {
+            (None, None) => return true,
+            (Some(pattern), Some(part)) if glob(pattern.as_bytes(), part.as_bytes()) => {}
+            _ => return false,
+        }
+    }
+}
+
+/// Goes back to the last `*` only, which is enough.
+fn glob(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut p, mut t) = (0, 0);
+    let mut retry: Option<(usize, usize)> = None;
+    while t < text.len() {
+        match pattern.get(p) {
+            Some(b'*') => {
+                retry = Some((p, t));
+                p += 1;
+            }
+            Some(byte) if *byte == b'?' || *byte == text[t] => (p, t) = (p + 1, t + 1),
+            _ => match retry {
+                Some((star, taken)) => {
+                    retry = Some((star, taken + 1));
+                    (p, t) = (star + 1, taken + 1);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|byte| *byte == b'*')
+}
+
 /// The group of regions that `region` belongs to.
 pub fn partition_of(region: &str) -> &'static str {
     // The prefixes of the partition table that the SDKs ship; all else is `aws`.
@@ -200,6 +236,30 @@ impl<'a> IntegrationUri<'a> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pattern_is_compared_part_by_part() {
+        let check = |pattern: &str, expected: bool| {
+            let arn = "arn:aws:execute-api:eu-west-1:111122223333:abc/prod/GET/pets/7";
+            assert_eq!(is_like(pattern, arn), expected, "{pattern}");
+        };
+        let start = "arn:aws:execute-api:eu-west-1:111122223333:";
+        check(&format!("{start}abc/prod/GET/pets/7"), true);
+        check(&format!("{start}abc/*/GET/pets/*"), true);
+        check(&format!("{start}abc/*"), true);
+        check(&format!("{start}abc/*/*/*/7"), true);
+        check(&format!("{start}a?c/*"), true);
+        check(&format!("{start}*"), true);
+        check("arn:aws:execute-api:*:*:*", true);
+        check(&format!("{start}abc/dev/*"), false);
+        check(&format!("{start}abc/*/POST/*"), false);
+        check(&format!("{start}abc"), false);
+        check(&format!("{start}abc/prod/GET/pets/7?"), false);
+        // A wildcard does not reach over a colon.
+        check("arn:*", false);
+        check("*", false);
+        check("", false);
+    }
 
     #[test]
     fn an_arn_is_read_and_written() {

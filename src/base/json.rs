@@ -1,7 +1,7 @@
 //! JSON text of our own values; wraps serde_json.
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 pub use serde_json::Value;
 
 /// The members of an object, in their order.
@@ -25,6 +25,14 @@ pub fn pretty(value: &impl Serialize) -> String {
 /// What is wrong, with line and column.
 pub fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, String> {
     serde_json::from_slice(text).map_err(|error| error.to_string())
+}
+
+/// Whether this is one value.
+///
+/// # Errors
+/// What is wrong, with line and column.
+pub fn check(text: &[u8]) -> Result<(), String> {
+    read::<IgnoredAny>(text).map(|_| ())
 }
 
 /// Appends `text` as a JSON string, quotes included.

@@ -1,12 +1,16 @@
 //! Integrations with Lambda functions to targets.
 
+use crate::aws::arn::partition_of;
+use crate::aws::endpoint::Endpoint;
 use crate::aws::function::FunctionName;
 use crate::base::json;
+use crate::compile::group::Groups;
 use crate::compile::problem::{Fault, Place, Problems};
-use crate::compile::target::Made;
+use crate::compile::target::{Made, Needs};
+use crate::compile::{mapping, service};
 use crate::model::v2::{Api, EventFormat, FunctionCall, Reach, RouteKey, Stage};
-use crate::plan::function::{EventFacts, Format};
-use crate::plan::{FunctionTarget, Target};
+use crate::plan::function::{EventFacts, Format, SourceArn};
+use crate::plan::{FunctionTarget, Service, Target};
 
 /// The target of a route in one stage; none if there can be no such function, which is then said.
 pub(in crate::compile) fn target(
@@ -14,6 +18,7 @@ pub(in crate::compile) fn target(
     api: &Api,
     key: &RouteKey,
     stage: &Stage,
+    groups: &mut Groups<'_>,
     place: &Place<'_>,
     problems: &mut Problems,
 ) -> Option<Made> {
@@ -45,10 +50,25 @@ pub(in crate::compile) fn target(
         stage_variables: variables.map(Into::into),
         has_own_host: api.reach == Reach::Hosts,
     };
+    let changes = match call.mappings.is_empty() {
+        true => None,
+        false => Some(mapping::changes(&call.mappings, stage, place, problems)?),
+    };
     let types = call.binary_types.iter();
     let types = types.map(|media| media.to_ascii_lowercase().into());
+    let remote = match named.filter(|_| groups.aws.remote_functions) {
+        None => None,
+        Some(named) => match remote(call, &named, stage, groups) {
+            Ok(remote) => Some(remote),
+            Err(fault) => {
+                problems.push(&place.then("function"), fault);
+                return None;
+            }
+        },
+    };
+    let (remote, needs) = remote.unzip();
     Some(Made {
-        needs: None,
+        needs,
         rest: None,
         target: Target::Function(Box::new(FunctionTarget {
             arn: named.map(|named| named.arn()).unwrap_or_default().into(),
@@ -59,10 +79,54 @@ pub(in crate::compile) fn target(
                 EventFormat::Http2 => Format::Http2,
             },
             timeout_ms: call.timeout_ms,
+            source: source(call, api, &route_key, stage),
             facts,
             binary_types: types.collect(),
             streams: call.streams,
+            remote: remote.map(Box::new),
+            changes: changes.map(Box::new),
         })),
+    })
+}
+
+/// Who runs a function that this machine does not have.
+fn remote(
+    call: &FunctionCall,
+    named: &FunctionName<'_>,
+    stage: &Stage,
+    groups: &mut Groups<'_>,
+) -> Result<(Service, Needs), Fault> {
+    let region = groups.aws.region.clone();
+    let endpoint = Endpoint {
+        subdomain: None,
+        service: "lambda",
+        region: match named.region {
+            "" => &region,
+            region => region,
+        },
+    };
+    let credentials = with_variables(&call.credentials, stage);
+    service::service(&endpoint, &credentials, groups)
+}
+
+/// As whom the API calls, where the policy of the function is asked.
+fn source(call: &FunctionCall, api: &Api, route_key: &str, stage: &Stage) -> Option<SourceArn> {
+    let region = stage.asks_policies_in.as_deref()?;
+    if !call.credentials.is_empty() {
+        return None;
+    }
+    let partition = partition_of(region);
+    let (account, api, stage) = (&call.account_id, &api.id, &stage.name);
+    let before = format!("arn:{partition}:execute-api:{region}:{account}:{api}/{stage}/");
+    Some(match route_key.split_once(' ') {
+        Some((_, path)) => SourceArn {
+            before: before.into(),
+            path: Some(path.into()),
+        },
+        None => SourceArn {
+            before: (before + route_key).into(),
+            path: None,
+        },
     })
 }
 
@@ -74,7 +138,7 @@ fn path_of(route_key: &str) -> &str {
 }
 
 /// Unknown variables stand for nothing.
-fn with_variables(text: &str, stage: &Stage) -> String {
+pub(in crate::compile) fn with_variables(text: &str, stage: &Stage) -> String {
     const START: &str = "${stageVariables.";
     let (mut out, mut rest) = (String::with_capacity(text.len()), text);
     while let Some((before, behind)) = rest.split_once(START) {
@@ -131,6 +195,35 @@ mod tests {
             ("arn:aws:lambda:eu-west-1:1:function:f", Some("live")),
         );
         check(&format!("{pets}:${{stageVariables.unknown}}"), ("", None));
+    }
+
+    #[test]
+    fn a_policy_is_asked_where_the_stage_says_so_and_no_role_calls() {
+        let check = |key: &str, region: Option<&str>, has_role, expected: Option<&str>| {
+            let Integration::Function(mut call) = function("pets") else {
+                panic!();
+            };
+            if has_role {
+                call.credentials = "arn:aws:iam::111122223333:role/invoker".to_owned();
+            }
+            let mut pets = api("pets", vec![route(key, Integration::Function(call))]);
+            pets.stages = vec![stage("live")];
+            pets.stages[0].asks_policies_in = region.map(str::to_owned);
+            let (plan, _) = first(&snapshot(Vec::new(), vec![pets]));
+            let Target::Function(target) = &plan.stages[0].routes[0].target else {
+                panic!();
+            };
+            let source = target.source.as_ref().map(|source| source.with("PUT"));
+            assert_eq!(source.as_deref(), expected);
+        };
+        let start = "arn:aws:execute-api:eu-west-1:111122223333:pets/live";
+        let region = Some("eu-west-1");
+        let pet = format!("{start}/PUT/pets/{{id}}");
+        check("ANY /pets/{id}", region, false, Some(&pet));
+        let default = format!("{start}/$default");
+        check("$default", region, false, Some(&default));
+        check("GET /", region, true, None);
+        check("GET /", None, false, None);
     }
 
     #[test]

@@ -2,28 +2,38 @@
 
 use crate::compile::problem::{Fault, Place, Problems};
 use crate::lang::mapping::{Mapping, Side, parse_all};
-use crate::model::v2::{Mapped, Stage};
+use crate::model::v2::{Mappings, Stage};
 use crate::plan::mapped::needs_body;
-use crate::plan::{HttpTarget, MappedTarget, ReplyMapping};
+use crate::plan::{Changes, ReplyMapping};
 
-/// All that is changed, for one stage.
-pub(in crate::compile) struct Changes {
-    request: Box<[Mapping]>,
-    replies: Box<[ReplyMapping]>,
-}
-
-/// None if something is wrong, which is then said.
+/// All that is changed, for one stage. None if something is wrong, which is then said.
 pub(in crate::compile) fn changes(
-    mapped: &Mapped,
+    written: &Mappings,
     stage: &Stage,
     place: &Place<'_>,
     problems: &mut Problems,
 ) -> Option<Changes> {
     let here = place.then("request_parameters");
-    let request = table(&mapped.request, Side::Request, stage);
+    let request = table(&written.request, Side::Request, stage);
     let request = request.map_err(|message| problems.push(&here, Fault::new(message)));
+    let replies = replies(&written.responses, stage, place, problems);
+    let request = request.ok()?;
+    Some(Changes {
+        needs_body: needs_body(&request),
+        request,
+        replies: replies?,
+    })
+}
+
+/// What is changed of answers. None if something is wrong, which is then said.
+pub(in crate::compile) fn replies(
+    written: &[(u16, Vec<(String, String)>)],
+    stage: &Stage,
+    place: &Place<'_>,
+    problems: &mut Problems,
+) -> Option<Box<[ReplyMapping]>> {
     let here = place.then("response_parameters");
-    let replies = mapped.responses.iter().map(|(status, written)| {
+    let replies = written.iter().map(|(status, written)| {
         let mappings = table(written, Side::Response, stage)?;
         Ok(ReplyMapping {
             status: *status,
@@ -33,10 +43,7 @@ pub(in crate::compile) fn changes(
     });
     let replies = replies.collect::<Result<Box<[ReplyMapping]>, String>>();
     let replies = replies.map_err(|message| problems.push(&here, Fault::new(message)));
-    Some(Changes {
-        request: request.ok()?,
-        replies: replies.ok()?,
-    })
+    replies.ok()
 }
 
 fn table(
@@ -52,15 +59,4 @@ fn table(
         mapping.value = mapping.value.settled(variable);
     }
     Ok(mappings.into())
-}
-
-impl Changes {
-    pub fn of(self, http: HttpTarget) -> MappedTarget {
-        MappedTarget {
-            http,
-            needs_body: needs_body(&self.request),
-            request: self.request,
-            replies: self.replies,
-        }
-    }
 }

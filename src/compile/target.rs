@@ -6,10 +6,10 @@ use std::sync::Arc;
 use crate::base::{Method, ascii, json};
 use crate::compile::group::{GroupKey, Groups, Resolved};
 use crate::compile::problem::{Fault, Place, Problems};
-use crate::compile::{function, mapping, rest, uri};
+use crate::compile::{function, mapping, rest, subtype, uri};
 use crate::model::v2::{Api, Integration, RouteKey, Stage};
 use crate::plan::rest::RestRoute;
-use crate::plan::{HttpTarget, MockTarget, Target};
+use crate::plan::{HttpTarget, MappedTarget, MockTarget, Target};
 
 /// AWS: 50 milliseconds at least. AWS's 30 seconds at most are not kept here.
 pub(in crate::compile) const TIMEOUT_MS_MIN: u32 = 50;
@@ -48,7 +48,10 @@ pub(in crate::compile) fn target(
             headers,
             body,
         } => mock(*status, headers, body, place, problems),
-        Integration::Function(call) => function::target(call, api, key, stage, place, problems),
+        Integration::Subtype(call) => subtype::target(call, stage, groups, place, problems),
+        Integration::Function(call) => {
+            function::target(call, api, key, stage, groups, place, problems)
+        }
         Integration::Rest(method) => rest::method(method, api, key, stage, groups, place, problems),
         Integration::Unserved { status, what } => {
             let body = json::line(&BTreeMap::from([("message", what)]));
@@ -79,10 +82,13 @@ pub(in crate::compile) fn target(
                 timeout_ms: mapped.timeout_ms,
             };
             let read = proxy.read(key, stage, groups, place, problems);
-            let changes = mapping::changes(mapped, stage, place, problems);
+            let changes = mapping::changes(&mapped.mappings, stage, place, problems);
             let (http, needs) = read?;
             Some(Made {
-                target: Target::Mapped(Box::new(changes?.of(http))),
+                target: Target::Mapped(Box::new(MappedTarget {
+                    http,
+                    changes: changes?,
+                })),
                 needs: Some(needs),
                 rest: None,
             })

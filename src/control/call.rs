@@ -134,11 +134,12 @@ impl Control {
     pub async fn load(&self) -> Outcome<Kept> {
         let fixed = locked(&self.surroundings).clone();
         let mut ids = locked(&self.ids).fork();
+        let strict = self.settings.strict;
         let kept = self
             .store
             .read(move |view| {
                 Ok::<Kept, Error>(Kept {
-                    apis: publish::all(view, &fixed, &mut ids)?,
+                    apis: publish::all(view, &fixed, &mut ids, strict)?,
                     domains: publish::domain::all(view, &fixed, &mut ids)?,
                 })
             })
@@ -333,6 +334,7 @@ impl Control {
     pub async fn look_at_all(&self) -> Outcome<()> {
         let surroundings = locked(&self.surroundings).clone();
         let (mut ids, served) = (locked(&self.ids).fork(), Arc::clone(&self.served));
+        let strict = self.settings.strict;
         // A change, though it writes nothing: no other one comes in between.
         let work = move |change: &mut crate::store::Change<'_>| {
             let everything = change
@@ -349,7 +351,8 @@ impl Control {
                     region: entry.key.region,
                 };
                 let rows = Rows::Write(change);
-                let mut desk = Desk::new(rows, &scope, &surroundings.fixed, &mut ids, 0);
+                let mut desk =
+                    Desk::new(rows, &scope, &surroundings.fixed, &mut ids, 0).with_quotas(strict);
                 let apis = BTreeSet::from([entry.key.id]);
                 changed_apis(&mut desk, apis, &served, &surroundings, &mut changes)?;
             }

@@ -13,8 +13,10 @@ pub fn write(
     exchange: &Exchange<'_>,
     latency_us: u64,
 ) {
-    let mut lines = worker.lines.borrow_mut();
-    let Some(lines) = lines.as_mut() else { return };
+    let mut logs = worker.logs.borrow_mut();
+    let Some(lines) = logs.access.as_mut() else {
+        return;
+    };
     let facts = Facts {
         worker,
         call,

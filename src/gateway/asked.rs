@@ -32,6 +32,11 @@ impl<'a> Asked<'a> {
         }
     }
 
+    /// As it came: `GET`.
+    pub fn verb(&self) -> &'a str {
+        std::str::from_utf8(self.head.method_token.of(self.bytes)).unwrap_or_default()
+    }
+
     /// The text of every header of this name, in this case: AWS's mappings tell cases apart.
     pub fn headers<'n>(&self, name: &'n str) -> impl DoubleEndedIterator<Item = Cow<'a, str>> + 'n
     where

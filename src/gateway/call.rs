@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::base::Uuid;
 use crate::base::id::RequestId;
-use crate::gateway::Reject;
+use crate::gateway::{Reject, Story};
 use crate::net::outbound::GroupState;
 use crate::observe::Trace;
 use crate::plan::stage::StageKind;
@@ -58,6 +58,8 @@ pub struct Call<'p> {
     pub integration_error: Option<Box<str>>,
     /// The backend's own id of the request, and its second one; only if the log shows them.
     pub endpoint_ids: Option<Box<[Box<[u8]>; 2]>>,
+    /// Told while it happens; none: nobody listens.
+    pub story: Option<Box<Story>>,
 }
 
 impl Call<'_> {
@@ -87,6 +89,7 @@ impl Call<'_> {
             integration_us: 0,
             integration_error: None,
             endpoint_ids: None,
+            story: None,
         }
     }
 }
@@ -102,6 +105,12 @@ impl Call<'_> {
             Some(uuid) => uuid.as_bytes(),
             None => self.request_id.as_bytes(),
         }
+    }
+
+    /// Where to tell what happens, if somebody listens.
+    #[inline]
+    pub fn story(&self) -> Option<&Story> {
+        self.story.as_deref()
     }
 
     /// Keeps the ids that a backend gave to its answer, if the log shows them.

@@ -5,6 +5,7 @@ use crate::net::UploadError;
 use crate::net::outbound::Failure;
 use crate::observe::Counter;
 use crate::plan::refusal::ResponseType;
+use crate::plan::stage::StageKind;
 
 /// The one table of refusals. For HTTP APIs: status, name in logs, message; for REST APIs: the type
 /// of gateway response and its usual message. (AWS: "Gateway response types".)
@@ -133,6 +134,20 @@ impl From<Gone> for Stop {
     }
 }
 
+impl Stop {
+    /// How an API of this kind says that its integration gave no answer.
+    pub fn of(kind: StageKind, failure: &Failure) -> Self {
+        match (kind, failure) {
+            // AWS: "Execution failed due to configuration error: Invalid endpoint address", and
+            // "Integration response of reported length … is larger than allowed maximum".
+            (StageKind::Rest, Failure::Unresolved | Failure::TooLarge(_)) => {
+                Reject::ApiConfigurationError.into()
+            }
+            (_, failure) => Self::from(failure),
+        }
+    }
+}
+
 impl From<&Failure> for Stop {
     fn from(failure: &Failure) -> Self {
         match failure {
@@ -167,6 +182,28 @@ mod tests {
             assert!(reject.body().starts_with("{\"message\":\""));
             let of_status = Reject::of_status(reject.status());
             assert_eq!(of_status.status(), reject.status());
+        }
+    }
+
+    #[test]
+    fn http_apis_say_what_awss_do() {
+        for (reject, expected) in [
+            (Reject::BadRequest, (400, "Bad Request")),
+            (Reject::Unauthorized, (401, "Unauthorized")),
+            (Reject::Forbidden, (403, "Forbidden")),
+            (Reject::NotFound, (404, "Not Found")),
+            (Reject::RequestTooLarge, (413, "Request Entity Too Large")),
+            (Reject::Throttled, (429, "Too Many Requests")),
+            (Reject::InternalError, (500, "Internal Server Error")),
+            (Reject::MalformedAnswer, (500, "Internal Server Error")),
+            (
+                Reject::ApiConfigurationError,
+                (500, "Internal Server Error"),
+            ),
+            (Reject::IntegrationFailure, (503, "Service Unavailable")),
+            (Reject::IntegrationTimeout, (503, "Service Unavailable")),
+        ] {
+            assert_eq!(reject.http(), expected, "{reject:?}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::base::Method;
 use crate::gateway::asked::Asked;
+use crate::gateway::story::moment;
 use crate::gateway::{Answer, Call, Reject, Worker, cors, headers, refuse};
 use crate::net::inbound::h1::Life;
 use crate::net::{Exchange, Gone, Outgoing};
@@ -33,6 +34,7 @@ pub async fn answer(
 ) -> Result<(), Gone> {
     call.status = answer.status;
     let call = &*call;
+    moment::answering(call, answer);
     with(worker, call, exchange, &answer.body, |out, exchange| {
         write_fields(out, call, exchange, answer);
     })
@@ -73,6 +75,16 @@ fn write_fields(out: &mut Vec<u8>, call: &Call<'_>, exchange: &Exchange<'_>, ans
         if !is_ours && !is_framing(&field.name) {
             encode::field(out, name, &field.value);
         }
+    }
+}
+
+/// Shows the client of a REST API the trace of its call, unless the answer says one already.
+pub fn add_trace(call: &Call<'_>, answer: &mut Answer) {
+    const NAME: &str = "X-Amzn-Trace-Id";
+    if let Some(trace) = &call.trace
+        && answer.headers.get(NAME).is_none()
+    {
+        answer.headers.push(NAME, trace.text().as_bytes());
     }
 }
 

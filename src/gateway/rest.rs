@@ -2,17 +2,20 @@
 
 use crate::base::Method;
 use crate::gateway::asked::Asked;
-use crate::gateway::cache::{self, Found};
+use crate::gateway::cache::{self, Found, Given, renew};
 use crate::gateway::context::Scene;
+use crate::gateway::integrate::invoke::{self, Manner};
 use crate::gateway::integrate::{self, mock, whole};
+use crate::gateway::story::{self, moment};
 use crate::gateway::transform::request::{self, Moved};
 use crate::gateway::transform::{proxy, response};
 use crate::gateway::{
-    Answer, Call, Published, Reject, Stop, Worker, api_key, compress, respond, throttle, validate,
+    Answer, Call, Published, Reject, Stop, Story, Worker, api_key, compress, respond, throttle,
+    validate,
 };
 use crate::net::Exchange;
+use crate::net::outbound::Asking;
 use crate::net::outbound::whole::Request;
-use crate::net::outbound::{Asking, Failure};
 use crate::plan::rest::{Kind, RestRoute, RestStage};
 use crate::plan::{HttpTarget, Route, Stage, Target};
 
@@ -26,13 +29,29 @@ pub async fn pass<'p>(
 ) -> Result<(), Stop> {
     let own = stage.rest.as_deref();
     let own = own.ok_or(Reject::ApiConfigurationError)?;
+    story::log::begin(worker, call, rest);
     api_key::check(worker, live, call, exchange, (own, rest))?;
     throttle::admit(worker, live, stage, route)?;
-    let streams = streams(own, rest);
-    if rest.needs_body || !streams {
+    moment::keys(call, (own, rest));
+    run(worker, call, exchange, (own, route, rest)).await
+}
+
+/// What follows on the checks of who calls and how often.
+pub async fn run(
+    worker: &'static Worker,
+    call: &mut Call<'_>,
+    exchange: &mut Exchange<'_>,
+    (own, route, rest): (&RestStage, &Route, &RestRoute),
+) -> Result<(), Stop> {
+    // What streams is not told of, but for whoever tests a method.
+    let tells = |story: &Story| story.wants_payloads() && (story.is_test || !rest.streams);
+    let shows_payloads = call.story().is_some_and(tells);
+    let streams = streams(own, rest, shows_payloads);
+    if rest.needs_body || !streams || shows_payloads {
         gather(exchange, route).await?;
     }
     let body = exchange.upload.gathered().unwrap_or_default();
+    moment::started(call, &Asked::of(exchange, body));
     validate::request(call, &Asked::of(exchange, body), rest)?;
     request::check(call, rest)?;
     if streams {
@@ -50,7 +69,11 @@ pub async fn pass<'p>(
     }
     let asking = asking(worker, exchange, rest);
     let asked = Asked::of(exchange, &body);
-    let mut answer = cached(worker, call, &asked, &asking, (own, route, rest)).await?;
+    let given = cached(worker, call, (&asked, &asking), (own, route, rest)).await?;
+    if own.compress_from.is_none() && !call.warns_of_cache {
+        return Ok(respond::answer(worker, call, exchange, given.answer()).await?);
+    }
+    let mut answer = given.into_own();
     if let Some(from) = own.compress_from {
         compress::answer(&asked, from, &mut answer).await;
     }
@@ -61,12 +84,12 @@ pub async fn pass<'p>(
 }
 
 /// Whether the answer goes from the integration to the client as it comes.
-fn streams(stage: &RestStage, rest: &RestRoute) -> bool {
+fn streams(stage: &RestStage, rest: &RestRoute, shows_payloads: bool) -> bool {
     match rest.kind {
-        Kind::Http | Kind::Mock => false,
+        Kind::Http | Kind::Function | Kind::Mock => false,
         kind => {
             let is_looked_at = rest.cache.is_some() || stage.compress_from.is_some();
-            kind != Kind::HttpProxy || !is_looked_at || rest.streams
+            kind != Kind::HttpProxy || !(is_looked_at && !rest.streams || shows_payloads)
         }
     }
 }
@@ -88,25 +111,33 @@ const CACHE_WARNING: &[u8] = b"199 - \"the cached answer was not invalidated: no
 async fn cached(
     worker: &'static Worker,
     call: &mut Call<'_>,
-    asked: &Asked<'_>,
-    asking: &Asking<'_>,
+    (asked, asking): (&Asked<'_>, &Asking<'_>),
     (stage, route, rest): (&RestStage, &Route, &RestRoute),
-) -> Result<Answer, Stop> {
+) -> Result<Given, Stop> {
     let Some(rule) = &rest.cache else {
-        return work(worker, call, asked, asking, (route, rest)).await;
+        let answer = work(worker, call, asked, asking, (route, rest)).await?;
+        return Ok(Given::Own(answer));
     };
-    match cache::look_up(worker, call, asked, (stage, rule)).await? {
-        Found::Here(answer) => Ok(Answer::clone(&answer)),
-        Found::Missing(lease) => {
-            let answer = work(worker, call, asked, asking, (route, rest)).await?;
-            lease.keep(&answer);
-            Ok(answer)
+    let found = cache::look_up(worker, call, (asked, asking), (stage, rule)).await?;
+    let lease = match found {
+        Found::Here(held) => return Ok(Given::Kept(held)),
+        Found::Stale(held, lease) => {
+            renew::start(worker, call, asked, (&held, lease));
+            return Ok(Given::Kept(held));
+        }
+        Found::Missing(lease) => lease,
+    };
+    match work(worker, call, asked, asking, (route, rest)).await {
+        Ok(answer) => Ok(cache::settle(worker, lease, asking, rule, answer)),
+        Err(stop) => {
+            lease.into_iter().for_each(cache::home::Lease::pass);
+            Err(stop)
         }
     }
 }
 
 /// The part behind all checks: request, integration, response.
-async fn work(
+pub(in crate::gateway) async fn work(
     worker: &'static Worker,
     call: &mut Call<'_>,
     asked: &Asked<'_>,
@@ -119,19 +150,28 @@ async fn work(
         return Ok(proxy::answer(answer));
     }
     let (body, overrides) = request::body(call, asked, &rest.request)?;
-    let answer = match &route.target {
-        Target::Http(target) => {
-            let moved = Moved {
-                map: &rest.request,
-                overrides: &overrides,
-            };
-            let head = request::head(moved, target, &Scene { call, asked }, &body);
-            ask(worker, call, asking, target, asked, (&head, &body)).await?
-        }
-        _ => mock::answer(call, &body)?,
+    let moved = Moved {
+        map: &rest.request,
+        overrides: &overrides,
     };
-    let reply = response::choose(call, rest, answer.status)?;
-    Ok(response::answer(call, asked, reply, &overrides, answer)?)
+    let answered = match &route.target {
+        Target::Http(target) => {
+            let head = request::head(moved, target, &Scene { call, asked }, &body);
+            let answer = ask(worker, call, asking, target, asked, (&head, &body)).await?;
+            answer.into()
+        }
+        Target::Function(target) => {
+            let manner = Manner::of(moved, &Scene { call, asked });
+            invoke::answer(worker, call, target, manner, asked.verb(), &body).await?
+        }
+        _ => mock::answer(call, &body)?.into(),
+    };
+    let reply = response::choose(call, rest, &answered)?;
+    let mut answer = response::answer(call, asked, reply, &overrides, &answered)?;
+    if rest.kind != Kind::Mock {
+        respond::add_trace(call, &mut answer);
+    }
+    Ok(answer)
 }
 
 async fn ask(
@@ -149,17 +189,13 @@ async fn ask(
         is_head: method == Method::Head,
     };
     let group = target.group.id;
-    let outcome = whole::run(worker, call, group, asking, method, request).await;
-    outcome.map_err(|failure| refusal(&failure))
-}
-
-/// How a REST API says that its integration gave no answer.
-fn refusal(failure: &Failure) -> Stop {
-    match failure {
-        // AWS: "Integration response of reported length … is larger than allowed maximum".
-        Failure::TooLarge(_) => Reject::ApiConfigurationError.into(),
-        other => Stop::from(other),
+    if call.story.is_some() && whole::has_address(worker, group) {
+        moment::sending(call, target, head, body);
     }
+    let outcome = whole::run(worker, call, group, asking, method, request).await;
+    let answer = outcome.map_err(|failure| Stop::of(call.kind, &failure))?;
+    moment::received(call, &answer);
+    Ok(answer)
 }
 
 /// AWS's largest payload, bytes.

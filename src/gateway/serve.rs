@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use crate::gateway::credentials::Book;
 use crate::gateway::{Published, Worker};
 use crate::net::inbound::accept::{Door, listen};
 use crate::observe::{Counter, Lines, Numbers};
@@ -15,8 +16,10 @@ use crate::rt::{Inbox, Mailbox, task};
 pub enum Command {
     Publish(Arc<Published>),
     Addresses(Arc<AddressBook>),
-    /// Where access-log lines go from now on; none: nowhere.
-    Log(Option<Lines>),
+    /// What signs requests to AWS.
+    Credentials(Arc<Book>),
+    /// Where lines go from now on.
+    Log(Logs),
     /// A copy of the numbers of at most `routes_max` routes from the id `first` on, and the id to
     /// go on with.
     Count {
@@ -30,6 +33,21 @@ pub enum Command {
     Drain,
     /// Ends now.
     Stop,
+}
+
+/// Where a core's lines go; none: nowhere.
+#[derive(Debug, Default)]
+pub struct Logs {
+    /// One for each call.
+    pub access: Option<Lines>,
+    /// What happened in a call.
+    pub execution: Option<Lines>,
+}
+
+impl Logs {
+    fn all(&mut self) -> impl Iterator<Item = &mut Lines> {
+        self.access.iter_mut().chain(&mut self.execution)
+    }
 }
 
 /// How often lines are shipped and idle upstream connections looked at, milliseconds.
@@ -59,14 +77,15 @@ pub async fn serve(worker: &'static Worker, doors: Vec<Door>, inbox: Inbox<Comma
     }
     worker.stopping.raise();
     // What the last requests said is shipped when the lines are dropped.
-    worker.set_lines(None);
+    worker.set_logs(Logs::default());
 }
 
 fn obey(worker: &'static Worker, command: Command) {
     match command {
         Command::Publish(next) => worker.publish(next),
         Command::Addresses(book) => worker.groups.set_addresses(book),
-        Command::Log(lines) => worker.set_lines(lines),
+        Command::Credentials(book) => worker.keyring.publish(book),
+        Command::Log(logs) => worker.set_logs(logs),
         Command::Count {
             first,
             routes_max,
@@ -95,21 +114,23 @@ async fn tidy(worker: &'static Worker) {
     loop {
         worker.core.pause(TIDY_MS).await;
         worker.groups.tidy(worker.core.now_ms());
+        worker.caches.copies.tidy();
         worker.ship_lines();
     }
 }
 
 impl Worker {
     /// Lines of a destination that is given up are shipped to it.
-    fn set_lines(&self, lines: Option<Lines>) {
-        *self.lines.borrow_mut() = lines;
+    fn set_logs(&self, logs: Logs) {
+        *self.logs.borrow_mut() = logs;
     }
 
     fn ship_lines(&self) {
-        if let Some(lines) = self.lines.borrow_mut().as_mut() {
-            lines.flush();
-            let mut numbers = self.numbers.borrow_mut();
-            numbers.set(Counter::LogLinesDropped, lines.dropped());
-        }
+        let mut logs = self.logs.borrow_mut();
+        logs.all().for_each(Lines::flush);
+        let dropped = logs.all().map(|lines| lines.dropped()).sum();
+        self.numbers
+            .borrow_mut()
+            .set(Counter::LogLinesDropped, dropped);
     }
 }

@@ -8,7 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::base::date::Style;
 use crate::base::{Clock, DateCache, RequestIds};
-use crate::gateway::cache::Caches;
+use crate::gateway::cache;
+use crate::gateway::credentials::{Keyring, Wishes};
+use crate::gateway::serve::Logs;
+use crate::gateway::story::log;
 use crate::gateway::{Call, Published, Reject, Stop, access_log, http, respond};
 use crate::lambda::{
     Caller, Ending, Functions, Invocation, InvokeError, Outcome, Piece, StreamFault, Streamed,
@@ -17,7 +20,7 @@ use crate::net::inbound::accept::Hall;
 use crate::net::inbound::h1::Life;
 use crate::net::outbound::{GroupState, Groups};
 use crate::net::{Client, Exchange, Gone, Handler, Pools, Settings};
-use crate::observe::{CoreNumbers, Counter, Lines, UNROUTED};
+use crate::observe::{CoreNumbers, Counter, UNROUTED};
 use crate::rt::Core;
 use crate::rt::task::Flag;
 
@@ -30,6 +33,8 @@ pub struct Shared {
     pub connections_max: AtomicUsize,
     /// Those of this machine; none: there can be none.
     pub functions: Option<Functions>,
+    /// Who makes keys of roles; none: there are no keys of roles.
+    pub wishes: Option<Wishes>,
 }
 
 /// One for each core, living as long as the process.
@@ -48,13 +53,14 @@ pub struct Worker {
     settings: RefCell<Rc<Settings>>,
     pools: Pools,
     pub(in crate::gateway) ids: RefCell<RequestIds>,
-    clock: Clock,
+    pub(in crate::gateway) clock: Clock,
     date: RefCell<DateCache>,
     pub(in crate::gateway) log_date: RefCell<DateCache>,
-    pub(in crate::gateway) lines: RefCell<Option<Lines>>,
+    pub(in crate::gateway) logs: RefCell<Logs>,
     pub(in crate::gateway) numbers: RefCell<CoreNumbers>,
-    pub(in crate::gateway) caches: Caches,
+    pub(in crate::gateway) caches: cache::Local,
     functions: Option<Caller>,
+    pub(in crate::gateway) keyring: Keyring,
     open: Cell<usize>,
     draining: Cell<bool>,
 }
@@ -64,6 +70,7 @@ impl Worker {
     /// When the system gives no randomness, or has no descriptor left.
     pub fn new(core: &'static Core, shared: Arc<Shared>) -> io::Result<&'static Self> {
         let functions = shared.functions.clone().map(Caller::start).transpose()?;
+        let keyring = Keyring::start(shared.wishes.clone())?;
         Ok(Box::leak(Box::new(Self {
             core,
             groups: Groups::default(),
@@ -76,10 +83,11 @@ impl Worker {
             clock: Clock::real(),
             date: RefCell::new(DateCache::new(Style::Http)),
             log_date: RefCell::new(DateCache::new(Style::Clf)),
-            lines: RefCell::default(),
+            logs: RefCell::default(),
             numbers: RefCell::default(),
-            caches: Caches::default(),
+            caches: cache::Local::start()?,
             functions,
+            keyring,
             open: Cell::new(0),
             draining: Cell::new(false),
         })))
@@ -128,6 +136,11 @@ impl Worker {
     /// Milliseconds since 1970.
     pub fn epoch_ms(&self) -> u64 {
         self.clock.epoch_ms()
+    }
+
+    /// Milliseconds since a moment that is the same for all cores.
+    pub fn monotonic_ms(&self) -> u64 {
+        self.clock.monotonic_ms()
     }
 
     /// Runs a function of this machine.
@@ -191,6 +204,9 @@ impl Worker {
             && let Some(format) = &stage.access_log
         {
             access_log::write(self, format, call, exchange, latency_us);
+        }
+        if call.story.is_some() {
+            log::end(self, call, exchange);
         }
     }
 }

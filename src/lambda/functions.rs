@@ -14,7 +14,8 @@ use tokio::task::{LocalSet, spawn_local};
 
 use crate::lambda::function::{Function, VERSION_LATEST};
 use crate::lambda::hall::Hall;
-use crate::lambda::outcome::{Invocation, InvokeError, Outcome};
+use crate::lambda::outcome::{Invocation, InvokeError, Mode, Outcome, Returned};
+use crate::lambda::permit::{Permit, Source};
 use crate::lambda::pool::{Answer, Pool};
 use crate::lambda::stream::{Ending, Piece, StreamFault, Streamed};
 use crate::observe::Lines;
@@ -47,10 +48,6 @@ pub struct Caller {
 #[derive(Debug)]
 enum Order {
     Invoke(Invocation, Answer),
-    /// Whether the invocation could be run.
-    Knows(Invocation, oneshot::Sender<Result<(), InvokeError>>),
-    /// Nobody waits for its outcome.
-    InvokeLater(Invocation, oneshot::Sender<Result<(), InvokeError>>),
     /// All functions of the config file.
     Configure(Vec<Function>),
     Put(Function),
@@ -58,6 +55,8 @@ enum Order {
     Remove(String, Option<String>),
     /// An alias and the version it stands for now; none: no such alias any more.
     Alias(String, String, Option<String>),
+    /// What of the policy of a function lets APIs in.
+    Permit(String, Vec<Permit>),
     Log(Option<Lines>),
     Stop(oneshot::Sender<()>),
 }
@@ -128,31 +127,6 @@ impl Functions {
         piece.await.unwrap_or_else(|_| broken())
     }
 
-    /// Runs a function some time; a run that fails is repeated twice.
-    ///
-    /// # Errors
-    /// When there is no such function, or too many wait.
-    pub async fn invoke_later(&self, invocation: Invocation) -> Result<(), InvokeError> {
-        let (answer, outcome) = oneshot::channel();
-        self.order(Order::InvokeLater(invocation, answer));
-        outcome.await.unwrap_or_else(|_| Err(gone()))
-    }
-
-    /// Whether there is such a function.
-    ///
-    /// # Errors
-    /// When there is not.
-    pub async fn knows(&self, invocation: &Invocation) -> Result<(), InvokeError> {
-        let (answer, outcome) = oneshot::channel();
-        let empty = Invocation {
-            function: invocation.function.clone(),
-            qualifier: invocation.qualifier.clone(),
-            ..Invocation::default()
-        };
-        self.order(Order::Knows(empty, answer));
-        outcome.await.unwrap_or_else(|_| Err(gone()))
-    }
-
     /// The functions of the config file, in the place of those before.
     pub fn configure(&self, functions: Vec<Function>) {
         self.order(Order::Configure(functions));
@@ -172,6 +146,11 @@ impl Functions {
     pub fn alias(&self, arn: &str, alias: &str, version: Option<&str>) {
         let version = version.map(str::to_owned);
         self.order(Order::Alias(arn.to_owned(), alias.to_owned(), version));
+    }
+
+    /// Which APIs the function of this ARN lets in, where they are asked for it.
+    pub fn permit(&self, arn: &str, permits: Vec<Permit>) {
+        self.order(Order::Permit(arn.to_owned(), permits));
     }
 
     /// Where the lines of all functions go from now on; none: nowhere.
@@ -247,7 +226,16 @@ struct Table {
 struct Entry {
     versions: BTreeMap<String, Rc<Pool>>,
     aliases: HashMap<String, String>,
+    permits: Vec<Permit>,
     is_configured: bool,
+}
+
+impl Entry {
+    /// Whoever writes the config file has its functions called by its APIs.
+    fn lets_in(&self, qualifier: Option<&str>, source: &Source) -> bool {
+        let mut permits = self.permits.iter();
+        self.is_configured || permits.any(|permit| permit.allows(qualifier, source))
+    }
 }
 
 impl Table {
@@ -276,16 +264,13 @@ impl Table {
     fn obey(self: &Rc<Self>, order: Order) {
         match order {
             Order::Invoke(invocation, answer) => match self.find(&invocation) {
-                Some(pool) => pool.invoke(invocation, answer),
-                None => answer.give(Err(InvokeError::NotFound(invocation.function.into()))),
+                Err(error) => answer.give(Err(error)),
+                Ok(pool) => match invocation.mode {
+                    Mode::Call => pool.invoke(invocation, answer),
+                    Mode::Event => answer.give(self.later(invocation)),
+                    Mode::DryRun => answer.give(Ok(Returned::empty())),
+                },
             },
-            Order::Knows(invocation, answer) => {
-                let found = self.find(&invocation).map(|_| ());
-                let missing = || InvokeError::NotFound(invocation.function.to_string());
-                // Who asked may have gone away.
-                let _ = answer.send(found.ok_or_else(missing));
-            }
-            Order::InvokeLater(invocation, accepted) => self.later(invocation, accepted),
             Order::Configure(functions) => self.configure(functions),
             Order::Put(function) => self.put(function, false),
             Order::Remove(name, version) => self.remove(&name, version.as_deref()),
@@ -297,12 +282,19 @@ impl Table {
                     };
                 }
             }
+            Order::Permit(name, permits) => {
+                if let Some(entry) = self.functions.borrow_mut().get_mut(&name) {
+                    entry.permits = permits;
+                }
+            }
             Order::Log(lines) => self.hall.log.set(lines),
             Order::Stop(_) => {}
         }
     }
 
-    fn find(&self, invocation: &Invocation) -> Option<Rc<Pool>> {
+    /// The version that is to be run.
+    fn find(&self, invocation: &Invocation) -> Result<Rc<Pool>, InvokeError> {
+        let missing = || InvokeError::NotFound(invocation.function.to_string());
         let functions = self.functions.borrow();
         let named = functions.get(&*invocation.function);
         let entry = named.or_else(|| {
@@ -313,13 +305,20 @@ impl Table {
             configured
                 .find(|(arn, _)| same(arn))
                 .map(|(_, entry)| entry)
-        })?;
-        let qualifier = invocation.qualifier.as_deref().unwrap_or(VERSION_LATEST);
+        });
+        let entry = entry.ok_or_else(missing)?;
+        let qualifier = invocation.qualifier.as_deref();
+        if let Some(source) = &invocation.source
+            && !entry.lets_in(qualifier, source)
+        {
+            return Err(InvokeError::Forbidden);
+        }
+        let qualifier = qualifier.unwrap_or(VERSION_LATEST);
         let version = entry
             .aliases
             .get(qualifier)
             .map_or(qualifier, String::as_str);
-        entry.versions.get(version).cloned()
+        entry.versions.get(version).cloned().ok_or_else(missing)
     }
 
     fn put(&self, function: Function, is_configured: bool) {
@@ -369,30 +368,21 @@ impl Table {
     }
 
     /// Takes an event in and runs it until it succeeds, three times at most.
-    fn later(
-        self: &Rc<Self>,
-        invocation: Invocation,
-        accepted: oneshot::Sender<Result<(), InvokeError>>,
-    ) {
-        let is_known = self.find(&invocation).is_some();
-        let is_full = *self.events.borrow() >= EVENTS_MAX;
-        let taken = match (is_known, is_full) {
-            (false, _) => Err(InvokeError::NotFound(invocation.function.to_string())),
-            (true, true) => Err(InvokeError::Throttled),
-            (true, false) => Ok(()),
-        };
-        let is_taken = taken.is_ok();
-        let _ = accepted.send(taken);
-        if is_taken {
-            *self.events.borrow_mut() += 1;
-            spawn_local(Rc::clone(self).run_event(invocation));
+    fn later(self: &Rc<Self>, mut invocation: Invocation) -> Outcome {
+        if *self.events.borrow() >= EVENTS_MAX {
+            return Err(InvokeError::Throttled);
         }
+        *self.events.borrow_mut() += 1;
+        // Let in once, it is run, whatever the policy says later.
+        invocation.source = None;
+        spawn_local(Rc::clone(self).run_event(invocation));
+        Ok(Returned::empty())
     }
 
     async fn run_event(self: Rc<Self>, invocation: Invocation) {
         let mut waits = RETRY_AFTER.into_iter();
         loop {
-            let Some(pool) = self.find(&invocation) else {
+            let Ok(pool) = self.find(&invocation) else {
                 break;
             };
             let (answer, outcome) = oneshot::channel();
@@ -403,8 +393,7 @@ impl Table {
                 trace_id: invocation.trace_id.clone(),
                 client_context: invocation.client_context.clone(),
                 timeout_ms: EVENT_TIMEOUT_MS,
-                wants_log: false,
-                streams: false,
+                ..Invocation::default()
             };
             pool.invoke(attempt, Answer::Task(answer));
             let failed = match outcome.await {

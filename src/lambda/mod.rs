@@ -23,6 +23,7 @@ mod hall;
 mod keeper;
 mod log;
 mod outcome;
+mod permit;
 mod pool;
 mod process;
 mod runtime;
@@ -34,7 +35,8 @@ mod zip;
 
 pub use function::{Code, Function, Runtime, VERSION_LATEST};
 pub use functions::{Caller, Functions, Settings};
-pub use outcome::{Invocation, InvokeError, Outcome, Returned};
+pub use outcome::{Invocation, InvokeError, Mode, Outcome, Returned};
+pub use permit::{Permit, Source};
 pub use runtime::in_path;
 pub use stream::{Ending, Piece, StreamFault, Streamed};
 pub use zip::check as check_archive;

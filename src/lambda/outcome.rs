@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::base::json;
+use crate::lambda::permit::Source;
 use crate::lambda::stream::Streamed;
 
 /// What a caller asks for.
@@ -23,6 +24,33 @@ pub struct Invocation {
     pub wants_log: bool,
     /// Whether the caller can read an answer while it is made.
     pub streams: bool,
+    pub mode: Mode,
+    /// For whom the function's policy has to allow it; none: nobody asks the policy.
+    pub source: Option<Source>,
+}
+
+/// `X-Amz-Invocation-Type`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// `RequestResponse`: the caller waits for what the function says.
+    #[default]
+    Call,
+    /// `Event`: it is run some time, and again if it fails; the outcome is empty.
+    Event,
+    /// `DryRun`: whether it could be run; the outcome is empty.
+    DryRun,
+}
+
+impl Mode {
+    /// None for a word that is no type of invocation.
+    pub fn named(text: &str) -> Option<Self> {
+        match text {
+            "RequestResponse" => Some(Self::Call),
+            "Event" => Some(Self::Event),
+            "DryRun" => Some(Self::DryRun),
+            _ => None,
+        }
+    }
 }
 
 /// What became of it.
@@ -43,9 +71,25 @@ pub struct Returned {
     pub log: Option<Vec<u8>>,
 }
 
+impl Returned {
+    /// Nothing was run, or will be only later.
+    pub fn empty() -> Self {
+        Self {
+            payload: Bytes::new(),
+            stream: None,
+            function_error: None,
+            version: Box::default(),
+            log: None,
+        }
+    }
+}
+
 /// The function was not run to its end.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvokeError {
+    /// AWS's words in the logs of an API.
+    #[error("Invalid permissions on Lambda function")]
+    Forbidden,
     #[error("there is no function `{0}`")]
     NotFound(String),
     #[error("too many invocations of the function wait already")]

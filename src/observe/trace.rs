@@ -74,6 +74,13 @@ impl Trace {
         out.extend_from_slice(b";Sampled=");
         out.push(self.sampled);
     }
+
+    /// What `write` appends.
+    pub fn text(&self) -> String {
+        let mut out = Vec::with_capacity(80);
+        self.write(&mut out);
+        String::from_utf8_lossy(&out).into_owned()
+    }
 }
 
 fn is_root(value: &[u8]) -> bool {

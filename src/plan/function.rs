@@ -1,5 +1,8 @@
 //! A Lambda function as a target, and what is fixed of the events that it gets.
 
+use crate::plan::Changes;
+use crate::plan::Service;
+
 /// Which function, asked in which words.
 #[derive(Debug)]
 pub struct FunctionTarget {
@@ -11,10 +14,16 @@ pub struct FunctionTarget {
     /// Time from the request to the whole answer, milliseconds.
     pub timeout_ms: u32,
     pub facts: EventFacts,
+    /// None: the function's policy is not asked.
+    pub source: Option<SourceArn>,
     /// Media types of bodies that travel in base64, in lower case; only of REST APIs.
     pub binary_types: Box<[Box<str>]>,
     /// The function writes metadata, eight NULs and the payload while the client reads.
     pub streams: bool,
+    /// Who is asked where this machine has no such function; none: nobody.
+    pub remote: Option<Box<Service>>,
+    /// Parameter mapping of an HTTP API.
+    pub changes: Option<Box<Changes>>,
 }
 
 /// In which words a function is told of a request.
@@ -26,6 +35,25 @@ pub enum Format {
     Http1,
     /// Payload format 2.0 of HTTP APIs.
     Http2,
+}
+
+/// As whom an API calls a function, but for the verb: the policy of the function knows it by
+/// `arn:aws:execute-api:{region}:{account}:{api}/{stage}/{verb}/{path}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceArn {
+    /// Up to the slash before the verb.
+    pub before: Box<str>,
+    /// From the slash behind the verb; none for the route `$default`, which has no verb.
+    pub path: Option<Box<str>>,
+}
+
+impl SourceArn {
+    pub fn with(&self, verb: &str) -> String {
+        match &self.path {
+            Some(path) => format!("{}{verb}{path}", self.before),
+            None => self.before.to_string(),
+        }
+    }
 }
 
 /// What is the same in all events of a route.

@@ -20,7 +20,7 @@ pub struct RestStage {
     pub responses: GatewayResponses,
     pub canary: Option<Canary>,
     pub binary_types: MediaTypes,
-    /// What a core may keep of answers, bytes.
+    /// What may be kept of answers, bytes; 0: there is no cache.
     pub cache_bytes_max: usize,
     /// Answers that were kept in another epoch are of no use.
     pub cache_epoch: u64,
@@ -97,6 +97,8 @@ pub struct RestRoute {
     pub needs_body: bool,
     /// None: answers are not kept.
     pub cache: Option<CacheRule>,
+    /// What its calls tell their execution log; none: nothing.
+    pub log: Option<ExecutionLog>,
     /// Why every request ends as API_CONFIGURATION_ERROR, for the log; AWS finds out at the call.
     pub fault: Option<Box<str>>,
     /// Time for the integration, milliseconds.
@@ -111,8 +113,28 @@ pub enum Kind {
     Http,
     /// A function is told of the request and says the answer.
     FunctionProxy,
+    /// A function gets what is made of the request.
+    Function,
     /// Nobody is asked.
     Mock,
+}
+
+impl Kind {
+    /// Whether a service of AWS is asked, which takes fewer headers than others.
+    pub fn is_aws(self) -> bool {
+        matches!(self, Self::FunctionProxy | Self::Function)
+    }
+}
+
+/// How much of a call goes to the execution log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ExecutionLog {
+    /// Why a call failed (AWS: `ERROR`).
+    Failures,
+    /// What was done too (`INFO`).
+    Steps,
+    /// What was sent and came too (`INFO` with data trace).
+    Payloads,
 }
 
 /// Schemas by the media type that they are for.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::base::Method;
-use crate::plan::{FunctionTarget, MappedTarget, Params};
+use crate::plan::{FunctionTarget, MappedTarget, Params, SubtypeTarget};
 
 #[derive(Debug)]
 pub enum Target {
@@ -13,6 +13,8 @@ pub enum Target {
     Mapped(Box<MappedTarget>),
     Mock(MockTarget),
     Function(Box<FunctionTarget>),
+    /// An action of a service of AWS.
+    Subtype(Box<SubtypeTarget>),
     /// Nobody: a REST method makes its answer of what it was asked.
     Nobody,
 }
@@ -23,7 +25,7 @@ impl Target {
         match self {
             Self::Http(target) => Some(target),
             Self::Mapped(mapped) => Some(&mapped.http),
-            Self::Mock(_) | Self::Function(_) | Self::Nobody => None,
+            Self::Mock(_) | Self::Function(_) | Self::Subtype(_) | Self::Nobody => None,
         }
     }
 }

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::gateway::{Published, Shared};
+use crate::gateway::credentials::Book;
+use crate::gateway::{Command, Logs, Published, Shared};
 use crate::net::inbound::accept::Door;
 use crate::observe::{Drain, Lines, lines};
 use crate::rt::address::AddressBook;
@@ -18,8 +19,9 @@ use crate::rt::dns;
 use crate::rt::signal::Signals;
 use crate::rt::{Driver, sys};
 use crate::server::admin::{self, Phase};
-use crate::server::config::{self, AccessLog, Report, Settings};
-use crate::server::cores::{Cores, Seat};
+use crate::server::config::{self, AccessLog, Logging, Report, Settings};
+use crate::server::cores::{Cores, First, Seat};
+use crate::server::credentials::{self, Desk};
 use crate::server::diagnostics::Diagnostics;
 use crate::server::export::{Destination, Exporter};
 use crate::server::functions::FunctionRoom;
@@ -27,10 +29,12 @@ use crate::server::keys;
 use crate::server::listeners::Listeners;
 use crate::server::management::ManagementError;
 use crate::server::observer::Observer;
+use crate::server::outlet::StageFiles;
 use crate::server::prepare::{self, Current, Made, Prepared};
 use crate::server::publish::Making;
 use crate::server::reception;
 use crate::server::source::Source;
+use crate::server::vault::Vault;
 use crate::server::watch::FileWatch;
 
 /// Why a gateway could not be started.
@@ -78,8 +82,11 @@ pub struct Running {
     pub shared: Arc<Shared>,
     pub listeners: Listeners,
     pub admin: Option<Admin>,
-    pub exporter: Exporter,
+    pub exporters: Exporters,
     pub functions: FunctionRoom,
+    pub vault: Vault,
+    /// What the vault knows; the cores get every new one.
+    pub credentials: watch::Receiver<Arc<Book>>,
     pub diagnostics: Diagnostics,
     pub observer: Observer,
     pub names: dns::Watcher,
@@ -87,6 +94,61 @@ pub struct Running {
     pub files: FileWatch,
     pub signals: Signals,
     pub driver: Driver,
+}
+
+/// The writers of what the cores log.
+#[derive(Debug)]
+pub struct Exporters {
+    pub access: Exporter,
+    pub execution: Exporter,
+}
+
+impl Exporters {
+    fn start(settings: &Logging) -> Result<Self, Error> {
+        let start = |log| Exporter::start(log).map_err(|error| Error::Log(error.to_string()));
+        Ok(Self {
+            access: start(&destination(&settings.access_log))?,
+            execution: start(&of_stages(&settings.execution_log))?,
+        })
+    }
+
+    /// Opens their files anew.
+    pub fn reopen(&self) {
+        self.access.reopen();
+        self.execution.reopen();
+    }
+
+    /// Lines from now on go where `next` says.
+    ///
+    /// # Errors
+    /// A new destination cannot be opened.
+    pub fn renew(&self, next: &Logging, before: &Logging) -> Result<(), String> {
+        if next.access_log != before.access_log {
+            let set = self.access.set_destination(&destination(&next.access_log));
+            set.map_err(|error| error.to_string())?;
+        }
+        if next.execution_log != before.execution_log {
+            let place = of_stages(&next.execution_log);
+            let set = self.execution.set_destination(&place);
+            set.map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+
+    /// A core's queues.
+    fn logs(&self, settings: &Logging) -> Logs {
+        let is_on = |log: &AccessLog| *log != AccessLog::Off;
+        Logs {
+            access: is_on(&settings.access_log).then(|| log_lines(&self.access)),
+            execution: is_on(&settings.execution_log).then(|| log_lines(&self.execution)),
+        }
+    }
+
+    /// Writes the last lines.
+    pub async fn finish(self) {
+        self.access.finish().await;
+        self.execution.finish().await;
+    }
 }
 
 /// The operator's listener.
@@ -134,23 +196,24 @@ impl Running {
             current = joined.map_err(Error::Made)?;
         }
         listeners.set_given(&making.made.certificates());
-        let exporter = Exporter::start(&destination(&settings.logging.access_log))
-            .map_err(|error| Error::Log(error.to_string()))?;
+        let exporters = Exporters::start(&settings.logging)?;
         let mut names = dns::Watcher::start(dns_settings(&settings.dns));
         names.names(hosts(&current.published));
         names.settled(NAMES_LIMIT).await;
         let book = names.subscribe();
-        let shared = Arc::new(Shared {
-            functions: Some(functions.all.clone()),
-            ..Shared::default()
-        });
-        apply_shared(&shared, &settings);
-        let seats = seats(doors, &cpus, &settings, &exporter);
-        let first = &current.published;
-        let cores = Cores::start(driver, &shared, first, &names.book(), seats).await?;
-        let observer = Observer::new(cores.mailboxes(), workers, exporter.written());
+        let desk = Desk::of(&settings, &making.snapshot.upstreams);
+        let (vault, credentials) = Vault::start(desk);
+        let shared = shared(&functions, &vault, &settings);
+        let seats = seats(doors, &cpus, &settings, &exporters);
+        let first = First {
+            published: Arc::clone(&current.published),
+            addresses: names.book(),
+            credentials: Arc::clone(&credentials.borrow()),
+        };
+        let cores = Cores::start(driver, &shared, &first, seats).await?;
+        let observer = Observer::new(cores.mailboxes(), workers, exporters.access.written());
         let admin = open_admin(settings.admin, takes_over, &observer)
-            .inspect_err(|_| cores.tell(|_| crate::gateway::Command::Stop))?;
+            .inspect_err(|_| cores.tell(|_| Command::Stop))?;
         let mut running = Self {
             admin,
             source,
@@ -160,8 +223,10 @@ impl Running {
             cores,
             shared,
             listeners,
-            exporter,
+            exporters,
             functions,
+            vault,
+            credentials,
             diagnostics,
             observer,
             names,
@@ -171,12 +236,15 @@ impl Running {
             driver,
         };
         running.watch_files();
-        let mut facts = running.observer.facts();
-        facts.ledger = Arc::clone(&running.current.ledger);
-        facts.plan_version = running.current.published.plan.version;
-        facts.phase = Phase::Ready;
-        drop(facts);
+        running.say_ready();
         Ok(running)
+    }
+
+    fn say_ready(&self) {
+        let mut facts = self.observer.facts();
+        facts.ledger = Arc::clone(&self.current.ledger);
+        facts.plan_version = self.current.published.plan.version;
+        facts.phase = Phase::Ready;
     }
 
     /// Watches all files that the config depends on.
@@ -185,15 +253,15 @@ impl Running {
         files.extend(self.listeners.files());
         files.extend(authorities(&self.current.published));
         files.extend(self.settings.management.iter().flat_map(keys::files));
+        files.extend(credentials::files(&self.settings));
         self.files.watch(files);
     }
 
-    /// Gives each core a queue to the exporter, or takes it away.
-    pub fn connect_log(&self) {
-        let logs = self.settings.logging.access_log != AccessLog::Off;
-        let exporter = &self.exporter;
+    /// Gives each core its queues to the exporters, or takes them away.
+    pub fn connect_logs(&self) {
+        let logging = &self.settings.logging;
         self.cores
-            .tell(|_| crate::gateway::Command::Log(logs.then(|| log_lines(exporter))));
+            .tell(|_| Command::Log(self.exporters.logs(logging)));
     }
 }
 
@@ -202,14 +270,13 @@ fn seats(
     doors: Vec<Vec<Door>>,
     cpus: &[usize],
     settings: &Settings,
-    exporter: &Exporter,
+    exporters: &Exporters,
 ) -> Vec<Seat> {
-    let logs = settings.logging.access_log != AccessLog::Off;
     let bound = doors.len() <= cpus.len();
     let seats = doors.into_iter().enumerate().map(|(index, doors)| Seat {
         cpu: bound.then(|| cpus[index]),
         doors,
-        lines: logs.then(|| log_lines(exporter)),
+        logs: exporters.logs(&settings.logging),
     });
     seats.collect()
 }
@@ -228,10 +295,28 @@ fn driver(wanted: config::Driver) -> Result<Driver, Error> {
     }
 }
 
+fn shared(functions: &FunctionRoom, vault: &Vault, settings: &Settings) -> Arc<Shared> {
+    let shared = Shared {
+        functions: Some(functions.all.clone()),
+        wishes: Some(vault.wishes()),
+        ..Shared::default()
+    };
+    apply_shared(&shared, settings);
+    Arc::new(shared)
+}
+
 /// What cores look at without a plan.
 pub fn apply_shared(shared: &Shared, settings: &Settings) {
     let most = settings.limits.connections_max.unwrap_or(0) as usize;
     shared.connections_max.store(most, Ordering::Relaxed);
+}
+
+/// As `destination`, for lines that say whose they are.
+fn of_stages(log: &AccessLog) -> Destination {
+    match log {
+        AccessLog::File(path) if StageFiles::is_template(path) => Destination::Stages(path.clone()),
+        log => destination(log),
+    }
 }
 
 pub fn destination(log: &AccessLog) -> Destination {

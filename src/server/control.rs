@@ -18,6 +18,7 @@ enum Event {
     Signal(Signal),
     Changed(Vec<PathBuf>),
     Addresses,
+    Credentials,
     Publish(Publication),
     Broken(usize),
 }
@@ -31,7 +32,7 @@ impl Running {
                 Event::Signal(Signal::Terminate) => return self.drain().await,
                 Event::Signal(Signal::Reload) => self.reload().await,
                 Event::Signal(Signal::Reopen) => {
-                    self.exporter.reopen();
+                    self.exporters.reopen();
                     self.functions.reopen_log();
                 }
                 Event::Signal(Signal::HandOver) => {
@@ -41,6 +42,7 @@ impl Running {
                 }
                 Event::Changed(files) => self.files_changed(&files).await,
                 Event::Addresses => self.new_addresses(),
+                Event::Credentials => self.new_credentials(),
                 Event::Publish(publication) => self.publish(publication).await,
                 Event::Broken(core) => {
                     tracing::error!(core, "a core has ended by itself; stopping");
@@ -58,6 +60,7 @@ impl Running {
             core = self.cores.broken() => Event::Broken(core),
             files = self.files.changed() => Event::Changed(files),
             Ok(()) = self.book.changed() => Event::Addresses,
+            Ok(()) = self.credentials.changed() => Event::Credentials,
             Some(publication) = self.making.publications.recv() => Event::Publish(publication),
         }
     }
@@ -75,6 +78,11 @@ impl Running {
     pub fn new_addresses(&mut self) {
         let book = Arc::clone(&self.book.borrow_and_update());
         self.cores.tell(|_| Command::Addresses(Arc::clone(&book)));
+    }
+
+    fn new_credentials(&mut self) {
+        let book = Arc::clone(&self.credentials.borrow_and_update());
+        self.cores.tell(|_| Command::Credentials(Arc::clone(&book)));
     }
 
     /// True when another process serves now.

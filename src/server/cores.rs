@@ -8,9 +8,10 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
-use crate::gateway::{Command, Published, Shared, Worker, serve};
+use crate::gateway::credentials::Book;
+use crate::gateway::{Command, Logs, Published, Shared, Worker, serve};
 use crate::net::inbound::accept::Door;
-use crate::observe::{Lines, Numbers};
+use crate::observe::Numbers;
 use crate::rt::address::AddressBook;
 use crate::rt::{Core, Driver, Mailbox, mailbox, signal};
 
@@ -27,7 +28,15 @@ const JOIN_POLL: Duration = Duration::from_millis(5);
 pub struct Seat {
     pub cpu: Option<usize>,
     pub doors: Vec<Door>,
-    pub lines: Option<Lines>,
+    pub logs: Logs,
+}
+
+/// What all cores begin with.
+#[derive(Debug)]
+pub struct First {
+    pub published: Arc<Published>,
+    pub addresses: Arc<AddressBook>,
+    pub credentials: Arc<Book>,
 }
 
 /// The running cores.
@@ -49,8 +58,7 @@ impl Cores {
     pub async fn start(
         driver: Driver,
         shared: &Arc<Shared>,
-        first: &Arc<Published>,
-        book: &Arc<AddressBook>,
+        first: &First,
         seats: Vec<Seat>,
     ) -> io::Result<Self> {
         let mut cores = Self {
@@ -58,7 +66,7 @@ impl Cores {
             threads: Vec::new(),
         };
         for (index, seat) in seats.into_iter().enumerate() {
-            let started = cores.add(index, driver, shared, first, book, seat).await;
+            let started = cores.add(index, driver, shared, first, seat).await;
             if let Err(error) = started {
                 cores.tell(|_| Command::Stop);
                 return Err(error);
@@ -72,16 +80,16 @@ impl Cores {
         index: usize,
         driver: Driver,
         shared: &Arc<Shared>,
-        first: &Arc<Published>,
-        book: &Arc<AddressBook>,
+        first: &First,
         seat: Seat,
     ) -> io::Result<()> {
         let (sender, letters) = mailbox(MAILBOX_LETTERS)?;
         // What the core begins with is in its mailbox before it looks there.
         for command in [
-            Command::Publish(Arc::clone(first)),
-            Command::Addresses(Arc::clone(book)),
-            Command::Log(seat.lines),
+            Command::Publish(Arc::clone(&first.published)),
+            Command::Addresses(Arc::clone(&first.addresses)),
+            Command::Credentials(Arc::clone(&first.credentials)),
+            Command::Log(seat.logs),
         ] {
             let _ = sender.send(command);
         }

@@ -1,4 +1,4 @@
-//! Where access-log lines go: nowhere, standard output, or a file that may be rotated.
+//! Where lines of logs go: nowhere, standard output, or a file that may be rotated.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -16,6 +16,8 @@ pub enum Destination {
     Stdout,
     /// Appended to. A missing file is created with mode 0640, a missing folder is an error.
     File(PathBuf),
+    /// Execution logs: a file for each stage, whose path has `{api}` and `{stage}` in it.
+    Stages(PathBuf),
 }
 
 /// An open destination. Each batch goes out by one call of the kernel, so that several processes
@@ -40,11 +42,11 @@ const MODE: u32 = 0o640;
 /// Why a destination cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    #[error("the access log {} cannot be opened: the folder {} does not exist", .file.display(), .folder.display())]
+    #[error("the log {} cannot be opened: the folder {} does not exist", .file.display(), .folder.display())]
     NoFolder { file: PathBuf, folder: PathBuf },
-    #[error("the access log {} cannot be opened: {source}", .file.display())]
+    #[error("the log {} cannot be opened: {source}", .file.display())]
     File { file: PathBuf, source: io::Error },
-    #[error("standard output cannot be used for the access log: {0}")]
+    #[error("standard output cannot be used for the log: {0}")]
     Stdout(io::Error),
 }
 
@@ -70,7 +72,7 @@ impl Sink {
                 let file = File::from(copy.map_err(OpenError::Stdout)?);
                 Ok(Self::over(Some(file), None))
             }
-            Destination::File(path) => {
+            Destination::File(path) | Destination::Stages(path) => {
                 let file = open_file(path)?;
                 Ok(Self::over(Some(file), Some(path.clone())))
             }

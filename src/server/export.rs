@@ -18,8 +18,8 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::observe::Drain;
-use crate::server::destination::Sink;
 pub use crate::server::destination::{Destination, OpenError};
+use crate::server::outlet::Outlet;
 
 /// The control thread's handle of the writer. Dropped, the writer still ends by itself once the
 /// cores have let go of their ends and everything is written.
@@ -71,7 +71,7 @@ pub enum StartError {
 #[derive(Debug)]
 enum Command {
     Add(Drain),
-    Switch(Sink),
+    Switch(Outlet),
     Reopen,
     Stop,
 }
@@ -82,7 +82,7 @@ impl Exporter {
     /// # Errors
     /// When the destination cannot be opened, or the system has no thread left.
     pub fn start(destination: &Destination) -> Result<Self, StartError> {
-        let sink = Sink::open(destination)?;
+        let sink = Outlet::open(destination)?;
         let (commands, orders) = channel();
         let (end, ended) = oneshot::channel();
         let written = Written::default();
@@ -116,7 +116,7 @@ impl Exporter {
     /// # Errors
     /// When the new destination cannot be opened; then nothing changes.
     pub fn set_destination(&self, destination: &Destination) -> Result<(), OpenError> {
-        self.tell(Command::Switch(Sink::open(destination)?));
+        self.tell(Command::Switch(Outlet::open(destination)?));
         Ok(())
     }
 
@@ -163,7 +163,7 @@ const BATCHES_MAX: usize = 16;
 
 struct Writer {
     drains: Vec<Drain>,
-    sink: Sink,
+    sink: Outlet,
     written: Written,
     /// The last batch was refused, and the operator knows.
     failing: bool,

@@ -8,6 +8,7 @@ use crate::rt::supervisor::Notice;
 use crate::server::boot::{self, NAMES_LIMIT, Running};
 use crate::server::config::Settings;
 use crate::server::control::tell_supervisor;
+use crate::server::credentials::Desk;
 use crate::server::keys;
 use crate::server::prepare::{self, Prepared};
 
@@ -48,27 +49,26 @@ impl Running {
         let later = self.listeners.renew(&settings.listeners);
         let mut later = later.map_err(|problems| problems.join("\n"))?;
         later.extend(self.later(&settings));
-        let log = &settings.logging.access_log;
-        if *log != self.settings.logging.access_log {
-            let set = self.exporter.set_destination(&boot::destination(log));
-            set.map_err(|error| error.to_string())?;
-        }
+        let before = &self.settings.logging;
+        self.exporters.renew(&settings.logging, before)?;
         let log = &settings.logging.function_log;
         if *log != self.settings.logging.function_log {
             self.functions.set_log(log)?;
         }
         self.functions.configure(config.functions);
+        let upstreams = &config.snapshot.upstreams;
+        self.vault.configure(Desk::of(&settings, upstreams));
         for what in later {
             tracing::warn!("{what} with the next start (SIGUSR2 makes one without a gap)");
         }
         self.renew_names(&settings, &next).await;
         self.diagnostics.set_level(&settings.logging.level);
         boot::apply_shared(&self.shared, &settings);
-        let logged = self.settings.logging.access_log.clone();
+        let logged = self.settings.logging.clone();
         self.settings = settings;
         self.current = next;
-        if logged != self.settings.logging.access_log {
-            self.connect_log();
+        if logged != self.settings.logging {
+            self.connect_logs();
         }
         let published = &self.current.published;
         self.cores.tell(|_| Command::Publish(Arc::clone(published)));

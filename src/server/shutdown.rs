@@ -52,7 +52,7 @@ impl Running {
             let _ = admin.stop.send(true);
         }
         self.functions.finish().await;
-        self.exporter.finish().await;
+        self.exporters.finish().await;
         if drained {
             Ending::Drained
         } else {

@@ -226,3 +226,89 @@ def test_cors_of_the_api_goes_before_that_of_a_function(gateway, api):
     assert headers["apigw-requestid"] != "mine"
     _, headers, _ = say(gateway, api, output, origin="https://b.example")
     assert "access-control-allow-origin" not in {name.lower() for name in headers}
+
+
+@pytest.fixture
+def mapped(gateway, api):
+    """Makes a route to a function with mappings, in the place of the one before."""
+    v2 = gateway.client("apigatewayv2")
+    made = []
+
+    def clear():
+        for route, integration in made:
+            v2.delete_route(ApiId=api, RouteId=route)
+            v2.delete_integration(ApiId=api, IntegrationId=integration)
+        made.clear()
+
+    def make(function, version="2.0", **mappings):
+        clear()
+        integration = v2.create_integration(
+            ApiId=api,
+            IntegrationType="AWS_PROXY",
+            IntegrationUri=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}",
+            PayloadFormatVersion=version,
+            **mappings,
+        )["IntegrationId"]
+        target = f"integrations/{integration}"
+        route = v2.create_route(ApiId=api, RouteKey="ANY /mapped/{id}", Target=target)["RouteId"]
+        made.append((route, integration))
+
+    yield make
+    clear()
+
+
+def test_a_function_is_told_what_mappings_made_of_the_request(gateway, api, mapped):
+    """Headers, query and path of the event; its context stays that of the client."""
+    changes = {
+        "append:header.both": "${stageVariables.v}",
+        "overwrite:header.user-agent": "$request.body.agent",
+        "remove:header.gone": "''",
+        "append:querystring.q": "x y",
+        "overwrite:path": "/other/${request.path.id}",
+    }
+    headers = {"Both": "sent", "User-Agent": "tester", "Gone": "1", "content-type": "application/json"}
+    for version in ("2.0", "1.0"):
+        mapped("echo", version, RequestParameters=changes)
+        status, _, text = gateway.call_api(
+            "POST", api, "/s/mapped/7%2F8?q=1", headers=headers, body=json.dumps({"agent": "mapped"})
+        )
+        assert status == 200, text
+        event = json.loads(text)
+        sent = {name.lower(): value for name, value in event["headers"].items()}
+        assert (sent["both"], sent["user-agent"]) == ("sent,1", "mapped")
+        assert "gone" not in sent
+        if version == "2.0":
+            assert (event["rawPath"], event["rawQueryString"]) == ("/other/7%2F8", "q=1&q=x%20y")
+            assert event["queryStringParameters"] == {"q": "1,x y"}
+            assert event["requestContext"]["http"]["path"] == "/s/mapped/7%2F8"
+        else:
+            assert event["path"] == "/other/7%2F8"
+            assert event["multiValueQueryStringParameters"] == {"q": ["1", "x y"]}
+
+
+def test_the_answer_of_a_function_is_mapped_by_its_status(gateway, api, mapped):
+    """Headers and status; other statuses stay as they are."""
+    mapped(
+        "say",
+        ResponseParameters={
+            "404": {
+                "overwrite:statuscode": "410",
+                "append:header.why": "$response.body.reason",
+                "remove:header.secret": "''",
+                "append:header.old": "${response.header.old}!",
+            }
+        },
+    )
+
+    def say(output):
+        status, headers, text = gateway.call_api(
+            "POST", api, "/s/mapped/1", headers={"content-type": "application/json"}, body=json.dumps(output)
+        )
+        return status, {name.lower(): value for name, value in headers.items()}, text
+
+    output = {"statusCode": 404, "headers": {"Secret": "s", "Old": "o"}, "body": '{"reason":"gone"}'}
+    status, headers, text = say(output)
+    assert (status, headers["why"], headers["old"], text) == (410, "gone", "o,o!", '{"reason":"gone"}')
+    assert "secret" not in headers
+    status, headers, _ = say({**output, "statusCode": 403})
+    assert (status, headers["secret"]) == (403, "s") and "why" not in headers

@@ -11,7 +11,8 @@ use crate::lang::schema::Schema;
 use crate::model::rest::{self, Method};
 use crate::model::v2::{Api, RouteKey, Stage};
 use crate::plan::rest::{
-    CacheRule, Kind, Models, Parameter, Passthrough, Reply, RequestMap, RestRoute, Unauthorized,
+    CacheRule, ExecutionLog, Kind, Models, Parameter, Passthrough, Reply, RequestMap, RestRoute,
+    Unauthorized,
 };
 use crate::plan::{HttpTarget, Target};
 
@@ -41,12 +42,14 @@ pub(in crate::compile) fn method(
     };
     let (uri, verb) = match &integration.kind {
         rest::Kind::Mock => return Some(alone(route)),
-        rest::Kind::FunctionProxy(call) if call.function.is_empty() => {
+        rest::Kind::FunctionProxy(call) | rest::Kind::Function(call)
+            if call.function.is_empty() =>
+        {
             route.fault = Some("A function can only be invoked by POST".into());
             return Some(alone(route));
         }
-        rest::Kind::FunctionProxy(call) => {
-            let made = function::target(call, api, key, stage, place, problems)?;
+        rest::Kind::FunctionProxy(call) | rest::Kind::Function(call) => {
+            let made = function::target(call, api, key, stage, groups, place, problems)?;
             return Some(Made {
                 rest: Some(Box::new(route)),
                 ..made
@@ -90,6 +93,7 @@ fn draft(method: &Method, key: &RouteKey, stage: &Stage) -> Result<RestRoute, Fa
         rest::Kind::Http { .. } => Kind::Http,
         rest::Kind::HttpProxy { .. } => Kind::HttpProxy,
         rest::Kind::FunctionProxy(_) => Kind::FunctionProxy,
+        rest::Kind::Function(_) => Kind::Function,
     };
     let parameters = &integration.request_parameters;
     let request = RequestMap {
@@ -139,16 +143,25 @@ fn draft(method: &Method, key: &RouteKey, stage: &Stage) -> Result<RestRoute, Fa
         models,
         is_plain: false,
         streams: integration.streams,
-        needs_body: kind == Kind::Http
+        needs_body: matches!(kind, Kind::Http | Kind::Function)
             || method.models.is_some()
             || !request.templates.is_empty()
             || request.sources().any(Source::needs_request_body),
         request,
         replies: replies.into(),
         cache,
+        log: method.log.map(log),
         fault: None,
         timeout_ms: integration.timeout_ms,
     })
+}
+
+fn log(log: rest::ExecutionLog) -> ExecutionLog {
+    match log {
+        rest::ExecutionLog::Failures => ExecutionLog::Failures,
+        rest::ExecutionLog::Steps => ExecutionLog::Steps,
+        rest::ExecutionLog::Payloads => ExecutionLog::Payloads,
+    }
 }
 
 /// The schemas of these models; where there is none for a body, AWS's own model `Empty` counts.
@@ -290,6 +303,7 @@ fn asked(
         && route.cache.is_none()
         && route.models.is_none()
         && !route.streams
+        && route.log.is_none()
         && !compresses;
     Ok((target, needs))
 }

@@ -76,6 +76,7 @@ pub fn all(
     view: &View<'_>,
     surroundings: &Surroundings,
     ids: &mut ResourceIds,
+    strict: bool,
 ) -> Outcome<Vec<ApiModel>> {
     let mut apis = Vec::new();
     for scope in scopes(view)? {
@@ -89,6 +90,7 @@ pub fn all(
     let mut models = Vec::with_capacity(apis.len());
     for (scope, id) in &apis {
         let desk = Desk::new(Rows::Read(view), scope, &surroundings.fixed, ids, 0);
+        let desk = desk.with_quotas(strict);
         let made = model(&desk, id).and_then(|made| match made {
             Some(made) => check(&made, surroundings).map(|()| Some(made)),
             None => Ok(None),
@@ -169,7 +171,7 @@ pub fn model(desk: &Desk<'_>, id: &str) -> Outcome<Option<ApiModel>> {
             let mut made = match kind {
                 ApiKind::File | ApiKind::Http => {
                     link::in_http(desk, &stage, &mut deployment)?;
-                    http::stage(&stage, &deployment, &desk.scope().account)?
+                    http::stage(&stage, &deployment, desk.scope())?
                 }
                 ApiKind::Rest => {
                     let mut canary = canary(desk, &below, &stage)?;
@@ -180,6 +182,9 @@ pub fn model(desk: &Desk<'_>, id: &str) -> Outcome<Option<ApiModel>> {
                 }
             };
             made.account_id.clone_from(&desk.scope().account);
+            if desk.is_strict() {
+                ask_policies(&mut made, &desk.scope().region);
+            }
             if has_policy {
                 refusal::close(&mut made, "A resource policy");
             }
@@ -205,6 +210,15 @@ pub fn model(desk: &Desk<'_>, id: &str) -> Outcome<Option<ApiModel>> {
             stages,
         })
     }))
+}
+
+/// The policies of functions are asked whether they let this stage in, and its canary.
+fn ask_policies(stage: &mut v2::Stage, region: &str) {
+    stage.asks_policies_in = Some(region.to_owned());
+    let canary = stage.rest.as_mut().and_then(|own| own.canary.as_mut());
+    if let Some(canary) = canary {
+        ask_policies(&mut canary.stage, region);
+    }
 }
 
 /// The deployment of the stage's canary.

@@ -14,8 +14,8 @@ use crate::control::publish::{
 };
 use crate::model::Throttle;
 use crate::model::rest::{
-    Cache, Canary, ContentHandling, GatewayResponse, Identity, Integration, Kind, Method,
-    Passthrough, Response, Settings, Unauthorized,
+    Cache, Canary, ContentHandling, ExecutionLog, GatewayResponse, Identity, Integration, Kind,
+    Method, Passthrough, Response, Settings, Unauthorized,
 };
 use crate::model::v2::{self, EventFormat, FunctionCall, Route, RouteKey, Stage};
 
@@ -103,7 +103,8 @@ fn routes(stage: &Record, deployment: &Record, account: &str) -> Outcome<Arc<Vec
                 binary_types: items(&frozen["api"]["binaryMediaTypes"])
                     .filter_map(|media| media.as_str().map(str::to_owned))
                     .collect(),
-                streams: false,
+                credentials: credentials(&method["methodIntegration"]),
+                ..FunctionCall::default()
             };
             let method = (verb.as_str(), method);
             routes.push(route(stage, frozen, resource, method, facts)?);
@@ -179,6 +180,7 @@ fn route(
                 required: required(method, validator),
                 models: models(method, validator),
                 cache: cache(stage, path, verb, &method["methodIntegration"]),
+                log: log(stage, path, verb),
                 integration,
             })),
             Err(what) => unserved(what),
@@ -228,21 +230,12 @@ fn integration(written: &Value, facts: FunctionCall) -> Result<Integration, Stri
     if kind != "MOCK" && written["connectionType"] == "VPC_LINK" {
         return Err(link::fault(written));
     }
-    let streams = written["responseTransferMode"] == "STREAM";
     let made = Integration {
         kind: match kind {
             "HTTP_PROXY" => Kind::HttpProxy { uri, method },
             "HTTP" => Kind::Http { uri, method },
-            "AWS_PROXY" => Kind::FunctionProxy(FunctionCall {
-                // AWS finds out at a call that a function is invoked by POST.
-                function: match method.as_deref() {
-                    Some("POST") => uri,
-                    _ => String::new(),
-                },
-                timeout_ms: timeout(&written["timeoutInMillis"], TIMEOUT_MS),
-                streams,
-                ..facts
-            }),
+            "AWS_PROXY" => Kind::FunctionProxy(function(written, facts)),
+            "AWS" if uri.contains(":lambda:path/") => Kind::Function(function(written, facts)),
             "MOCK" => Kind::Mock,
             other => return Err(format!("Integration type {other}")),
         },
@@ -255,12 +248,31 @@ fn integration(written: &Value, facts: FunctionCall) -> Result<Integration, Stri
         },
         handling: handling(written),
         timeout_ms: timeout(&written["timeoutInMillis"], TIMEOUT_MS),
-        streams,
+        streams: written["responseTransferMode"] == "STREAM",
         responses: entries(&written["integrationResponses"])
             .map(|(code, written)| response(code, written))
             .collect(),
     };
     Ok(made)
+}
+
+fn credentials(written: &Value) -> String {
+    let said = written["credentials"].as_str();
+    said.unwrap_or_default().to_owned()
+}
+
+fn function(written: &Value, facts: FunctionCall) -> FunctionCall {
+    let uri = written["uri"].as_str().unwrap_or_default();
+    FunctionCall {
+        // AWS finds out at a call that a function is invoked by POST.
+        function: match written["httpMethod"].as_str() {
+            Some("POST") => uri.to_owned(),
+            _ => String::new(),
+        },
+        timeout_ms: timeout(&written["timeoutInMillis"], TIMEOUT_MS),
+        streams: written["responseTransferMode"] == "STREAM",
+        ..facts
+    }
 }
 
 fn response(code: &str, written: &Value) -> Response {
@@ -281,8 +293,11 @@ fn handling(written: &Value) -> Option<ContentHandling> {
     }
 }
 
-/// AWS's sizes are gigabytes: `0.5`.
+/// AWS's sizes are gigabytes: `0.5`. 0: there is no cache.
 fn cache_bytes(stage: &Record) -> usize {
+    if stage.get("cacheClusterEnabled") != Some(&Value::Bool(true)) {
+        return 0;
+    }
     let size: f64 = text(stage, "cacheClusterSize").parse().unwrap_or(0.5);
     (size.clamp(0.0, 237.0) * 1_000_000_000.0) as usize
 }
@@ -319,14 +334,29 @@ fn cache(stage: &Record, path: &str, verb: &str, integration: &Value) -> Option<
     })
 }
 
+/// What the settings of the method, else those of all methods, send to the execution log.
+fn log(stage: &Record, path: &str, verb: &str) -> Option<ExecutionLog> {
+    let settings = method_settings(stage, path, verb)?;
+    match settings["loggingLevel"].as_str()? {
+        "ERROR" => Some(ExecutionLog::Failures),
+        "INFO" if settings["dataTraceEnabled"] == true => Some(ExecutionLog::Payloads),
+        "INFO" => Some(ExecutionLog::Steps),
+        _ => None,
+    }
+}
+
+/// The settings of the method itself, else those of all methods of the stage.
+fn method_settings<'s>(stage: &'s Record, path: &str, verb: &str) -> Option<&'s Value> {
+    let all = stage.get("methodSettings")?;
+    let own = format!("{}/{verb}", path.trim_start_matches('/'));
+    all.get(&own).or_else(|| all.get("*/*"))
+}
+
 /// AWS's usual time to live of a cached answer.
 const CACHE_TTL_S: u64 = 300;
 
-/// The settings of the method itself, else those of all methods of the stage.
 fn method_throttle(stage: &Record, path: &str, verb: &str) -> Option<Throttle> {
-    let all = stage.get("methodSettings")?;
-    let own = format!("{}/{verb}", path.trim_start_matches('/'));
-    let settings = all.get(&own).or_else(|| all.get("*/*"))?;
+    let settings = method_settings(stage, path, verb)?;
     let rate = settings["throttlingRateLimit"].as_f64();
     throttle(rate, settings["throttlingBurstLimit"].as_u64())
 }
@@ -347,6 +377,22 @@ mod tests {
         let over_link = json!({ "type": "HTTP", "connectionType": "VPC_LINK" });
         check(over_link, Err("An integration over a VPC link"));
         check(json!({ "type": "AWS" }), Err("Integration type AWS"));
+        let uri = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/f/invocations";
+        let call = |function: &str| {
+            Ok(Kind::Function(FunctionCall {
+                function: function.to_owned(),
+                timeout_ms: TIMEOUT_MS,
+                ..FunctionCall::default()
+            }))
+        };
+        check(
+            json!({ "type": "AWS", "uri": uri, "httpMethod": "POST" }),
+            call(uri),
+        );
+        check(
+            json!({ "type": "AWS", "uri": uri, "httpMethod": "GET" }),
+            call(""),
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::protocol::Input;
 use crate::control::v2::noun::{self, Noun, given, is_http, text, with_defaults};
-use crate::control::v2::parameters;
+use crate::control::v2::{parameters, subtype};
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
     ("CreateIntegration", create),
@@ -49,6 +49,7 @@ fn create(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
     let mut record = with_defaults(defaults, given);
     drop_empty(&mut record);
     check(is_http, &record)?;
+    check_credentials(desk, &record)?;
     NOUN.create(desk, input, record)
 }
 
@@ -73,7 +74,16 @@ fn update(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
     }
     drop_empty(&mut record);
     check(is_http(&api), &record)?;
+    check_credentials(desk, &record)?;
     NOUN.put(desk, input, record)
+}
+
+/// As in AWS, or without any those of the gateway.
+fn check_credentials(desk: &Desk<'_>, record: &Record) -> Outcome<()> {
+    match desk.is_strict() {
+        true => subtype::require_credentials(record),
+        false => Ok(()),
+    }
 }
 
 /// Parameters with an empty value are none.
@@ -146,6 +156,14 @@ pub fn check(is_http: bool, record: &Record) -> Outcome<()> {
     if is_http && kind_of == "HTTP_PROXY" && version != "1.0" {
         let message = "HTTP_PROXY integrations only support payload format version 1.0";
         return Err(Error::bad_request(message));
+    }
+    match (has_subtype, is_http) {
+        (true, true) => subtype::check(record)?,
+        (true, false) => {
+            let message = "IntegrationSubtype is only supported for HTTP APIs";
+            return Err(Error::bad_request(message));
+        }
+        (false, _) => {}
     }
     match is_http {
         true => parameters::check(record),

@@ -18,6 +18,7 @@ mod route;
 mod rule;
 mod schema;
 mod stage;
+pub mod subtype;
 
 pub use deploy::deploy_automatically;
 

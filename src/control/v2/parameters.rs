@@ -4,18 +4,14 @@ use serde_json::{Map, Value};
 
 use crate::control::desk::Record;
 use crate::control::error::{Error, Outcome};
-use crate::lang::mapping::{Expression, Side, parse_all};
+use crate::lang::mapping::{Side, parse_all};
 
 /// # Errors
 /// The first mapping that cannot be, in AWS's words where they are known.
 pub fn check(record: &Record) -> Outcome<()> {
     let request = table(record.get("requestParameters"));
-    if record.contains_key("integrationSubtype") {
-        // The keys are parameters of the service's action.
-        for (_, value) in pairs(request) {
-            Expression::parse(value, Side::Request).map_err(invalid)?;
-        }
-    } else {
+    // Those of a subtype are parameters of its action.
+    if !record.contains_key("integrationSubtype") {
         parse_all(pairs(request), Side::Request).map_err(invalid)?;
     }
     for (status, mappings) in table(record.get("responseParameters"))

@@ -14,6 +14,8 @@ pub struct Asked<'a> {
     pub path: &'a str,
     /// The path behind base path and stage; begins with `/`.
     pub own_path: &'a str,
+    /// What a mapping made of the path, if one did.
+    pub mapped_path: Option<&'a str>,
     /// A domain led here: what is called the path keeps its base path.
     pub keeps_base: bool,
     /// Without `?`.

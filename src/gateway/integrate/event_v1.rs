@@ -40,10 +40,11 @@ pub fn write(out: &mut Vec<u8>, asked: &Asked<'_>, is_http: bool) {
 
 /// On the default endpoint without the stage; on a domain with its base path.
 fn path_of<'a>(asked: &Asked<'a>) -> &'a str {
-    match asked.keeps_base {
+    let own = match asked.keeps_base {
         true => asked.path,
         false => asked.own_path,
-    }
+    };
+    asked.mapped_path.unwrap_or(own)
 }
 
 /// Single maps keep the last value of a name that came more than once.

@@ -17,7 +17,7 @@ pub fn write(out: &mut Vec<u8>, asked: &Asked<'_>) {
     let mut event = Members::begin(out);
     event.text("version", "2.0");
     event.text("routeKey", &facts.route_key);
-    event.text("rawPath", &raw_path);
+    event.text("rawPath", asked.mapped_path.unwrap_or(&raw_path));
     event.text("rawQueryString", asked.query.unwrap_or_default());
     let cookies: Vec<&str> = cookies(asked).collect();
     if !cookies.is_empty() {

@@ -7,7 +7,7 @@ use crate::gateway::context::Scene;
 use crate::gateway::headers::{Names, Rules};
 use crate::gateway::http::rest_of_path;
 use crate::gateway::integrate::attempt::{self, Attempt, Failed, Turn, note};
-use crate::gateway::integrate::mapped;
+use crate::gateway::integrate::{mapped, whole};
 use crate::gateway::transform::request::Moved;
 use crate::gateway::{Call, Reject, Stop, Worker, cors, headers};
 use crate::net::inbound::h1::Life;
@@ -54,7 +54,7 @@ pub async fn run(
                 group.succeeded(index);
                 call.note_endpoint(&reply.message.head, reply.message.bytes());
                 let status = reply.message.head.status;
-                return match changed.and_then(|changed| changed.target.reply(status)) {
+                return match changed.and_then(|changed| changed.target.changes.reply(status)) {
                     None => give(worker, call, exchange, &group, reply, |_| false, |_| ()).await,
                     Some(changes) => {
                         let timeout_ms = target.timeout_ms;
@@ -77,8 +77,8 @@ pub async fn run(
                 attempt = next;
             }
             None => {
-                call.integration_error = Some(failure.kind.to_string().into());
-                return Err(Stop::from(&failure.kind));
+                call.integration_error = Some(whole::why(call, &failure.kind));
+                return Err(Stop::of(call.kind, &failure.kind));
             }
         }
     }

@@ -4,23 +4,24 @@ use std::borrow::Cow;
 
 use crate::base::ascii;
 use crate::gateway::answer::{Answer, Header, Headers};
+use crate::gateway::context::Scene;
 use crate::gateway::headers::{self, Given, Rules};
 use crate::gateway::http::rest_of_path;
 use crate::gateway::integrate::event::Asked;
+use crate::gateway::integrate::event_mapped::Changed;
 use crate::gateway::integrate::event_v1::{self, MALFORMED, Reading};
-use crate::gateway::integrate::event_v2;
-use crate::gateway::{Call, Reject, Stop, Worker, identify, respond};
-use crate::lambda::{Invocation, InvokeError, Outcome, Returned};
+use crate::gateway::integrate::invoke::{self, EVENT_BYTES_MAX, Manner};
+use crate::gateway::integrate::{event_v2, mapped};
+use crate::gateway::transform::request::Moved;
+use crate::gateway::{Call, Reject, Stop, Worker, asked as request, identify, respond};
+use crate::lambda::{Mode, Outcome, Returned};
 use crate::net::{Exchange, forwarded};
-use crate::observe::Trace;
 use crate::plan::FunctionTarget;
 use crate::plan::function::Format;
 use crate::wire::head::{Name, Version};
 
 /// AWS: "Payload size 10 MB" of a request.
 const BODY_BYTES_MAX: u64 = 10 << 20;
-/// AWS: "6 MB for synchronous" of an event.
-const EVENT_BYTES_MAX: usize = 6_291_556;
 
 pub async fn run(
     worker: &'static Worker,
@@ -28,17 +29,19 @@ pub async fn run(
     exchange: &mut Exchange<'_>,
     target: &FunctionTarget,
 ) -> Result<(), Stop> {
-    let outcome = ask(worker, call, exchange, target).await?;
-    let answer = match outcome {
-        Ok(returned) => {
-            call.integration_status = 200;
-            read(target, exchange, &returned)
-        }
-        Err(error) => Err(refusal(error)),
+    let answer = match ask(worker, call, exchange, target).await? {
+        Err(refused) => Err(refused),
+        Ok((Mode::Call, Ok(returned))) => read(target, exchange, &returned),
+        Ok((Mode::Event | Mode::DryRun, Ok(_))) => Ok(accepted()),
+        Ok((_, Err(error))) => Err(invoke::refusal(error)),
     };
     match answer {
         Ok(answer) => {
-            let answer = shown(call, target, answer);
+            let mut answer = shown(call, target, answer);
+            let changes = target.changes.as_deref();
+            if let Some(changes) = changes.and_then(|changes| changes.reply(answer.status)) {
+                mapped::change(worker, call, exchange, changes, &mut answer);
+            }
             Ok(respond::answer(worker, call, exchange, &answer).await?)
         }
         Err((reject, why)) => {
@@ -48,13 +51,16 @@ pub async fn run(
     }
 }
 
+/// How the function was asked and what came of it, or why it was not.
+pub(super) type Told = Result<(Mode, Outcome), (Reject, String)>;
+
 /// Tells the function of the request.
 pub(super) async fn ask(
     worker: &'static Worker,
     call: &mut Call<'_>,
     exchange: &mut Exchange<'_>,
     target: &FunctionTarget,
-) -> Result<Outcome, Stop> {
+) -> Result<Told, Stop> {
     let gathered = exchange
         .upload
         .gather(exchange.client, exchange.message, BODY_BYTES_MAX);
@@ -63,29 +69,53 @@ pub(super) async fn ask(
         // APIs of the config file have none, but functions know of traces.
         identify::trace(worker, call, exchange);
     }
+    let manner = manner(call, exchange);
     let event = event(worker, call, exchange, target);
     if event.len() > EVENT_BYTES_MAX {
         return Err(Reject::RequestTooLarge.into());
     }
-    let asked_us = worker.core.now_us();
-    let invoked = worker.invoke(Invocation {
-        function: target.arn.clone(),
-        qualifier: target.qualifier.clone(),
-        payload: event.into(),
-        trace_id: call.trace.as_ref().map(trace_text),
-        client_context: None,
-        timeout_ms: target.timeout_ms,
-        wants_log: false,
-        streams: target.streams,
-    });
-    let outcome = invoked.await;
-    call.integration_us = worker.core.now_us() - asked_us;
-    Ok(outcome)
+    Ok(match manner {
+        Err(refused) => Err(refused),
+        Ok(manner) => {
+            let mode = manner.mode;
+            let verb = verb(exchange).to_owned();
+            let outcome = invoke::run(worker, call, target, manner, &verb, event).await;
+            Ok((mode, outcome))
+        }
+    })
+}
+
+/// Of what a REST API maps, only how the function is asked counts here.
+fn manner(call: &Call<'_>, exchange: &Exchange<'_>) -> Result<Manner, (Reject, String)> {
+    let rest = call.route.and_then(|route| route.rest.as_deref());
+    match rest {
+        Some(rest) if !rest.request.headers.is_empty() => {
+            let body = exchange.upload.gathered().unwrap_or_default();
+            let asked = &request::Asked::of(exchange, body);
+            Manner::of(Moved::of(&rest.request), &Scene { call, asked })
+        }
+        _ => Ok(Manner::default()),
+    }
+}
+
+fn verb<'x>(exchange: &'x Exchange<'_>) -> &'x str {
+    let token = exchange.head().method_token.of(exchange.bytes());
+    std::str::from_utf8(token).unwrap_or_default()
+}
+
+/// The function will be run later, or not at all: nothing is known of its answer.
+fn accepted() -> Answer {
+    let mut answer = Answer {
+        status: 200,
+        ..Answer::default()
+    };
+    answer.headers.push("Content-Type", b"application/json");
+    answer
 }
 
 /// The event in the words of the API.
 fn event(
-    worker: &Worker,
+    worker: &'static Worker,
     call: &Call<'_>,
     exchange: &Exchange<'_>,
     target: &FunctionTarget,
@@ -104,12 +134,17 @@ fn event(
     let request_id = String::from_utf8_lossy(call.shown_request_id());
     let source_ip = exchange.client.peer.ip().to_canonical().to_string();
     let (epoch_ms, time) = worker.log_time();
-    let asked = Asked {
+    let changed = target.changes.as_deref().map(|changes| {
+        let scene = mapped::scene(worker, call, exchange);
+        Changed::of(&scene, changes)
+    });
+    let mut asked = Asked {
         facts: &target.facts,
-        method: lossless(head.method_token.of(bytes)),
+        method: verb(exchange),
         path: lossless(path),
         keeps_base: target.facts.has_own_host || call.by_domain,
         own_path: lossless(own_path),
+        mapped_path: None,
         query: head.query.map(|query| lossless(query.of(bytes))),
         headers: told(call, exchange, target.format),
         params: params.collect(),
@@ -127,6 +162,9 @@ fn event(
         epoch_ms,
         authorizer: None,
     };
+    if let Some(changed) = &changed {
+        changed.apply(&mut asked);
+    }
     let mut out = Vec::with_capacity(2_048 + body.len() * 4 / 3);
     match target.format {
         Format::Rest => event_v1::write(&mut out, &asked, false),
@@ -134,12 +172,6 @@ fn event(
         Format::Http2 => event_v2::write(&mut out, &asked),
     }
     out
-}
-
-fn trace_text(trace: &Trace) -> String {
-    let mut text = Vec::new();
-    trace.write(&mut text);
-    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// A trailing slash belongs to the path, not to its last parameter.
@@ -186,7 +218,7 @@ fn told<'x>(
             Format::Http1 | Format::Http2 => {
                 format!("Root={}", String::from_utf8_lossy(trace.root()))
             }
-            Format::Rest => trace_text(trace),
+            Format::Rest => trace.text(),
         };
         all.push(("X-Amzn-Trace-Id", text.into()));
     }
@@ -273,15 +305,6 @@ fn read(
     })
 }
 
-pub(super) fn refusal(error: InvokeError) -> (Reject, String) {
-    let reject = match error {
-        InvokeError::TimedOut => Reject::IntegrationTimeout,
-        InvokeError::NotFound(_) | InvokeError::Unavailable(_) => Reject::InternalError,
-        InvokeError::Throttled => Reject::MalformedAnswer,
-    };
-    (reject, error.to_string())
-}
-
 /// The answer as the client may see it: REST APIs show some fields under another name, and the
 /// trace.
 pub(super) fn shown(call: &Call<'_>, target: &FunctionTarget, mut answer: Answer) -> Answer {
@@ -299,10 +322,6 @@ pub(super) fn shown(call: &Call<'_>, target: &FunctionTarget, mut answer: Answer
         }
         answer.headers = given;
     }
-    if let Some(trace) = &call.trace {
-        let mut text = Vec::new();
-        trace.write(&mut text);
-        answer.headers.push("X-Amzn-Trace-Id", &text);
-    }
+    respond::add_trace(call, &mut answer);
     answer
 }

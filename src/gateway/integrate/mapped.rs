@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::gateway::integrate::http::{self, Changed};
-use crate::gateway::mapping::{self, Answered, Body, Edits, Form, Scene, joined};
+use crate::gateway::mapping::{self, Answered, Body, Edits, Form, Scene};
 use crate::gateway::{Answer, Call, Reject, Stop, Worker, respond};
 use crate::lang::mapping::{Mapping, Place};
 use crate::net::Exchange;
@@ -20,7 +20,7 @@ pub async fn run(
     exchange: &mut Exchange<'_>,
     target: &MappedTarget,
 ) -> Result<(), Stop> {
-    if target.needs_body {
+    if target.changes.needs_body {
         let most = call.route.map_or(0, |route| route.body_bytes_max);
         let most = most.min(BODY_BYTES_MAX);
         let (client, message) = (exchange.client, exchange.message);
@@ -30,7 +30,7 @@ pub async fn run(
             return Err(Stop::from(&Failure::Upload(error)));
         }
     }
-    let head = if target.request.is_empty() {
+    let head = if target.changes.request.is_empty() {
         None
     } else {
         let scene = scene(worker, call, exchange);
@@ -43,7 +43,12 @@ pub async fn run(
     http::run(worker, call, exchange, &target.http, Some(&changed)).await
 }
 
-fn scene<'a>(worker: &'static Worker, call: &'a Call<'_>, exchange: &'a Exchange<'_>) -> Scene<'a> {
+/// What mappings of a request may ask; its body if that is in memory.
+pub fn scene<'a>(
+    worker: &'static Worker,
+    call: &'a Call<'_>,
+    exchange: &'a Exchange<'_>,
+) -> Scene<'a> {
     Scene {
         worker,
         call,
@@ -67,11 +72,7 @@ pub async fn give(
     call.integration_status = head.status;
     let (edits, status) = {
         let scene = Scene {
-            answer: Some(Answered {
-                head,
-                bytes: reply.message.bytes(),
-                body: Body::of(b""),
-            }),
+            answer: Some(Answered::head(head, reply.message.bytes())),
             ..scene(worker, call, exchange)
         };
         edits(&scene, &changes.mappings)
@@ -127,29 +128,34 @@ async fn give_whole(
     {
         group.give_idle(connection, worker.core.now_ms());
     }
-    let (message, body) = (whole.message, whole.body);
-    let mut answer = Answer::of(&message.head, message.bytes(), Vec::new());
-    {
-        let scene = Scene {
-            answer: Some(Answered {
-                head: &message.head,
-                bytes: message.bytes(),
-                body: Body::of(&body),
-            }),
-            ..scene(worker, call, exchange)
-        };
-        let (edits, status) = edits(&scene, &changes.mappings);
-        answer.status = status;
-        let keep = |name: &str| !edits.replaces(name.as_bytes());
-        answer.headers.retain(keep);
-        for (name, value) in edits.fields() {
-            answer.headers.push(name, value);
-        }
-    }
-    answer.body = body;
+    let message = whole.message;
+    let mut answer = Answer::of(&message.head, message.bytes(), whole.body);
+    change(worker, call, exchange, changes, &mut answer);
     client.pools.responses.give(client.core, message);
     respond::answer(worker, call, exchange, &answer).await?;
     Ok(())
+}
+
+/// Changes an answer in memory.
+pub fn change(
+    worker: &'static Worker,
+    call: &Call<'_>,
+    exchange: &Exchange<'_>,
+    changes: &ReplyMapping,
+    answer: &mut Answer,
+) {
+    let scene = Scene {
+        answer: Some(Answered::whole(answer)),
+        ..scene(worker, call, exchange)
+    };
+    let (edits, status) = edits(&scene, &changes.mappings);
+    answer.status = status;
+    answer
+        .headers
+        .retain(|name| !edits.replaces(name.as_bytes()));
+    for (name, value) in edits.fields() {
+        answer.headers.push(name, value);
+    }
 }
 
 /// What becomes of the headers and the status.
@@ -157,18 +163,17 @@ fn edits<'m>(scene: &Scene<'_>, mappings: &'m [Mapping]) -> (Edits<'m>, u16) {
     let Some(answer) = &scene.answer else {
         return (Edits::default(), Reject::InternalError.status());
     };
-    let (fields, bytes) = (&answer.head.fields, answer.bytes);
     let edits = Edits::of(
         mappings,
         |expression| scene.value(expression, Form::Text),
-        |name| joined(fields, bytes, name.to_ascii_lowercase().as_bytes()),
+        |name| answer.header(&name.to_ascii_lowercase()),
     );
     let mut places = mappings.iter();
     let mapped = places.find(|mapping| mapping.target.place == Place::Status);
     let value = mapped.and_then(|mapping| scene.value(&mapping.value, Form::Text));
     let status = value.and_then(|value| std::str::from_utf8(&value).ok()?.trim().parse().ok());
     let status = status.filter(|status| (200..=599).contains(status));
-    (edits, status.unwrap_or(answer.head.status))
+    (edits, status.unwrap_or(answer.status))
 }
 
 fn is_bodyless(status: u16) -> bool {

@@ -7,7 +7,7 @@
 //! ```
 
 use crate::gateway::answer::Answer;
-use crate::gateway::integrate::{event_v1, lambda};
+use crate::gateway::integrate::{event_v1, invoke, lambda};
 use crate::gateway::{Call, Reject, Stop, Worker, respond};
 use crate::lambda::{Piece, StreamFault, Streamed};
 use crate::net::Exchange;
@@ -37,7 +37,6 @@ pub async fn run(
             return Err(reject.unwrap_or(malformed).into());
         }
     };
-    call.integration_status = 200;
     let begun_us = worker.core.now_us();
     let passed = pass(worker, call, exchange, begun).await;
     // AWS: the latency is the time until the stream is complete.
@@ -65,12 +64,11 @@ async fn begin(
     exchange: &mut Exchange<'_>,
     target: &FunctionTarget,
 ) -> Result<Result<Begun, Refusal>, Stop> {
-    let returned = match lambda::ask(worker, call, exchange, target).await? {
+    let asked = lambda::ask(worker, call, exchange, target).await?;
+    let asked = asked.and_then(|(_, outcome)| outcome.map_err(invoke::refusal));
+    let returned = match asked {
         Ok(returned) => returned,
-        Err(error) => {
-            let (reject, why) = lambda::refusal(error);
-            return Ok(Err((Some(reject), why)));
-        }
+        Err((reject, why)) => return Ok(Err((Some(reject), why))),
     };
     let Some(streamed) = returned.stream else {
         let why = match returned.function_error {

@@ -5,11 +5,13 @@ use std::rc::Rc;
 use crate::base::Method;
 use crate::gateway::answer::Answer;
 use crate::gateway::integrate::attempt::{self, Attempt, Failed, Turn, note};
+use crate::gateway::story::moment;
 use crate::gateway::{Call, Worker};
 use crate::net::outbound::whole::Request;
 use crate::net::outbound::{Asking, Failure, Whole, whole};
 use crate::observe::Counter;
 use crate::plan::GroupId;
+use crate::plan::stage::StageKind;
 
 /// Asks the group, once more where that is safe. `call` learns who was asked and how it went.
 ///
@@ -54,11 +56,28 @@ pub async fn run(
                 attempt = next;
             }
             None => {
-                call.integration_error = Some(failed.kind.to_string().into());
+                call.integration_error = Some(why(call, &failed.kind));
                 return Err(failed.kind);
             }
         }
     }
+}
+
+/// Why there is no answer, for the log.
+pub fn why(call: &Call<'_>, failure: &Failure) -> Box<str> {
+    match (call.kind, failure) {
+        (StageKind::Rest, Failure::Unresolved) => moment::NO_ADDRESS.into(),
+        (_, failure) => failure.to_string().into(),
+    }
+}
+
+/// Whether any target of a group could be found.
+pub fn has_address(worker: &Worker, group: GroupId) -> bool {
+    let book = worker.groups.addresses.borrow();
+    worker.group(group.0).is_some_and(|group| {
+        let mut targets = group.settings.targets.iter();
+        targets.any(|target| target.ip.is_some() || book.lookup(&target.host).is_some())
+    })
 }
 
 async fn ask(

@@ -14,7 +14,7 @@ pub fn head(scene: &Scene<'_>, target: &MappedTarget) -> Vec<u8> {
     let (call, exchange) = (scene.call, scene.exchange);
     let (head, bytes) = (exchange.head(), exchange.bytes());
     let edits = Edits::of(
-        &target.request,
+        &target.changes.request,
         |expression| scene.value(expression, Form::Text),
         |name| joined(&head.fields, bytes, name.to_ascii_lowercase().as_bytes()),
     );
@@ -69,7 +69,7 @@ fn write_target(out: &mut Vec<u8>, scene: &Scene<'_>, target: &MappedTarget) {
         Some(at) => (&own[..at], &own[at + 1..]),
         None => (&own[..], &b""[..]),
     };
-    let places = target.request.iter();
+    let places = target.changes.request.iter();
     let mut places = places.filter(|mapping| mapping.target.place == Place::Path);
     let mapped = places.next();
     match mapped.and_then(|mapping| scene.value(&mapping.value, Form::Path)) {
@@ -81,7 +81,7 @@ fn write_target(out: &mut Vec<u8>, scene: &Scene<'_>, target: &MappedTarget) {
         }
         None => out.extend_from_slice(own_path),
     }
-    let query = query::changed(own_query, &target.request, |expression| {
+    let query = query::changed(own_query, &target.changes.request, |expression| {
         scene.value(expression, Form::Text)
     });
     if !query.is_empty() {

@@ -1,10 +1,12 @@
 //! Where the values of mappings come from: a call, its request, and the backend's answer to it.
 
-use crate::base::ascii;
+use crate::base::{ascii, json};
+use crate::gateway::answer::Headers;
 use crate::gateway::http::rest_of_path;
+use crate::gateway::mapping::in_json::InJson;
 use crate::gateway::mapping::query;
 use crate::gateway::variable::Facts;
-use crate::gateway::{Call, Worker};
+use crate::gateway::{Answer, Call, Worker};
 use crate::lang::mapping::{Document, Expression, Pick, Piece, Source};
 use crate::net::Exchange;
 use crate::wire::head::{Field, ResponseHead};
@@ -20,10 +22,45 @@ pub struct Scene<'a> {
 
 /// A backend's answer.
 pub struct Answered<'a> {
-    pub head: &'a ResponseHead,
-    /// What `head` points into.
-    pub bytes: &'a [u8],
+    pub status: u16,
+    pub fields: Fields<'a>,
     pub body: Body<'a>,
+}
+
+pub enum Fields<'a> {
+    /// A head, and what it points into.
+    Head(&'a ResponseHead, &'a [u8]),
+    Whole(&'a Headers),
+}
+
+impl<'a> Answered<'a> {
+    /// One of which the body is not in memory.
+    pub fn head(head: &'a ResponseHead, bytes: &'a [u8]) -> Self {
+        Self {
+            status: head.status,
+            fields: Fields::Head(head, bytes),
+            body: Body::of(b""),
+        }
+    }
+
+    pub fn whole(answer: &'a Answer) -> Self {
+        Self {
+            status: answer.status,
+            fields: Fields::Whole(&answer.headers),
+            body: Body::of(&answer.body),
+        }
+    }
+
+    /// The values of all fields with this name, which is in lower case, joined by commas.
+    pub fn header(&self, name: &str) -> Option<Vec<u8>> {
+        match self.fields {
+            Fields::Head(head, bytes) => joined(&head.fields, bytes, name.as_bytes()),
+            Fields::Whole(headers) => {
+                let values: Vec<&[u8]> = headers.all(name).collect();
+                (!values.is_empty()).then(|| values.join(&b","[..]))
+            }
+        }
+    }
 }
 
 /// A body in memory, and what it holds; empty where no mapping asks for it.
@@ -73,6 +110,31 @@ impl Scene<'_> {
         (!value.is_empty()).then_some(value)
     }
 
+    /// The value of a parameter of a first-class integration. Into JSON values are put so that they
+    /// cannot end the string that they stand in.
+    pub fn parameter(&self, expression: &Expression, is_json: bool) -> Option<Vec<u8>> {
+        if !is_json || expression.pieces.len() == 1 {
+            return self.value(expression, Form::Text);
+        }
+        let (mut value, mut place) = (Vec::new(), InJson::default());
+        for piece in &expression.pieces {
+            match piece {
+                Piece::Literal(text) => {
+                    place.read(text);
+                    value.extend_from_slice(text.as_bytes());
+                }
+                Piece::Value(source) => {
+                    let found = self.source(source, Form::Text).unwrap_or_default();
+                    match place.in_string {
+                        true => json::escape(&mut value, &String::from_utf8_lossy(&found)),
+                        false => value.extend(found),
+                    }
+                }
+            }
+        }
+        (!value.is_empty()).then_some(value)
+    }
+
     fn source(&self, source: &Source, form: Form) -> Option<Vec<u8>> {
         let (head, bytes) = (self.exchange.head(), self.exchange.bytes());
         let path = || rest_of_path(head.path.of(bytes), self.call.base);
@@ -94,10 +156,7 @@ impl Scene<'_> {
                 }
             }
             Source::RequestBody(pick) => self.body.value(pick.as_ref()),
-            Source::ResponseHeader(name) => {
-                let answer = self.answer.as_ref()?;
-                joined(&answer.head.fields, answer.bytes, name.as_bytes())
-            }
+            Source::ResponseHeader(name) => self.answer.as_ref()?.header(name),
             Source::ResponseBody(pick) => self.answer.as_ref()?.body.value(pick.as_ref()),
             Source::Context(variable) => {
                 let facts = Facts {

@@ -45,7 +45,9 @@ fn encoded(bytes: &[u8]) -> Payload<'static> {
 
 fn decoded(bytes: &[u8]) -> Result<Payload<'static>, NotBase64> {
     let text = std::str::from_utf8(bytes).map_err(|_| NotBase64)?;
-    let bytes = crypto::from_base64(text.trim()).ok_or(NotBase64)?;
+    // The text of a function comes as JSON, in quotes.
+    let text = text.trim().trim_matches('"');
+    let bytes = crypto::from_base64(text).ok_or(NotBase64)?;
     Ok(Payload {
         bytes: Cow::Owned(bytes),
         is_binary: true,
@@ -117,6 +119,12 @@ mod tests {
         check(Some(to_text), "image/png", b"abc", Some((b"YWJj", false)));
         check(Some(to_text), "text/plain", b"abc", Some((b"abc", false)));
         check(Some(to_binary), "text/plain", b"YWJj", Some((b"abc", true)));
+        check(
+            Some(to_binary),
+            "text/plain",
+            b"\"YWJj\"\n",
+            Some((b"abc", true)),
+        );
         check(Some(to_binary), "text/plain", b"no base64!", None);
         check(Some(to_binary), "image/png", b"abc", Some((b"abc", true)));
     }

@@ -27,14 +27,15 @@ pub fn check(call: &mut Call<'_>, route: &RestRoute) -> Result<(), Reject> {
         return Err(Reject::ApiConfigurationError);
     }
     let names = route.request.headers.iter().map(|(name, _)| &**name);
-    may_map(call, names)
+    may_map(call, names, route.kind.is_aws())
 }
 
 fn may_map<'n>(
     call: &mut Call<'_>,
     mut names: impl Iterator<Item = &'n str>,
+    to_aws: bool,
 ) -> Result<(), Reject> {
-    match names.find(|name| !headers::may_map(name.as_bytes(), false)) {
+    match names.find(|name| !headers::may_map(name.as_bytes(), to_aws)) {
         None => Ok(()),
         Some(name) => {
             let why = format!("integration.request.header.{name} cannot be mapped");
@@ -136,6 +137,18 @@ impl<'a> Moved<'a> {
         }
     }
 
+    /// The last value that is mapped to this header, in any case.
+    pub fn header(self, scene: &Scene<'_>, name: &str) -> Option<String> {
+        let mut overridden = self.overrides.request_headers.iter().rev();
+        let is_it = |other: &str| other.eq_ignore_ascii_case(name);
+        if let Some((_, values)) = overridden.find(|(other, _)| is_it(other)) {
+            return values.last().cloned();
+        }
+        let mut mapped = self.map.headers.iter();
+        let (_, source) = mapped.find(|(other, _)| is_it(other))?;
+        scene.values(source).pop()
+    }
+
     /// Whether a mapping writes this header, in any case.
     pub fn maps_header(self, name: &[u8]) -> bool {
         let is_it = |other: &str| other.as_bytes().eq_ignore_ascii_case(name);
@@ -220,7 +233,9 @@ pub fn body<'b>(
             let (text, overrides) =
                 rendered.map_err(|error| template::failed(call, "request template", &error))?;
             let names = overrides.request_headers.iter();
-            may_map(call, names.map(|(name, _)| name.as_str()))?;
+            let rest = call.route.and_then(|route| route.rest.as_deref());
+            let to_aws = rest.is_some_and(|rest| rest.kind.is_aws());
+            may_map(call, names.map(|(name, _)| name.as_str()), to_aws)?;
             let body = match text {
                 Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
                 Cow::Owned(text) => Cow::Owned(text.into_bytes()),

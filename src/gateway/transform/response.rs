@@ -12,16 +12,40 @@ use crate::lang::params::{Part, Source};
 use crate::lang::vtl::Overrides;
 use crate::plan::rest::{Kind, Reply, RestRoute};
 
-/// The integration response for a status: the first whose pattern matches, else the one without.
+/// What an integration answered, as an API sees it that maps answers.
+#[derive(Debug)]
+pub struct Answered {
+    pub answer: Answer,
+    /// What selection patterns are for; none: the status.
+    pub text: Option<String>,
+    /// What expressions find their values in; none: the body.
+    pub fields: Option<Vec<u8>>,
+}
+
+impl From<Answer> for Answered {
+    fn from(answer: Answer) -> Self {
+        Self {
+            answer,
+            text: None,
+            fields: None,
+        }
+    }
+}
+
+/// The integration response for an answer: the first whose pattern matches, else the one without.
 ///
 /// # Errors
 /// None is there for it.
 pub fn choose<'r>(
     call: &mut Call<'_>,
     route: &'r RestRoute,
-    status: u16,
+    answered: &Answered,
 ) -> Result<&'r Reply, Reject> {
-    let text = status.to_string();
+    let status = answered.answer.status;
+    let text = match &answered.text {
+        Some(text) => text.into(),
+        None => Cow::from(status.to_string()),
+    };
     let matches = |reply: &&Reply| {
         let pattern = reply.pattern.as_ref();
         // A pattern that takes too long matches nothing.
@@ -37,7 +61,7 @@ pub fn choose<'r>(
     found.or_else(usual).ok_or_else(|| {
         let why = "No match for output mapping and no default endpoint response mapping configured";
         call.integration_error =
-            Some(format!("{why}. Endpoint Response Status Code: {text}").into());
+            Some(format!("{why}. Endpoint Response Status Code: {status}").into());
         Reject::ApiConfigurationError
     })
 }
@@ -52,8 +76,9 @@ pub fn answer(
     asked: &Asked<'_>,
     reply: &Reply,
     earlier: &Overrides,
-    answer: Answer,
+    answered: &Answered,
 ) -> Result<Answer, Reject> {
+    let answer = &answered.answer;
     let mut given = Answer {
         status: reply.status,
         ..Answer::default()
@@ -65,10 +90,10 @@ pub fn answer(
     };
     given.headers.push("Content-Type", kind.as_bytes());
     for (name, source) in &reply.headers {
-        let values = values(source, &scene, &answer);
+        let values = values(source, &scene, answered);
         set(&mut given, name, &values);
     }
-    let payload = match payload(&scene, reply, &answer) {
+    let payload = match payload(&scene, reply, answer) {
         Ok(payload) if payload.is_binary && template.is_some() => {
             return Err(wrong(call, "a template cannot be run over binary data"));
         }
@@ -152,7 +177,8 @@ fn set(given: &mut Answer, name: &str, values: &[String]) {
     }
 }
 
-fn values(source: &Source, scene: &Scene<'_>, answer: &Answer) -> Vec<String> {
+fn values(source: &Source, scene: &Scene<'_>, answered: &Answered) -> Vec<String> {
+    let answer = &answered.answer;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     match source {
         Source::Response(Part::Header(name)) => {
@@ -162,7 +188,8 @@ fn values(source: &Source, scene: &Scene<'_>, answer: &Answer) -> Vec<String> {
         Source::Response(Part::HeaderAll(name)) => answer.headers.all(name).map(text).collect(),
         Source::Response(Part::Body(None)) => vec![text(&answer.body)],
         Source::Response(Part::Body(Some(path))) => {
-            body::find(path, &answer.body).into_iter().collect()
+            let fields = answered.fields.as_ref().unwrap_or(&answer.body);
+            body::find(path, fields).into_iter().collect()
         }
         Source::Response(_) => Vec::new(),
         other => scene.values(other),

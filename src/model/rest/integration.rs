@@ -33,6 +33,8 @@ pub enum Kind {
     },
     /// A Lambda function that is told of the request (`AWS_PROXY`).
     FunctionProxy(FunctionCall),
+    /// A Lambda function that gets what templates make of the request (`AWS`).
+    Function(FunctionCall),
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

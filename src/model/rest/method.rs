@@ -14,6 +14,19 @@ pub struct Method {
     pub integration: Integration,
     /// None: answers are not kept.
     pub cache: Option<Cache>,
+    /// What calls tell their execution log; none: nothing.
+    pub log: Option<ExecutionLog>,
+}
+
+/// How much of a call goes to the execution log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExecutionLog {
+    /// `ERROR`
+    Failures,
+    /// `INFO`
+    Steps,
+    /// `INFO`, with the data of calls
+    Payloads,
 }
 
 /// How answers are kept.

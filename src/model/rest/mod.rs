@@ -5,5 +5,5 @@ mod method;
 mod stage;
 
 pub use integration::{ContentHandling, Integration, Kind, Passthrough, Response};
-pub use method::{Cache, Method, Unauthorized};
+pub use method::{Cache, ExecutionLog, Method, Unauthorized};
 pub use stage::{Canary, GatewayResponse, Identity, Settings};

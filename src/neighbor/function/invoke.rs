@@ -2,7 +2,7 @@
 
 use crate::base::crypto;
 use crate::control::{Answer, Error, Outcome, Request};
-use crate::lambda::{Invocation, InvokeError};
+use crate::lambda::{Invocation, InvokeError, Mode};
 use crate::neighbor::function::path::Call;
 use crate::neighbor::function::{FunctionApi, invalid, not_found};
 
@@ -27,6 +27,11 @@ impl FunctionApi {
             [] => b"{}".to_vec(),
             body => body.to_vec(),
         };
+        let written = request
+            .header("x-amz-invocation-type")
+            .unwrap_or("RequestResponse");
+        let mode = Mode::named(written)
+            .ok_or_else(|| invalid(format!("InvocationType {written} is not served")))?;
         Ok(Invocation {
             function: call.resource.as_str().into(),
             qualifier: call.qualifier.as_deref().map(Into::into),
@@ -35,44 +40,34 @@ impl FunctionApi {
             client_context: context.and_then(|context| String::from_utf8(context).ok()),
             timeout_ms: TIMEOUT_MS,
             wants_log: request.header("x-amz-log-type") == Some("Tail"),
+            mode,
+            source: None,
             streams: false,
         })
     }
 
     pub(super) async fn invoke(&self, call: &Call, request: &Request) -> Outcome<Answer> {
         let invocation = Self::invocation(call, request)?;
-        let failed = |error: InvokeError| refused(call, &error);
-        match request
-            .header("x-amz-invocation-type")
-            .unwrap_or("RequestResponse")
-        {
-            "Event" => {
-                self.functions
-                    .invoke_later(invocation)
-                    .await
-                    .map_err(failed)?;
-                Ok(answer(202, Vec::new(), Vec::new()))
-            }
-            "DryRun" => {
-                self.functions.knows(&invocation).await.map_err(failed)?;
-                Ok(answer(204, Vec::new(), Vec::new()))
-            }
-            "RequestResponse" => {
-                let returned = self.functions.invoke(invocation).await.map_err(failed)?;
-                let mut headers = vec![(
-                    "X-Amz-Executed-Version".to_owned(),
-                    returned.version.to_string(),
-                )];
-                if let Some(error) = returned.function_error {
-                    headers.push(("X-Amz-Function-Error".to_owned(), error.to_owned()));
-                }
-                if let Some(log) = returned.log {
-                    headers.push(("X-Amz-Log-Result".to_owned(), crypto::base64(&log)));
-                }
-                Ok(answer(200, headers, returned.payload.to_vec()))
-            }
-            other => Err(invalid(format!("InvocationType {other} is not served"))),
+        let mode = invocation.mode;
+        let outcome = self.functions.invoke(invocation).await;
+        let returned = outcome.map_err(|error| refused(call, &error))?;
+        let status = match mode {
+            Mode::Call => 200,
+            Mode::Event => 202,
+            Mode::DryRun => 204,
+        };
+        let mut headers = Vec::new();
+        if mode == Mode::Call {
+            let version = returned.version.to_string();
+            headers.push(("X-Amz-Executed-Version".to_owned(), version));
         }
+        if let Some(error) = returned.function_error {
+            headers.push(("X-Amz-Function-Error".to_owned(), error.to_owned()));
+        }
+        if let Some(log) = returned.log {
+            headers.push(("X-Amz-Log-Result".to_owned(), crypto::base64(&log)));
+        }
+        Ok(answer(status, headers, returned.payload.to_vec()))
     }
 }
 
@@ -95,6 +90,11 @@ pub(super) fn refused(call: &Call, error: &InvokeError) -> Error {
             status: 429,
             code: "TooManyRequestsException",
             message: "Rate Exceeded.".to_owned(),
+        },
+        InvokeError::Forbidden => Error {
+            status: 403,
+            code: "AccessDeniedException",
+            message: error.to_string(),
         },
         InvokeError::TimedOut | InvokeError::Unavailable(_) => Error {
             status: 502,

@@ -89,6 +89,8 @@ impl FunctionApi {
                 }
             }
         }
+        self.functions
+            .permit(&function.arn, policy::permits(function));
         for (alias, kept) in &function.aliases {
             self.functions
                 .alias(&function.arn, alias, Some(&kept.version));

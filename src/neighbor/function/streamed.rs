@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use crate::base::crypto;
 use crate::control::{Answer, Outcome, Request};
-use crate::lambda::{Ending, Functions, Invocation, Piece, Returned, StreamFault, Streamed};
+use crate::lambda::{Ending, Functions, Invocation, Mode, Piece, Returned, StreamFault, Streamed};
 use crate::neighbor::function::invoke::refused;
 use crate::neighbor::function::path::Call;
 use crate::neighbor::function::{FunctionApi, event_stream, invalid};
@@ -31,13 +31,13 @@ impl FunctionApi {
             streams: true,
             ..Self::invocation(call, request)?
         };
-        match request
-            .header("x-amz-invocation-type")
-            .unwrap_or("RequestResponse")
-        {
-            "RequestResponse" => {}
-            "DryRun" => return Ok(self.invoke(call, request).await?.into()),
-            other => return Err(invalid(format!("InvocationType {other} is not served"))),
+        match invocation.mode {
+            Mode::Call => {}
+            Mode::DryRun => return Ok(self.invoke(call, request).await?.into()),
+            Mode::Event => {
+                let message = "a stream cannot be had with InvocationType Event";
+                return Err(invalid(message));
+            }
         }
         let returned = self.functions.invoke(invocation).await;
         let returned = returned.map_err(|error| refused(call, &error))?;

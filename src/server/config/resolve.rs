@@ -62,6 +62,7 @@ impl Resolver<'_> {
                 .text("default_account")
                 .unwrap_or_default()
                 .to_owned(),
+            aws: self.aws(section("aws"), section("account")),
         }
     }
 
@@ -112,6 +113,7 @@ impl Resolver<'_> {
                 .as_ref()
                 .map(|management| management.execute_api_suffixes.clone())
                 .unwrap_or_default(),
+            aws: settings.aws.services.clone(),
         }
     }
 
@@ -193,20 +195,21 @@ impl Resolver<'_> {
     fn logging(&mut self, logging: &Table) -> Logging {
         Logging {
             level: logging.text("level").unwrap_or("info").to_owned(),
-            access_log: match logging.text("access_log") {
-                None => AccessLog::Off,
-                Some("stdout") => AccessLog::Stdout,
-                Some(path) => AccessLog::File(self.folder.join(path)),
-            },
+            access_log: self.log_place(logging.text("access_log")),
             access_log_format: logging
                 .text("access_log_format")
                 .unwrap_or_default()
                 .to_owned(),
-            function_log: match logging.text("function_log") {
-                None => AccessLog::Off,
-                Some("stdout") => AccessLog::Stdout,
-                Some(path) => AccessLog::File(self.folder.join(path)),
-            },
+            execution_log: self.log_place(logging.text("execution_log")),
+            function_log: self.log_place(logging.text("function_log")),
+        }
+    }
+
+    fn log_place(&self, written: Option<&str>) -> AccessLog {
+        match written {
+            None => AccessLog::Off,
+            Some("stdout") => AccessLog::Stdout,
+            Some(path) => AccessLog::File(self.folder.join(path)),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The field table: every key of the config file, its kind, default and meaning. The reader, the
 //! example file and the manual are made from it.
 
+use crate::server::config::aws::AWS;
 use crate::server::config::check;
 use crate::server::config::field::Default::{Absent, Is, Required};
 use crate::server::config::field::Plain::{EmptyList, EmptyTable, Flag, Integer, Text};
@@ -70,6 +71,7 @@ pub static ROOT: Section = Section {
             Is(EmptyTable),
             ACCOUNT.doc,
         ),
+        field("aws", Kind::Table(&AWS), Is(EmptyTable), AWS.doc),
         field(
             "functions",
             Kind::Map {
@@ -326,6 +328,12 @@ static LOGGING: Section = Section {
             Kind::Text(check::any),
             Is(Text("json")),
             "`json`, `clf` or a text with `$context` variables; for stages that have no format of their own.",
+        ),
+        field(
+            "execution_log",
+            Kind::Or("off", &Kind::Text(check::log_place)),
+            Is(Text("stdout")),
+            "What stages of REST APIs log of their calls, where their method settings say so: `off`, `stdout` or the path of a file, in which `{api}` and `{stage}` stand for the names of the stage.",
         ),
         field(
             "function_log",

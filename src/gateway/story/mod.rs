@@ -1,0 +1,196 @@
+//! The story of a call, told while it happens: for execution logs, for tests of a method, and for
+//! whoever wants a call explained.
+//!
+//! Most calls have none: `call.story` is empty then, and each moment below costs one look at it.
+//! `mod` keeps what is told, `moment` tells it in AWS's words, `text` writes values as AWS does,
+//! `log` brings it to the execution log.
+
+pub mod log;
+pub mod moment;
+pub mod text;
+
+use std::cell::{Ref, RefCell};
+
+use crate::base::Clock;
+use crate::plan::rest::ExecutionLog;
+
+/// What is told of one call. Its memory has a bound, whatever was sent.
+#[derive(Debug)]
+pub struct Story {
+    /// How much is told in lines.
+    depth: ExecutionLog,
+    /// A test of a method that is in no stage: nobody is asked for keys, and the client is nobody.
+    pub is_test: bool,
+    clock: Clock,
+    began_ms: u64,
+    began_ns: u64,
+    told: RefCell<Told>,
+}
+
+#[derive(Debug, Default)]
+struct Told {
+    events: Vec<Event>,
+    bytes: usize,
+    /// Something was left out for want of room.
+    is_full: bool,
+    /// The checks of keys and throttles are behind the call.
+    has_started: bool,
+    has_received: bool,
+    /// What the client is known by.
+    secrets: Vec<String>,
+}
+
+/// One line, in the words of AWS's execution logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Milliseconds since 1970.
+    pub at_ms: u64,
+    pub line: Box<str>,
+}
+
+/// AWS: an event of an execution log has 1024 bytes; what is longer is cut off and marked.
+const LINE_BYTES_MAX: usize = 1024;
+const CUT: &str = "[TRUNCATED]";
+/// So many events of a call are kept.
+const EVENTS_MAX: usize = 256;
+/// So many bytes of a call are kept.
+const STORY_BYTES_MAX: usize = 128 * 1024;
+
+impl Story {
+    pub fn new(clock: &Clock, depth: ExecutionLog) -> Self {
+        Self {
+            depth,
+            is_test: false,
+            began_ms: clock.epoch_ms(),
+            began_ns: clock.monotonic_ns(),
+            clock: clock.clone(),
+            told: RefCell::default(),
+        }
+    }
+
+    /// Tells a line, if the story goes so deep.
+    pub fn line(&self, depth: ExecutionLog, line: impl FnOnce() -> String) {
+        if depth > self.depth {
+            return;
+        }
+        let mut line = line();
+        cut(&mut line);
+        let mut told = self.told.borrow_mut();
+        let bytes = told.bytes + line.len();
+        if told.events.len() == EVENTS_MAX || bytes > STORY_BYTES_MAX {
+            told.is_full = true;
+            return;
+        }
+        told.bytes = bytes;
+        let at_ms = self.began_ms + self.since_us() / 1000;
+        told.events.push(Event {
+            at_ms,
+            line: line.into(),
+        });
+    }
+
+    /// Keys and throttles have let the call in, with these secrets.
+    fn start(&self, secrets: Vec<String>) {
+        let mut told = self.told.borrow_mut();
+        told.has_started = true;
+        told.secrets = secrets;
+    }
+
+    /// Payloads may repeat what headers said.
+    fn without_secrets(&self, text: String) -> String {
+        let told = self.told.borrow();
+        let secrets = told.secrets.iter().filter(|secret| !secret.is_empty());
+        secrets.fold(text, |text, secret| {
+            text.replace(secret, &text::masked(secret))
+        })
+    }
+
+    fn has_started(&self) -> bool {
+        self.told.borrow().has_started
+    }
+
+    /// The integration's answer has been told.
+    fn receive(&self) {
+        self.told.borrow_mut().has_received = true;
+    }
+
+    fn has_received(&self) -> bool {
+        self.told.borrow().has_received
+    }
+
+    /// Whether payloads are told, which must be in memory for that.
+    pub fn wants_payloads(&self) -> bool {
+        self.depth >= ExecutionLog::Payloads
+    }
+
+    /// Since the story began, microseconds.
+    pub fn since_us(&self) -> u64 {
+        self.clock.monotonic_ns().saturating_sub(self.began_ns) / 1000
+    }
+
+    /// What was told, in order.
+    pub fn events(&self) -> Ref<'_, [Event]> {
+        Ref::map(self.told.borrow(), |told| told.events.as_slice())
+    }
+}
+
+/// Shortens a line to what AWS keeps of one.
+fn cut(line: &mut String) {
+    if line.len() > LINE_BYTES_MAX {
+        let mut end = LINE_BYTES_MAX - CUT.len();
+        while !line.is_char_boundary(end) {
+            end -= 1;
+        }
+        line.truncate(end);
+        line.push_str(CUT);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn story(depth: ExecutionLog) -> Story {
+        Story::new(&Clock::real(), depth)
+    }
+
+    #[test]
+    fn a_story_goes_no_deeper_than_is_wanted() {
+        let check = |depth, expected: &[&str]| {
+            let story = story(depth);
+            story.line(ExecutionLog::Steps, || "step".to_owned());
+            story.line(ExecutionLog::Payloads, || "payload".to_owned());
+            story.line(ExecutionLog::Failures, || "failure".to_owned());
+            let events = story.events();
+            let lines: Vec<&str> = events.iter().map(|event| &*event.line).collect();
+            assert_eq!(lines, expected);
+        };
+        check(ExecutionLog::Failures, &["failure"]);
+        check(ExecutionLog::Steps, &["step", "failure"]);
+        check(ExecutionLog::Payloads, &["step", "payload", "failure"]);
+    }
+
+    #[test]
+    fn a_long_line_is_cut_between_two_letters_and_says_so() {
+        let story = story(ExecutionLog::Steps);
+        story.line(ExecutionLog::Steps, || "x".repeat(1024));
+        story.line(ExecutionLog::Steps, || "x".repeat(1025));
+        story.line(ExecutionLog::Steps, || format!("x{}", "ü".repeat(1000)));
+        let events = story.events();
+        assert_eq!(&*events[0].line, "x".repeat(1024));
+        assert_eq!(&*events[1].line, format!("{}[TRUNCATED]", "x".repeat(1013)));
+        assert!(events[2].line.len() <= 1024 && events[2].line.ends_with("ü[TRUNCATED]"));
+    }
+
+    #[test]
+    fn a_story_has_an_end_however_much_is_told() {
+        let story = story(ExecutionLog::Steps);
+        for _ in 0..100_000 {
+            story.line(ExecutionLog::Steps, || "y".repeat(5000));
+        }
+        assert!(story.told.borrow().is_full);
+        let events = story.events();
+        let bytes: usize = events.iter().map(|event| event.line.len()).sum();
+        assert!(events.len() <= EVENTS_MAX && bytes <= STORY_BYTES_MAX);
+    }
+}
