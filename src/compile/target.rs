@@ -160,8 +160,8 @@ fn http(uri: uri::Uri, resolved: Resolved, timeout_ms: u32) -> (HttpTarget, Need
     let target = HttpTarget {
         group: resolved.group,
         host: resolved.host,
-        path: uri.path.into(),
-        query: uri.query.into(),
+        path: uri.path.as_slice().into(),
+        query: uri.query.as_slice().into(),
         method: None,
         timeout_ms,
     };

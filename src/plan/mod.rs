@@ -44,7 +44,7 @@ pub use router::{Params, Router};
 pub use service::Service;
 pub use stage::Stage;
 pub use subtype::SubtypeTarget;
-pub use target::{Group, GroupId, HttpTarget, MockTarget, Piece, Target};
+pub use target::{Group, GroupId, HttpTarget, MockTarget, Piece, Pieces, Target};
 
 /// Everything a core needs to serve.
 #[derive(Debug, Default)]
