@@ -171,6 +171,7 @@ impl Resolver<'_> {
                 Some("1.3") => TlsVersion::Tls13,
                 _ => TlsVersion::Tls12,
             },
+            client_authorities: self.file(tls, "client_authorities"),
         }
     }
 
@@ -412,6 +413,7 @@ fn integration(item: &Item, settings: &Settings) -> Option<Integration> {
                 _ => EventFormat::Http2,
             },
             timeout_ms: table.ms("timeout"),
+            streams: table.flag("stream"),
             account_id: settings.account.clone(),
             ..FunctionCall::default()
         }))),
