@@ -261,7 +261,8 @@ fn asked(
     written: &str,
 ) -> Result<(HttpTarget, Needs), Vec<Fault>> {
     let one = |fault: Fault| vec![fault];
-    let read = uri::read(written, stage)?;
+    let mut read = uri::read(written, stage)?;
+    read.uri.authority.trusts_any_authority = read.uri.tls && integration.trusts_any_authority;
     let parameters = &integration.request_parameters;
     let mapped = map::headers(parameters, "integration.request.path.", stage).map_err(one)?;
     let path = read.parts(&read.uri.path, key, &mapped).map_err(one)?;
