@@ -101,7 +101,7 @@ fn draft(method: &Method, key: &RouteKey, stage: &Stage) -> Result<RestRoute, Fa
         queries: map::headers(parameters, "integration.request.querystring.", stage)?,
         templates: match kind {
             Kind::HttpProxy | Kind::FunctionProxy => Box::default(),
-            _ => map::templates(&integration.request_templates)?,
+            _ => map::templates(&integration.request_templates, "the request")?,
         },
         passthrough: match integration.passthrough {
             rest::Passthrough::WhenNoMatch => Passthrough::WhenNoMatch,
@@ -242,11 +242,12 @@ fn reply(response: &rest::Response, stage: &Stage) -> Result<Reply, Fault> {
         };
         Pattern::full(pattern).map_err(wrong)
     });
+    let of = format!("the response {}", response.status);
     Ok(Reply {
         pattern: pattern.transpose()?,
         status: response.status,
         headers: map::headers(&response.parameters, "method.response.header.", stage)?,
-        templates: map::templates(&response.templates)?,
+        templates: map::templates(&response.templates, &of)?,
         handling: response.handling.map(map::handling),
     })
 }
