@@ -53,7 +53,7 @@ ROWS = {
     "REQUEST_TOO_LARGE": {
         "headers": {"Content-Length": "10485761"},
         "body": "x",
-        "message": "Request Entity Too Large",
+        "message": "Request Too Long",
     },
     "THROTTLED": {
         "after": lambda api, v1: setting(api, v1, "throttling/burstLimit", "0"),
