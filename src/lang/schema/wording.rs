@@ -46,8 +46,6 @@ pub(super) fn faults<'i>(errors: impl Iterator<Item = ValidationError<'i>>) -> V
 
 fn message(kind: &ValidationErrorKind, instance: &Value) -> String {
     use ValidationErrorKind as Kind;
-    // Only where it is told: it may be all of a body.
-    let found = || shown(instance);
     let items = instance.as_array().map_or(0, Vec::len);
     let members = instance.as_object().map_or(0, serde_json::Map::len);
     match kind {
@@ -59,7 +57,7 @@ fn message(kind: &ValidationErrorKind, instance: &Value) -> String {
             )
         }
         Kind::Enum { options } => {
-            let found = found();
+            let found = shown(instance);
             format!("instance value ({found}) not found in enum (possible values: {options})")
         }
         Kind::AdditionalProperties { unexpected } => {
@@ -88,21 +86,21 @@ fn message(kind: &ValidationErrorKind, instance: &Value) -> String {
             "object has too few properties (found {members} but schema requires at least {limit})"
         ),
         Kind::Pattern { pattern } => {
-            let found = found();
+            let found = shown(instance);
             format!("ECMA 262 regex \"{pattern}\" does not match input string {found}")
         }
         Kind::Format { format } => {
-            let found = found();
+            let found = shown(instance);
             format!("string {found} is invalid against requested format \"{format}\"")
         }
-        Kind::AnyOf { context } => format!(
-            "instance failed to match at least one required schema among {}",
-            context.len()
-        ),
-        Kind::OneOfNotValid { context } => format!(
-            "instance failed to match exactly one schema (matched 0 out of {})",
-            context.len()
-        ),
+        Kind::AnyOf { context } => {
+            let count = context.len();
+            format!("instance failed to match at least one required schema among {count}")
+        }
+        Kind::OneOfNotValid { context } => {
+            let count = context.len();
+            format!("instance failed to match exactly one schema (matched 0 out of {count})")
+        }
         Kind::OneOfMultipleValid { context } => {
             let matched = context.iter().filter(|errors| errors.is_empty()).count();
             format!(

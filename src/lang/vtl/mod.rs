@@ -25,6 +25,7 @@ mod rule;
 mod run;
 mod scan;
 mod scope;
+mod shared;
 mod text_method;
 mod token;
 mod tree;

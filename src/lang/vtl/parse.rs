@@ -1,17 +1,12 @@
 //! Tokens to tree: statements and directives.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::lex::Lexer;
+use super::shared::Shared;
 use super::token::{Kind, Token};
-use super::tree::{Block, Expression, Foreach, KnownPattern, Node, Tree};
-use super::uses::Uses;
+use super::tree::{Block, Expression, Foreach, Node, Tree};
 use super::{DEPTH_MAX, ParseError};
-use crate::lang::pattern::Pattern;
-
-/// Regular expressions of one template that are kept compiled, and bytes of each.
-const PATTERNS_MAX: usize = 32;
-const PATTERN_BYTES_MAX: usize = 64;
 
 /// Directives that Velocity knows, besides `if`, `elseif`, `else`, `end` and `set`.
 const DIRECTIVES: &[&str] = &[
@@ -37,49 +32,6 @@ pub fn tree(text: &str) -> Result<Tree, ParseError> {
         patterns: shared.patterns,
         uses: shared.uses,
     })
-}
-
-/// What a template shares with the texts in it that are templates too.
-#[derive(Debug, Default)]
-pub(super) struct Shared {
-    names: Vec<Box<str>>,
-    blocks: Vec<Block>,
-    pub(super) sources: Vec<Box<str>>,
-    patterns: Vec<KnownPattern>,
-    pub(super) uses: Uses,
-    /// Macros are never called, but their names may be escaped.
-    macros: HashSet<String>,
-}
-
-impl Shared {
-    pub(super) fn slot(&mut self, name: &str) -> usize {
-        let known = self.names.iter().position(|known| &**known == name);
-        known.unwrap_or_else(|| {
-            self.names.push(name.into());
-            self.names.len() - 1
-        })
-    }
-
-    /// Compiles a regular expression that is known, if it is sure to stay small; what is wrong with
-    /// it is found out when it is used.
-    pub(super) fn keep_pattern(&mut self, java: &str, is_whole: bool) {
-        let is_small = java.len() <= PATTERN_BYTES_MAX && !java.contains('{');
-        let is_known = self.patterns.iter().any(|known| known.is(java, is_whole));
-        if !is_small || is_known || self.patterns.len() >= PATTERNS_MAX {
-            return;
-        }
-        let pattern = match is_whole {
-            true => Pattern::full(java),
-            false => Pattern::search(java),
-        };
-        if let Ok(pattern) = pattern {
-            self.patterns.push(KnownPattern {
-                java: java.into(),
-                is_whole,
-                pattern,
-            });
-        }
-    }
 }
 
 pub(super) struct Parser<'t, 's> {
