@@ -161,6 +161,7 @@ fn event(
         time: &time,
         epoch_ms,
         authorizer: None,
+        certificate: exchange.client.stream.client_certificate(),
     };
     if let Some(changed) = &changed {
         changed.apply(&mut asked);
@@ -205,8 +206,12 @@ fn told<'x>(
             Format::Http2 | Format::Http1 => field.hop && field.id != Name::Te,
             Format::Rest => field.hop || headers::HIDDEN.has(field.id),
         };
+        // AWS: "dropped if it contains a Signature Version 4 signature".
+        let is_signature = format == Format::Rest
+            && field.id == Name::Authorization
+            && Rules::RestProxy.withholds(field, bytes);
         let is_trace = field.id == Name::XAmznTraceId;
-        if is_dropped || is_trace || forwarded::is_of_client(field) {
+        if is_dropped || is_signature || is_trace || forwarded::is_of_client(field) {
             continue;
         }
         let name = std::str::from_utf8(name).unwrap_or_default();
