@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::base::Method;
-use crate::plan::{FunctionTarget, MappedTarget, Params};
+use crate::plan::{FunctionTarget, MappedTarget, Params, ServiceTarget};
 
 #[derive(Debug)]
 pub enum Target {
@@ -13,6 +13,7 @@ pub enum Target {
     Mapped(Box<MappedTarget>),
     Mock(MockTarget),
     Function(Box<FunctionTarget>),
+    Service(Box<ServiceTarget>),
     /// Nobody: a REST method makes its answer of what it was asked.
     Nobody,
 }
@@ -23,7 +24,7 @@ impl Target {
         match self {
             Self::Http(target) => Some(target),
             Self::Mapped(mapped) => Some(&mapped.http),
-            Self::Mock(_) | Self::Function(_) | Self::Nobody => None,
+            Self::Mock(_) | Self::Function(_) | Self::Service(_) | Self::Nobody => None,
         }
     }
 }
