@@ -40,7 +40,7 @@ pub(in crate::compile) struct Resolved {
     pub key: GroupKey,
     pub group: Arc<Group>,
     /// For `HttpTarget::host`.
-    pub host: Box<[u8]>,
+    pub host: Arc<[u8]>,
 }
 
 impl<'a> Groups<'a> {

@@ -29,6 +29,7 @@ mod random;
 mod rest;
 mod service;
 mod snapshot;
+mod subtype;
 mod target;
 #[cfg(test)]
 mod tests;

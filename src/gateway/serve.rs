@@ -114,6 +114,7 @@ async fn tidy(worker: &'static Worker) {
     loop {
         worker.core.pause(TIDY_MS).await;
         worker.groups.tidy(worker.core.now_ms());
+        worker.caches.copies.tidy();
         worker.ship_lines();
     }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::base::date::Style;
 use crate::base::{Clock, DateCache, RequestIds};
-use crate::gateway::cache::Caches;
+use crate::gateway::cache;
 use crate::gateway::credentials::{Keyring, Wishes};
 use crate::gateway::serve::Logs;
 use crate::gateway::story::log;
@@ -56,7 +56,7 @@ pub struct Worker {
     pub(in crate::gateway) log_date: RefCell<DateCache>,
     pub(in crate::gateway) logs: RefCell<Logs>,
     pub(in crate::gateway) numbers: RefCell<CoreNumbers>,
-    pub(in crate::gateway) caches: Caches,
+    pub(in crate::gateway) caches: cache::Local,
     functions: Option<Caller>,
     pub(in crate::gateway) keyring: Keyring,
     open: Cell<usize>,
@@ -83,7 +83,7 @@ impl Worker {
             log_date: RefCell::new(DateCache::new(Style::Clf)),
             logs: RefCell::default(),
             numbers: RefCell::default(),
-            caches: Caches::default(),
+            caches: cache::Local::start()?,
             functions,
             keyring,
             open: Cell::new(0),
@@ -134,6 +134,11 @@ impl Worker {
     /// Milliseconds since 1970.
     pub fn epoch_ms(&self) -> u64 {
         self.clock.epoch_ms()
+    }
+
+    /// Milliseconds since a moment that is the same for all cores.
+    pub fn monotonic_ms(&self) -> u64 {
+        self.clock.monotonic_ms()
     }
 
     /// Runs a function of this machine.

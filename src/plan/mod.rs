@@ -26,6 +26,7 @@ pub mod rule;
 pub mod segment;
 pub mod service;
 pub mod stage;
+pub mod subtype;
 mod table;
 pub mod target;
 pub mod trie;
@@ -42,7 +43,8 @@ pub use route::{Route, RouteId};
 pub use router::{Params, Router};
 pub use service::{Service, ServiceTarget};
 pub use stage::Stage;
-pub use target::{Group, GroupId, HttpTarget, MockTarget, Piece, Target};
+pub use subtype::SubtypeTarget;
+pub use target::{Group, GroupId, HttpTarget, MockTarget, Piece, Pieces, Target};
 
 /// Everything a core needs to serve.
 #[derive(Debug, Default)]

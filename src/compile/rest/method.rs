@@ -14,7 +14,7 @@ use crate::plan::rest::{
     CacheRule, ExecutionLog, Kind, Models, Parameter, Passthrough, Reply, RequestMap, RestRoute,
     Unauthorized,
 };
-use crate::plan::{HttpTarget, Target};
+use crate::plan::{HttpTarget, Pieces, Target};
 
 /// What the method becomes; none if something is wrong, which is then said.
 ///
@@ -288,8 +288,8 @@ fn asked(
     let mut target = HttpTarget {
         group: resolved.group,
         host: resolved.host,
-        path: Box::default(),
-        query: Box::default(),
+        path: Pieces::default(),
+        query: Pieces::default(),
         method: None,
         timeout_ms: integration.timeout_ms,
     };

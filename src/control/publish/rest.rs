@@ -301,8 +301,11 @@ fn handling(written: &Value) -> Option<ContentHandling> {
     }
 }
 
-/// AWS's sizes are gigabytes: `0.5`.
+/// AWS's sizes are gigabytes: `0.5`. 0: there is no cache.
 fn cache_bytes(stage: &Record) -> usize {
+    if stage.get("cacheClusterEnabled") != Some(&Value::Bool(true)) {
+        return 0;
+    }
     let size: f64 = text(stage, "cacheClusterSize").parse().unwrap_or(0.5);
     (size.clamp(0.0, 237.0) * 1_000_000_000.0) as usize
 }

@@ -13,6 +13,7 @@ pub mod mapped;
 pub mod mock;
 pub mod remote;
 pub mod signed;
+pub mod subtype;
 pub mod whole;
 
 use crate::gateway::{Call, Reject, Stop, Worker};
@@ -32,6 +33,7 @@ pub async fn run(
         Target::Http(target) => http::run(worker, call, exchange, target, None).await,
         // Boxed: what mappings hold should not make the task of every connection larger.
         Target::Mapped(target) => Box::pin(mapped::run(worker, call, exchange, target)).await,
+        Target::Subtype(target) => Box::pin(subtype::run(worker, call, exchange, target)).await,
         Target::Mock(target) => mock::run(worker, call, exchange, target).await,
         // Only methods of REST APIs have such targets, and their pipeline does not come here.
         Target::Service(_) | Target::Nobody => Err(Reject::ApiConfigurationError.into()),

@@ -108,6 +108,8 @@ pub struct Management {
     pub strict: bool,
     /// The gateway's own errors of REST APIs may be read by pages of any origin.
     pub cors_on_errors: bool,
+    /// Cached answers that say so are served over their time while they are renewed.
+    pub stale_while_revalidate: bool,
     /// What alone may stand behind `{api}.execute-api.`; empty: anything.
     pub execute_api_suffixes: Vec<String>,
     /// Empty: any key is accepted.
