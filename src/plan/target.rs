@@ -22,6 +22,18 @@ pub enum Target {
 }
 
 impl Target {
+    /// Whose connections its requests use, if any.
+    pub fn group(&self) -> Option<&Arc<Group>> {
+        match self {
+            Self::Http(target) => Some(&target.group),
+            Self::Mapped(mapped) => Some(&mapped.http.group),
+            Self::Service(target) => Some(&target.service.group),
+            Self::Subtype(target) => Some(&target.service.group),
+            Self::Function(target) => Some(&target.remote.as_ref()?.group),
+            Self::Mock(_) | Self::Nobody => None,
+        }
+    }
+
     /// Where it sends requests to, if it does.
     pub fn http(&self) -> Option<&HttpTarget> {
         match self {

@@ -1,6 +1,6 @@
 //! AWS: what a REST API's method makes of a request goes to a service of AWS, signed.
 
-use crate::base::{Method, ascii};
+use crate::base::ascii;
 use crate::gateway::asked::Asked;
 use crate::gateway::context::Scene;
 use crate::gateway::integrate::signed::{self, Outgoing, Unanswered};
@@ -31,10 +31,21 @@ pub async fn answer(
         None => (&written[..], &b""[..]),
     };
     let path = match &*target.service.name {
-        "s3" => encoded_once(path),
+        "s3" => encoded_once(path, b'/'),
         _ => path.to_vec(),
     };
-    let fields = fields(moved, &scene, target, method, body);
+    let pairs = query.split(|byte| *byte == b'&');
+    let pairs = pairs.map(|pair| match pair.iter().position(|byte| *byte == b'=') {
+        Some(at) => [
+            &encoded_once(&pair[..at], b'&')[..],
+            b"=",
+            &encoded_once(&pair[at + 1..], b'&'),
+        ]
+        .concat(),
+        None => encoded_once(pair, b'&'),
+    });
+    let query = pairs.collect::<Vec<_>>().join(&b'&');
+    let fields = fields(moved, &scene, target, body);
     let fields: Vec<(&str, &[u8])> = fields
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_slice()))
@@ -42,7 +53,7 @@ pub async fn answer(
     let outgoing = Outgoing {
         method,
         path: &path,
-        query,
+        query: &query,
         headers: &fields,
         body,
     };
@@ -59,7 +70,6 @@ fn fields(
     moved: Moved<'_>,
     scene: &Scene<'_>,
     target: &ServiceTarget,
-    method: Method,
     body: &[u8],
 ) -> Vec<(String, Vec<u8>)> {
     let asked = scene.asked;
@@ -77,7 +87,7 @@ fn fields(
             usual("Content-Type", action.content_type.as_bytes());
             usual("X-Amz-Target", action.target.as_bytes());
         }
-        None if body.is_empty() && matches!(method, Method::Get | Method::Head) => {}
+        None if body.is_empty() => {}
         None => {
             let said = asked.head.field(asked.bytes, Name::ContentType);
             usual("Content-Type", said.unwrap_or(b"application/json"));
@@ -94,12 +104,12 @@ fn fields(
     fields
 }
 
-/// S3 signs a path that is encoded in the one way that SDKs do it, so that is what is sent.
-fn encoded_once(path: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(path.len());
-    for (index, segment) in path.split(|byte| *byte == b'/').enumerate() {
+/// What is signed is encoded in the one way that SDKs do it, so that is what is sent.
+fn encoded_once(text: &[u8], between: u8) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    for (index, segment) in text.split(|byte| *byte == between).enumerate() {
         if index > 0 {
-            out.push(b'/');
+            out.push(between);
         }
         let mut decoded = Vec::with_capacity(segment.len());
         ascii::percent_decode(&mut decoded, segment);
@@ -115,7 +125,7 @@ mod tests {
     #[test]
     fn a_key_of_s3_is_encoded_once() {
         let check = |path: &str, expected: &str| {
-            let encoded = encoded_once(path.as_bytes());
+            let encoded = encoded_once(path.as_bytes(), b'/');
             assert_eq!(String::from_utf8_lossy(&encoded), expected);
         };
         check("/b/a%20b+c", "/b/a%20b%2Bc");
