@@ -170,8 +170,8 @@ def test_a_queue_is_asked_in_both_protocols(api, aws):
         "integration.request.querystring.QueueUrl": f"'{queue}'",
     }
     declared = {"requestParameters": {"method.request.querystring.say": False}}
-    asks(api, "/action", "GET", "sqs", "action/SendMessage", method="GET", parameters=parameters,
-         method_more=declared)
+    asks(api, "/action", "GET", "sqs", "action/SendMessage", headers={"Content-Type": FORM},
+         parameters=parameters, method_more=declared)
     api.deploy()
     status, _, text = api.call("POST", "/form", body="a & b = c + é".encode())
     assert status == 200 and "MessageId" in text, text
