@@ -161,6 +161,7 @@ fn event(
         time: &time,
         epoch_ms,
         authorizer: None,
+        certificate: exchange.client.stream.client_certificate(),
     };
     if let Some(changed) = &changed {
         changed.apply(&mut asked);
@@ -205,8 +206,12 @@ fn told<'x>(
             Format::Http2 | Format::Http1 => field.hop && field.id != Name::Te,
             Format::Rest => field.hop || headers::HIDDEN.has(field.id),
         };
+        // AWS: "dropped if it contains a Signature Version 4 signature".
+        let is_signature = format == Format::Rest
+            && field.id == Name::Authorization
+            && Rules::RestProxy.withholds(field, bytes);
         let is_trace = field.id == Name::XAmznTraceId;
-        if is_dropped || is_trace || forwarded::is_of_client(field) {
+        if is_dropped || is_signature || is_trace || forwarded::is_of_client(field) {
             continue;
         }
         let name = std::str::from_utf8(name).unwrap_or_default();
@@ -311,13 +316,14 @@ pub(super) fn shown(call: &Call<'_>, target: &FunctionTarget, mut answer: Answer
     if target.format != Format::Rest {
         return answer;
     }
-    let is_as_it_is =
-        |header: &Header| Rules::RestProxy.gives(Name::of(header.name.as_bytes())) == Given::AsIs;
+    let is_as_it_is = |header: Header<'_>| {
+        Rules::RestProxy.gives(Name::of(header.name.as_bytes())) == Given::AsIs
+    };
     if !answer.headers.iter().all(is_as_it_is) {
         let mut given = Headers::default();
         for header in answer.headers.iter() {
-            if let Some(name) = headers::given_name(Rules::RestProxy, &header.name) {
-                given.push(&name, &header.value);
+            if let Some(name) = headers::given_name(Rules::RestProxy, header.name) {
+                given.push(&name, header.value);
             }
         }
         answer.headers = given;
