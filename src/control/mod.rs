@@ -33,7 +33,7 @@ pub use caller::{Access, Caller, Service};
 pub use desk::{Desk, Fixed, Record, Scope};
 pub use error::{Error, Outcome};
 pub use metering::Used;
-pub use publish::{Publication, Surroundings};
+pub use publish::{MethodTest, Outbox, Publication, Surroundings};
 
 use protocol::{Input, ServiceName};
 

@@ -161,7 +161,7 @@ async fn ask(
         is_head: method == Method::Head,
     };
     let group = target.group.id;
-    if call.story.is_some() && whole::has_address(worker, group) {
+    if call.story.is_some() && whole::has_address(worker, call, group) {
         moment::sending(call, target, head, body);
     }
     let outcome = whole::run(worker, call, group, asking, method, request).await;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::control::Publication;
+use crate::control::{MethodTest, Publication};
 use crate::gateway::Command;
 use crate::rt::handoff::{Outcome, hand_over};
 use crate::rt::signal::Signal;
@@ -19,6 +19,7 @@ enum Event {
     Changed(Vec<PathBuf>),
     Addresses,
     Publish(Publication),
+    Test(MethodTest),
     Broken(usize),
 }
 
@@ -42,6 +43,7 @@ impl Running {
                 Event::Changed(files) => self.files_changed(&files).await,
                 Event::Addresses => self.new_addresses(),
                 Event::Publish(publication) => self.publish(publication).await,
+                Event::Test(test) => self.test(test).await,
                 Event::Broken(core) => {
                     tracing::error!(core, "a core has ended by itself; stopping");
                     self.drain().await;
@@ -59,6 +61,7 @@ impl Running {
             files = self.files.changed() => Event::Changed(files),
             Ok(()) = self.book.changed() => Event::Addresses,
             Some(publication) = self.making.publications.recv() => Event::Publish(publication),
+            Some(test) = self.making.tests.recv() => Event::Test(test),
         }
     }
 

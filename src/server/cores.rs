@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -35,6 +36,7 @@ pub struct Seat {
 pub struct Cores {
     mailboxes: Vec<Mailbox<Command>>,
     threads: Vec<JoinHandle<io::Result<()>>>,
+    turn: AtomicUsize,
 }
 
 /// A way to speak to the cores that can be kept anywhere.
@@ -56,6 +58,7 @@ impl Cores {
         let mut cores = Self {
             mailboxes: Vec::new(),
             threads: Vec::new(),
+            turn: AtomicUsize::new(0),
         };
         for (index, seat) in seats.into_iter().enumerate() {
             let started = cores.add(index, driver, shared, first, book, seat).await;
@@ -129,6 +132,16 @@ impl Cores {
             if mailbox.send(make(index)).is_err() {
                 tracing::error!(core = index, "a core does not read its mailbox");
             }
+        }
+    }
+
+    /// Tells one of the cores, each in its turn.
+    pub fn tell_one(&self, command: Command) {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let index = turn % self.mailboxes.len().max(1);
+        let mailbox = self.mailboxes.get(index);
+        if mailbox.is_none_or(|mailbox| mailbox.send(command).is_err()) {
+            tracing::error!(core = index, "a core does not read its mailbox");
         }
     }
 

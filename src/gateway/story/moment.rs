@@ -12,6 +12,9 @@ use crate::plan::HttpTarget;
 use crate::plan::rest::ExecutionLog::{Failures, Payloads, Steps};
 use crate::plan::rest::{Kind, RestRoute, RestStage};
 
+/// What is told of a call that its method has answered.
+pub const SUCCESS: &str = "Successfully completed execution";
+
 /// What AWS calls a host that cannot be found.
 pub const NO_ADDRESS: &str = "Invalid endpoint address";
 
@@ -296,7 +299,7 @@ pub fn ended(call: &Call<'_>, content_type: Option<&[u8]>) {
             });
         }
         None => {
-            story.line(Steps, || "Successfully completed execution".to_owned());
+            story.line(Steps, || SUCCESS.to_owned());
             story.line(Steps, || format!("Method completed with status: {status}"));
         }
     }
