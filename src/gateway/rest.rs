@@ -6,7 +6,7 @@ use crate::gateway::cache::{self, Found};
 use crate::gateway::context::Scene;
 use crate::gateway::integrate::invoke::{self, Manner};
 use crate::gateway::integrate::{self, mock, whole};
-use crate::gateway::story::{self, moment};
+use crate::gateway::story::{self, explain, moment};
 use crate::gateway::transform::request::{self, Moved};
 use crate::gateway::transform::{proxy, response};
 use crate::gateway::{
@@ -99,7 +99,10 @@ async fn cached(
         return work(worker, call, asked, asking, (route, rest)).await;
     };
     match cache::look_up(worker, call, asked, (stage, rule)).await? {
-        Found::Here(answer) => Ok(Answer::clone(&answer)),
+        Found::Here(answer) => {
+            explain::cached(call, &answer);
+            Ok(Answer::clone(&answer))
+        }
         Found::Missing(lease) => {
             let answer = work(worker, call, asked, asking, (route, rest)).await?;
             lease.keep(&answer);
@@ -117,7 +120,9 @@ async fn work(
     (route, rest): (&Route, &RestRoute),
 ) -> Result<Answer, Stop> {
     if let (Kind::HttpProxy, Target::Http(target)) = (rest.kind, &route.target) {
-        let head = proxy::head(Moved::of(&rest.request), target, &Scene { call, asked });
+        let moved = Moved::of(&rest.request);
+        explain::request(call, asked, moved);
+        let head = proxy::head(moved, target, &Scene { call, asked });
         let answer = ask(worker, call, asking, target, asked, (&head, asked.body)).await?;
         return Ok(proxy::answer(answer));
     }
@@ -126,6 +131,7 @@ async fn work(
         map: &rest.request,
         overrides: &overrides,
     };
+    explain::request(call, asked, moved);
     let answered = match &route.target {
         Target::Http(target) => {
             let head = request::head(moved, target, &Scene { call, asked }, &body);

@@ -1,5 +1,6 @@
-//! Requests that no client sent: tests of a method that is in no stage. They pass through the
-//! pipeline that serves everybody, over a pair of sockets of which a core has both ends.
+//! Requests that no client sent: tests of a method that is in no stage, and calls that an operator
+//! wants explained. They pass through the pipeline that serves everybody, over a pair of sockets of
+//! which a core has both ends.
 
 use std::cell::Cell;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -8,10 +9,9 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::gateway::story::Event;
-use crate::gateway::story::moment;
+use crate::gateway::story::{Event, Fact, explain, moment};
 use crate::gateway::{
-    Answer, Call, Published, Reject, Stop, Story, Worker, identify, integrate, rest,
+    Answer, Call, Published, Reject, Stop, Story, Worker, http, identify, integrate, rest,
 };
 use crate::net::inbound::accept::Hall;
 use crate::net::inbound::h1;
@@ -24,10 +24,12 @@ use crate::plan::stage::StageKind;
 use crate::rt::{Stream, task};
 use crate::wire::head::{Name, RequestHead};
 
-/// A test of the only method of the only stage of a plan that is not published.
+/// A request to be tried.
 #[derive(Debug)]
 pub struct Trial {
-    pub published: Arc<Published>,
+    /// A test of the only method of the only stage of a plan that is not published; none: a call of
+    /// what is served, to be explained.
+    pub draft: Option<Arc<Published>>,
     /// A whole HTTP/1.1 request.
     pub request: Vec<u8>,
     pub reply: oneshot::Sender<Told>,
@@ -43,12 +45,16 @@ pub struct Told {
     pub latency_ms: u64,
     /// What happened, in the words of execution logs.
     pub events: Vec<Event>,
+    /// What happened besides, of a call that was to be explained.
+    pub trace: Vec<Fact>,
 }
 
 /// The host of a test that names none, as AWS calls it.
 pub const HOST: &str = "testPrefix.testDomainName";
 /// Nobody's address.
 const NOBODY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+/// Whoever asks for an explanation is on this machine.
+const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 /// No integration may take longer.
 const LIMIT_MS: u64 = 305_000;
 /// Of an answer: no integration that is looked at may give more.
@@ -57,7 +63,7 @@ const ANSWER_BYTES_MAX: usize = 16 << 20;
 /// Sends the request, serves it, and tells what came of it. Where that breaks off, nothing is told.
 pub async fn run(worker: &'static Worker, trial: Trial) {
     let Trial {
-        published,
+        draft,
         request,
         reply,
     } = trial;
@@ -65,10 +71,11 @@ pub async fn run(worker: &'static Worker, trial: Trial) {
         return;
     };
     let (served, outcome) = oneshot::channel();
+    let is_test = draft.is_some();
     let work = async move {
-        if let Some(story) = serve(worker, far, &published).await {
+        if let Some(told) = serve(worker, far, draft).await {
             // Whoever asked may have given up.
-            let _ = served.send(story);
+            let _ = served.send(told);
         }
     };
     task::spawn(work, || ());
@@ -76,7 +83,7 @@ pub async fn run(worker: &'static Worker, trial: Trial) {
         return;
     };
     if let Ok(told) = outcome.await {
-        let _ = reply.send(with_answer(told, answer));
+        let _ = reply.send(with_answer(told, answer, is_test));
     }
 }
 
@@ -109,20 +116,20 @@ async fn ask(worker: &'static Worker, stream: Stream, request: &[u8]) -> Option<
 }
 
 /// What a test shows of an answer: not what only its connection is told, nor its ids.
-fn with_answer(mut told: Told, answer: Answer) -> Told {
+fn with_answer(mut told: Told, answer: Answer, is_test: bool) -> Told {
     let shown = answer.headers.iter().filter(|header| {
         let name = Name::of(header.name.as_bytes());
         let is_ours = matches!(
             name,
             Name::Date | Name::ContentLength | Name::Connection | Name::XAmznRequestId
         ) || header.is("x-amz-apigw-id");
-        !is_ours
+        !(is_test && is_ours)
     });
     let shown = shown.map(|header| {
         let value = String::from_utf8_lossy(&header.value).into_owned();
         (header.name.to_string(), value)
     });
-    let is_refusal = told.is_refusal();
+    let is_refusal = is_test && told.is_refusal();
     // As recorded: of the gateway's own answers AWS shows the type of the error alone.
     let shown = shown.filter(|(name, _)| !is_refusal || !name.eq_ignore_ascii_case("content-type"));
     told.headers = shown.collect();
@@ -139,11 +146,18 @@ impl Told {
 }
 
 /// The gateway's side.
-async fn serve(worker: &'static Worker, stream: Stream, published: &Published) -> Option<Told> {
+async fn serve(
+    worker: &'static Worker,
+    stream: Stream,
+    draft: Option<Arc<Published>>,
+) -> Option<Told> {
     let client = Client {
         core: worker.core,
         stream,
-        peer: NOBODY,
+        peer: match draft {
+            Some(_) => NOBODY,
+            None => LOOPBACK,
+        },
         local: NOBODY,
         settings: worker.settings(),
         pools: worker.pools(),
@@ -161,7 +175,10 @@ async fn serve(worker: &'static Worker, stream: Stream, published: &Published) -
         body_bytes: 0,
         close: true,
     };
-    let told = test(worker, published, &mut exchange).await;
+    let told = match &draft {
+        Some(published) => test(worker, published, &mut exchange).await,
+        None => explained(worker, &mut exchange).await,
+    };
     client.pools.requests.give(client.core, message);
     told
 }
@@ -172,6 +189,29 @@ fn hide_host(message: &mut Message<RequestHead>) {
     if head.host.of(buffer.unread()) == HOST.as_bytes() {
         head.fields.retain(|field| field.id != Name::Host);
     }
+}
+
+/// A call as any other, of which all is told.
+async fn explained(worker: &'static Worker, exchange: &mut Exchange<'_>) -> Option<Told> {
+    let live = worker.live();
+    let mut call = Call::new(worker.ids.borrow_mut().next());
+    call.story = Some(Box::new(Story::explaining(&worker.clock)));
+    let outcome = http::pass(worker, &live, &mut call, exchange).await;
+    let outcome = worker.settle(&mut call, exchange, outcome).await;
+    worker.finish(&call, exchange);
+    outcome.ok()?;
+    let story = call.story()?;
+    let mut trace = vec![explain::route(&live.plan, &call, exchange)];
+    trace.extend(explain::checks(&call));
+    trace.extend_from_slice(&story.facts());
+    trace.extend(explain::ending(&call, story));
+    Some(Told {
+        request_id: String::from_utf8_lossy(call.shown_request_id()).into_owned(),
+        latency_ms: story.since_us() / 1000,
+        events: story.events().to_vec(),
+        trace,
+        ..Told::default()
+    })
 }
 
 /// No key, authorizer or throttle is asked, nothing is counted, and no log of a stage hears of it.

@@ -177,7 +177,7 @@ impl Worker {
         }
     }
 
-    fn finish(&self, call: &Call<'_>, exchange: &Exchange<'_>) {
+    pub fn finish(&self, call: &Call<'_>, exchange: &Exchange<'_>) {
         let latency_us = self.core.now_us().saturating_sub(exchange.started_us);
         let received = u64::from(exchange.head().length) + exchange.upload.received_bytes;
         {

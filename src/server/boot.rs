@@ -204,6 +204,10 @@ impl Running {
         let first = &current.published;
         let cores = Cores::start(driver, &shared, first, &names.book(), seats).await?;
         let observer = Observer::new(cores.mailboxes(), workers, exporters.access.written());
+        let is_strict = settings.management.as_ref().is_some_and(|own| own.strict);
+        if !is_strict {
+            observer.allow_explaining();
+        }
         let admin = open_admin(settings.admin, takes_over, &observer)
             .inspect_err(|_| cores.tell(|_| Command::Stop))?;
         let mut running = Self {

@@ -179,6 +179,15 @@ impl Cores {
 }
 
 impl Mailboxes {
+    /// Tells one of the cores.
+    pub fn tell_one(&self, command: Command) {
+        if let Some(mailbox) = self.0.first()
+            && mailbox.send(command).is_err()
+        {
+            tracing::error!("the first core does not read its mailbox");
+        }
+    }
+
     /// The numbers of all cores, merged. Cores that do not answer are left out.
     pub async fn numbers(&self) -> Numbers {
         let mut all = Numbers::default();

@@ -235,7 +235,7 @@ impl Running {
         }
         let (reply, told) = oneshot::channel();
         self.cores.tell_one(Command::Try(Box::new(Trial {
-            published,
+            draft: Some(published),
             request: draft.request,
             reply,
         })));

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use crate::base::json;
 use crate::gateway::asked::Asked;
 use crate::gateway::http::rest_of_path;
-use crate::gateway::story::text;
+use crate::gateway::story::{explain, text};
 use crate::gateway::{Answer, Call, Reject, Story};
 use crate::plan::HttpTarget;
 use crate::plan::rest::ExecutionLog::{Failures, Payloads, Steps};
@@ -189,6 +189,7 @@ fn received_of<N, V>(
         format!("Received response. Status: {status}, Integration latency: {latency_ms} ms")
     });
     story.receive();
+    story.fact(explain::INTEGRATION, || explain::integration(call));
     story.line(Payloads, || {
         format!("Endpoint response headers: {}", text::headers(fields))
     });

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::gateway::asked::Asked;
 use crate::gateway::context::{NAMES, Scene};
+use crate::gateway::story::explain;
 use crate::gateway::{Call, Reject};
 use crate::lang::vtl::{Budget, Datum, Overrides, RenderError, Scope};
 use crate::plan::rest::{Template, Templates};
@@ -70,7 +71,7 @@ pub fn render<'t>(
     let stage = call.stage.and_then(|stage| stage.rest.as_deref());
     let variables = stage.map_or(&[][..], |stage| &stage.variables);
     let variables = variables.iter().map(|(name, value)| (&**name, &**value));
-    let rendered = template.render(
+    let outcome = template.render(
         &Scope {
             body,
             path: &path.iter().map(pair).collect::<Vec<_>>(),
@@ -83,7 +84,11 @@ pub fn render<'t>(
             stage_variables: &variables.collect::<Vec<_>>(),
         },
         &Budget::default(),
-    )?;
+    );
+    let told = outcome.as_ref();
+    let told = told.map(|rendered| (rendered.text.as_str(), &rendered.overrides));
+    explain::rendered(call, template.source(), body, told);
+    let rendered = outcome?;
     Ok((Cow::Owned(rendered.text), rendered.overrides))
 }
 
