@@ -52,7 +52,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("hdrhistogram", &["observe/histogram.rs"]),
     ("arc_swap", &["plan/live.rs", "rt/tls/certificate.rs"]),
     ("rusqlite", &["store/sqlite/"]),
-    ("http_body_util", &["lambda/"]),
+    ("http_body_util", &["lambda/", "rt/errand.rs"]),
     ("flate2", &["lambda/zip.rs", "gateway/compress.rs"]),
     ("governor", &["gateway/throttle.rs"]),
     (

@@ -1,14 +1,16 @@
 //! Integrations with Lambda functions to targets.
 
 use crate::aws::arn::partition_of;
+use crate::aws::endpoint::Endpoint;
 use crate::aws::function::FunctionName;
 use crate::base::json;
-use crate::compile::mapping;
+use crate::compile::group::Groups;
 use crate::compile::problem::{Fault, Place, Problems};
-use crate::compile::target::Made;
+use crate::compile::target::{Made, Needs};
+use crate::compile::{mapping, service};
 use crate::model::v2::{Api, EventFormat, FunctionCall, Reach, RouteKey, Stage};
 use crate::plan::function::{EventFacts, Format, SourceArn};
-use crate::plan::{FunctionTarget, Target};
+use crate::plan::{FunctionTarget, Service, Target};
 
 /// The target of a route in one stage; none if there can be no such function, which is then said.
 pub(in crate::compile) fn target(
@@ -16,6 +18,7 @@ pub(in crate::compile) fn target(
     api: &Api,
     key: &RouteKey,
     stage: &Stage,
+    groups: &mut Groups<'_>,
     place: &Place<'_>,
     problems: &mut Problems,
 ) -> Option<Made> {
@@ -53,8 +56,19 @@ pub(in crate::compile) fn target(
     };
     let types = call.binary_types.iter();
     let types = types.map(|media| media.to_ascii_lowercase().into());
+    let remote = match named.filter(|_| groups.aws.remote_functions) {
+        None => None,
+        Some(named) => match remote(call, &named, stage, groups) {
+            Ok(remote) => Some(remote),
+            Err(fault) => {
+                problems.push(&place.then("function"), fault);
+                return None;
+            }
+        },
+    };
+    let (remote, needs) = remote.unzip();
     Some(Made {
-        needs: None,
+        needs,
         rest: None,
         target: Target::Function(Box::new(FunctionTarget {
             arn: named.map(|named| named.arn()).unwrap_or_default().into(),
@@ -68,15 +82,36 @@ pub(in crate::compile) fn target(
             source: source(call, api, &route_key, stage),
             facts,
             binary_types: types.collect(),
+            remote: remote.map(Box::new),
             changes: changes.map(Box::new),
         })),
     })
 }
 
+/// Who runs a function that this machine does not have.
+fn remote(
+    call: &FunctionCall,
+    named: &FunctionName<'_>,
+    stage: &Stage,
+    groups: &mut Groups<'_>,
+) -> Result<(Service, Needs), Fault> {
+    let region = groups.aws.region.clone();
+    let endpoint = Endpoint {
+        subdomain: None,
+        service: "lambda",
+        region: match named.region {
+            "" => &region,
+            region => region,
+        },
+    };
+    let credentials = with_variables(&call.credentials, stage);
+    service::service(&endpoint, &credentials, groups)
+}
+
 /// As whom the API calls, where the policy of the function is asked.
 fn source(call: &FunctionCall, api: &Api, route_key: &str, stage: &Stage) -> Option<SourceArn> {
     let region = stage.asks_policies_in.as_deref()?;
-    if call.has_role {
+    if !call.credentials.is_empty() {
         return None;
     }
     let partition = partition_of(region);
@@ -102,7 +137,7 @@ fn path_of(route_key: &str) -> &str {
 }
 
 /// Unknown variables stand for nothing.
-fn with_variables(text: &str, stage: &Stage) -> String {
+pub(in crate::compile) fn with_variables(text: &str, stage: &Stage) -> String {
     const START: &str = "${stageVariables.";
     let (mut out, mut rest) = (String::with_capacity(text.len()), text);
     while let Some((before, behind)) = rest.split_once(START) {
@@ -167,7 +202,9 @@ mod tests {
             let Integration::Function(mut call) = function("pets") else {
                 panic!();
             };
-            call.has_role = has_role;
+            if has_role {
+                call.credentials = "arn:aws:iam::111122223333:role/invoker".to_owned();
+            }
             let mut pets = api("pets", vec![route(key, Integration::Function(call))]);
             pets.stages = vec![stage("live")];
             pets.stages[0].asks_policies_in = region.map(str::to_owned);

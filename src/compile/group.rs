@@ -8,7 +8,7 @@ use crate::compile::name;
 use crate::compile::pool::Pool;
 use crate::compile::problem::{Fault, Place, Problems};
 use crate::compile::uri::Authority;
-use crate::model::{Upstream, UpstreamTarget};
+use crate::model::{Aws, Upstream, UpstreamTarget};
 use crate::plan::target::{Balance, GroupIdentity, GroupTarget, GroupTls, Trust};
 use crate::plan::{Group, GroupId};
 
@@ -20,6 +20,8 @@ pub(in crate::compile) type GroupKey = Arc<str>;
 pub(in crate::compile) struct Groups<'a> {
     /// By name in lower case: the host of a URI knows no letter case (RFC 3986 section 3.2.2).
     upstreams: HashMap<String, &'a Upstream>,
+    /// Where AWS's services are.
+    pub aws: &'a Aws,
     before: &'a BTreeMap<GroupKey, Arc<Group>>,
     now: BTreeMap<GroupKey, Arc<Group>>,
     /// What was resolved already, by scheme and authority: thousands of routes share a few.
@@ -38,18 +40,20 @@ pub(in crate::compile) struct Resolved {
     pub key: GroupKey,
     pub group: Arc<Group>,
     /// For `HttpTarget::host`.
-    pub host: Box<[u8]>,
+    pub host: Arc<[u8]>,
 }
 
 impl<'a> Groups<'a> {
     pub fn new(
         upstreams: &'a [Upstream],
+        aws: &'a Aws,
         before: &'a BTreeMap<GroupKey, Arc<Group>>,
         ids: &Pool,
     ) -> Self {
         let named = upstreams.iter();
         Self {
             upstreams: named.map(|u| (u.name.to_ascii_lowercase(), u)).collect(),
+            aws,
             before,
             now: BTreeMap::new(),
             resolved: Default::default(),

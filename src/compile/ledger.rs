@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::compile::group::GroupKey;
 use crate::compile::pool::Pool;
-use crate::model::{Domain, Snapshot, Upstream, v2};
+use crate::model::{Aws, Domain, Snapshot, Upstream, v2};
 use crate::plan::{Group, HostTable, Limit, LimitId, RouteId, Stage};
 
 /// The ids given out and what was compiled under them.
@@ -18,6 +18,7 @@ pub struct Ledger {
     pub(in crate::compile) account_limit: Option<LimitId>,
     pub(in crate::compile) upstreams: Arc<[Upstream]>,
     pub(in crate::compile) groups: BTreeMap<GroupKey, Arc<Group>>,
+    pub(in crate::compile) aws: Aws,
     /// In the order of the snapshot.
     pub(in crate::compile) apis: Vec<Arc<ApiMemory>>,
     pub(in crate::compile) hosts: Arc<HostTable>,
@@ -50,6 +51,7 @@ impl Doors {
             apis: _,
             domains,
             execute_api_suffixes,
+            aws: _,
         } = snapshot;
         let mut pairs = self.domains.iter().zip(domains);
         self.domains.len() == domains.len()

@@ -27,7 +27,9 @@ mod problem;
 #[cfg(test)]
 mod random;
 mod rest;
+mod service;
 mod snapshot;
+mod subtype;
 mod target;
 #[cfg(test)]
 mod tests;

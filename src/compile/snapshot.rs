@@ -102,6 +102,8 @@ pub(in crate::compile) struct Work<'a> {
     pub formats: HashMap<&'a str, Result<logline::Format, logline::Error>>,
     /// Names of the upstreams that changed.
     changed: HashSet<String>,
+    /// Some service of AWS may be elsewhere.
+    moved: bool,
 }
 
 impl<'a> Work<'a> {
@@ -109,18 +111,25 @@ impl<'a> Work<'a> {
         Self {
             ledger,
             problems: Problems::default(),
-            groups: Groups::new(&snapshot.upstreams, &ledger.groups, &ledger.group_ids),
+            groups: Groups::new(
+                &snapshot.upstreams,
+                &snapshot.aws,
+                &ledger.groups,
+                &ledger.group_ids,
+            ),
             route_ids: ledger.route_ids.next(),
             limit_ids: ledger.limit_ids.next(),
             formats: HashMap::new(),
             changed: group::changed(&ledger.upstreams, &snapshot.upstreams),
+            moved: ledger.aws != snapshot.aws,
         }
     }
 
     /// Whether something outside of the stage changed that it was compiled from.
     pub fn is_touched(&self, memory: &StageMemory) -> bool {
         let mut lookups = memory.lookups.iter();
-        !self.changed.is_empty() && lookups.any(|name| self.changed.contains(&**name))
+        let changed = &self.changed;
+        self.moved || (!changed.is_empty() && lookups.any(|name| changed.contains(&**name)))
     }
 
     /// Takes over a stage of the plan before as it is.
@@ -194,6 +203,7 @@ impl<'a> Work<'a> {
                 false => snapshot.upstreams.as_slice().into(),
             },
             groups,
+            aws: snapshot.aws.clone(),
             apis,
             doors: match self.ledger.doors.is_of(snapshot) {
                 true => self.ledger.doors.clone(),

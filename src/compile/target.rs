@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::base::{Method, ascii, json};
 use crate::compile::group::{GroupKey, Groups, Resolved};
 use crate::compile::problem::{Fault, Place, Problems};
-use crate::compile::{function, mapping, rest, uri};
+use crate::compile::{function, mapping, rest, subtype, uri};
 use crate::model::v2::{Api, Integration, RouteKey, Stage};
 use crate::plan::rest::RestRoute;
 use crate::plan::{HttpTarget, MappedTarget, MockTarget, Target};
@@ -48,7 +48,10 @@ pub(in crate::compile) fn target(
             headers,
             body,
         } => mock(*status, headers, body, place, problems),
-        Integration::Function(call) => function::target(call, api, key, stage, place, problems),
+        Integration::Subtype(call) => subtype::target(call, stage, groups, place, problems),
+        Integration::Function(call) => {
+            function::target(call, api, key, stage, groups, place, problems)
+        }
         Integration::Rest(method) => rest::method(method, api, key, stage, groups, place, problems),
         Integration::Unserved { status, what } => {
             let body = json::line(&BTreeMap::from([("message", what)]));
@@ -157,8 +160,8 @@ fn http(uri: uri::Uri, resolved: Resolved, timeout_ms: u32) -> (HttpTarget, Need
     let target = HttpTarget {
         group: resolved.group,
         host: resolved.host,
-        path: uri.path.into(),
-        query: uri.query.into(),
+        path: uri.path.as_slice().into(),
+        query: uri.query.as_slice().into(),
         method: None,
         timeout_ms,
     };

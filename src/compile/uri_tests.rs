@@ -4,22 +4,13 @@
 
 use crate::compile::tests::{api, proxy, route, shown, snapshot, upstream};
 use crate::compile::{Ledger, compile};
-use crate::plan::{HttpTarget, Piece, Plan, Target};
+use crate::plan::{HttpTarget, Plan, Target};
 
 fn target(plan: &Plan) -> &HttpTarget {
     match &plan.stages[0].routes[0].target {
         Target::Http(target) => target,
         other => panic!("{other:?}"),
     }
-}
-
-fn pieces(pieces: &[Piece]) -> String {
-    let show = |piece: &Piece| match piece {
-        Piece::Literal(literal) => String::from_utf8_lossy(literal).into_owned(),
-        Piece::Param(index) => format!("<{index}>"),
-        Piece::Path => "<path>".to_owned(),
-    };
-    pieces.iter().map(show).collect()
 }
 
 /// What an integration URI becomes under the route `key`, where there are the upstreams `pets`,
@@ -54,15 +45,15 @@ fn uri_becomes(key: &str, uri: &str) -> String {
             let tls = if group.tls.is_some() { " tls" } else { "" };
             let query = match target.query.is_empty() {
                 true => String::new(),
-                false => format!("?{}", pieces(&target.query)),
+                false => format!("?{:?}", target.query),
             };
             format!(
-                "{}={}:{}{tls} [{}] {}{query}",
+                "{}={}:{}{tls} [{}] {:?}{query}",
                 group.name,
                 first.host,
                 first.port,
                 String::from_utf8_lossy(&target.host),
-                pieces(&target.path),
+                target.path,
             )
         }
     }

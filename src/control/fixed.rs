@@ -97,8 +97,9 @@ fn of_integration(id: String, integration: &Integration) -> Value {
             },
             "timeoutInMillis": call.timeout_ms,
         }),
-        // The config file has no mappings and no REST APIs.
+        // The config file has no mappings, no subtypes and no REST APIs.
         Integration::Mapped(_)
+        | Integration::Subtype(_)
         | Integration::Mock { .. }
         | Integration::Unserved { .. }
         | Integration::Rest(_) => {

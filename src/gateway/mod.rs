@@ -10,6 +10,7 @@ mod canary;
 mod compress;
 pub mod context;
 mod cors;
+pub mod credentials;
 pub mod headers;
 pub mod http;
 mod identify;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::gateway::Usage;
+use crate::gateway::cache::{self, Homes};
 use crate::gateway::throttle::{self, Bucket};
 use crate::net::Settings;
 use crate::net::outbound::group::{GroupSettings, TargetSettings, TlsSettings};
@@ -19,6 +20,8 @@ pub struct Published {
     /// Indexed by `GroupId`.
     pub groups: Vec<Option<Arc<GroupSettings>>>,
     pub settings: Settings,
+    /// What stages have kept of answers.
+    pub caches: Homes,
     /// API keys with their plans.
     pub usage: Arc<Usage>,
     /// Route ids that were used before and are no more: their numbers are dropped.
@@ -33,7 +36,7 @@ pub struct GroupFault {
 }
 
 impl Published {
-    /// Buckets and groups of `before` keep their state where their numbers are unchanged.
+    /// Buckets, groups and caches of `before` keep their state where their numbers are unchanged.
     ///
     /// # Errors
     /// Every group that cannot be reached as the plan says.
@@ -60,6 +63,7 @@ impl Published {
         }
         Ok(Self {
             buckets: throttle::buckets(&plan.limits, kept),
+            caches: cache::homes(&plan, before.map(|before| &before.caches)),
             plan,
             groups,
             settings,

@@ -184,4 +184,26 @@ mod tests {
             assert_eq!(of_status.status(), reject.status());
         }
     }
+
+    #[test]
+    fn http_apis_say_what_awss_do() {
+        for (reject, expected) in [
+            (Reject::BadRequest, (400, "Bad Request")),
+            (Reject::Unauthorized, (401, "Unauthorized")),
+            (Reject::Forbidden, (403, "Forbidden")),
+            (Reject::NotFound, (404, "Not Found")),
+            (Reject::RequestTooLarge, (413, "Request Entity Too Large")),
+            (Reject::Throttled, (429, "Too Many Requests")),
+            (Reject::InternalError, (500, "Internal Server Error")),
+            (Reject::MalformedAnswer, (500, "Internal Server Error")),
+            (
+                Reject::ApiConfigurationError,
+                (500, "Internal Server Error"),
+            ),
+            (Reject::IntegrationFailure, (503, "Service Unavailable")),
+            (Reject::IntegrationTimeout, (503, "Service Unavailable")),
+        ] {
+            assert_eq!(reject.http(), expected, "{reject:?}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::base::Method;
 use crate::gateway::asked::Asked;
-use crate::gateway::cache::{self, Found};
+use crate::gateway::cache::{self, Found, Given, renew};
 use crate::gateway::context::Scene;
 use crate::gateway::integrate::invoke::{self, Manner};
 use crate::gateway::integrate::{self, mock, whole};
@@ -64,7 +64,14 @@ pub async fn run(
     }
     let asking = asking(worker, exchange, rest);
     let asked = Asked::of(exchange, &body);
-    let mut answer = cached(worker, call, &asked, &asking, (own, route, rest)).await?;
+    let given = cached(worker, call, (&asked, &asking), (own, route, rest)).await?;
+    if let Given::Kept(_) = &given {
+        explain::cached(call, given.answer());
+    }
+    if own.compress_from.is_none() && !call.warns_of_cache {
+        return Ok(respond::answer(worker, call, exchange, given.answer()).await?);
+    }
+    let mut answer = given.into_own();
     if let Some(from) = own.compress_from {
         compress::answer(&asked, from, &mut answer).await;
     }
@@ -91,28 +98,33 @@ const CACHE_WARNING: &[u8] = b"199 - \"the cached answer was not invalidated: no
 async fn cached(
     worker: &'static Worker,
     call: &mut Call<'_>,
-    asked: &Asked<'_>,
-    asking: &Asking<'_>,
+    (asked, asking): (&Asked<'_>, &Asking<'_>),
     (stage, route, rest): (&RestStage, &Route, &RestRoute),
-) -> Result<Answer, Stop> {
+) -> Result<Given, Stop> {
     let Some(rule) = &rest.cache else {
-        return work(worker, call, asked, asking, (route, rest)).await;
+        let answer = work(worker, call, asked, asking, (route, rest)).await?;
+        return Ok(Given::Own(answer));
     };
-    match cache::look_up(worker, call, asked, (stage, rule)).await? {
-        Found::Here(answer) => {
-            explain::cached(call, &answer);
-            Ok(Answer::clone(&answer))
+    let found = cache::look_up(worker, call, (asked, asking), (stage, rule)).await?;
+    let lease = match found {
+        Found::Here(held) => return Ok(Given::Kept(held)),
+        Found::Stale(held, lease) => {
+            renew::start(worker, call, asked, (&held, lease));
+            return Ok(Given::Kept(held));
         }
-        Found::Missing(lease) => {
-            let answer = work(worker, call, asked, asking, (route, rest)).await?;
-            lease.keep(&answer);
-            Ok(answer)
+        Found::Missing(lease) => lease,
+    };
+    match work(worker, call, asked, asking, (route, rest)).await {
+        Ok(answer) => Ok(cache::settle(worker, lease, asking, rule, answer)),
+        Err(stop) => {
+            lease.into_iter().for_each(cache::home::Lease::pass);
+            Err(stop)
         }
     }
 }
 
 /// The part behind all checks: request, integration, response.
-async fn work(
+pub(in crate::gateway) async fn work(
     worker: &'static Worker,
     call: &mut Call<'_>,
     asked: &Asked<'_>,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use crate::gateway::credentials::Book;
 use crate::gateway::trial::{self, Trial};
 use crate::gateway::{Published, Worker};
 use crate::net::inbound::accept::{Door, listen};
@@ -16,6 +17,8 @@ use crate::rt::{Inbox, Mailbox, task};
 pub enum Command {
     Publish(Arc<Published>),
     Addresses(Arc<AddressBook>),
+    /// What signs requests to AWS.
+    Credentials(Arc<Book>),
     /// Where lines go from now on.
     Log(Logs),
     /// A copy of the numbers of at most `routes_max` routes from the id `first` on, and the id to
@@ -84,6 +87,7 @@ fn obey(worker: &'static Worker, command: Command) {
     match command {
         Command::Publish(next) => worker.publish(next),
         Command::Addresses(book) => worker.groups.set_addresses(book),
+        Command::Credentials(book) => worker.keyring.publish(book),
         Command::Log(logs) => worker.set_logs(logs),
         Command::Count {
             first,
@@ -114,6 +118,7 @@ async fn tidy(worker: &'static Worker) {
     loop {
         worker.core.pause(TIDY_MS).await;
         worker.groups.tidy(worker.core.now_ms());
+        worker.caches.copies.tidy();
         worker.ship_lines();
     }
 }

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::base::date::Style;
 use crate::base::{Clock, DateCache, RequestIds};
-use crate::gateway::cache::Caches;
+use crate::gateway::cache;
+use crate::gateway::credentials::{Keyring, Wishes};
 use crate::gateway::serve::Logs;
 use crate::gateway::story::log;
 use crate::gateway::{Call, Published, Reject, Stop, access_log, http, respond};
@@ -30,6 +31,8 @@ pub struct Shared {
     pub connections_max: AtomicUsize,
     /// Those of this machine; none: there can be none.
     pub functions: Option<Functions>,
+    /// Who makes keys of roles; none: there are no keys of roles.
+    pub wishes: Option<Wishes>,
 }
 
 /// One for each core, living as long as the process.
@@ -53,8 +56,9 @@ pub struct Worker {
     pub(in crate::gateway) log_date: RefCell<DateCache>,
     pub(in crate::gateway) logs: RefCell<Logs>,
     pub(in crate::gateway) numbers: RefCell<CoreNumbers>,
-    pub(in crate::gateway) caches: Caches,
+    pub(in crate::gateway) caches: cache::Local,
     functions: Option<Caller>,
+    pub(in crate::gateway) keyring: Keyring,
     open: Cell<usize>,
     draining: Cell<bool>,
 }
@@ -64,6 +68,7 @@ impl Worker {
     /// When the system gives no randomness, or has no descriptor left.
     pub fn new(core: &'static Core, shared: Arc<Shared>) -> io::Result<&'static Self> {
         let functions = shared.functions.clone().map(Caller::start).transpose()?;
+        let keyring = Keyring::start(shared.wishes.clone())?;
         Ok(Box::leak(Box::new(Self {
             core,
             groups: Groups::default(),
@@ -78,8 +83,9 @@ impl Worker {
             log_date: RefCell::new(DateCache::new(Style::Clf)),
             logs: RefCell::default(),
             numbers: RefCell::default(),
-            caches: Caches::default(),
+            caches: cache::Local::start()?,
             functions,
+            keyring,
             open: Cell::new(0),
             draining: Cell::new(false),
         })))
@@ -131,6 +137,11 @@ impl Worker {
     /// Milliseconds since 1970.
     pub fn epoch_ms(&self) -> u64 {
         self.clock.epoch_ms()
+    }
+
+    /// Milliseconds since a moment that is the same for all cores.
+    pub fn monotonic_ms(&self) -> u64 {
+        self.clock.monotonic_ms()
     }
 
     /// Runs a function of this machine.

@@ -1,5 +1,6 @@
 //! The resources a user makes, as values that cannot be wrong.
 
+mod aws;
 pub mod domain;
 pub mod quota;
 pub mod rest;
@@ -9,6 +10,7 @@ pub mod upstream;
 pub mod usage;
 pub mod v2;
 
+pub use aws::Aws;
 pub use domain::Domain;
 pub use snapshot::Snapshot;
 pub use throttle::Throttle;

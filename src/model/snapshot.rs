@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{Domain, Throttle, Upstream, v2};
+use crate::model::{Aws, Domain, Throttle, Upstream, v2};
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
@@ -14,4 +14,5 @@ pub struct Snapshot {
     pub domains: Vec<Arc<Domain>>,
     /// What alone may stand behind `{id}.execute-api.`; empty: anything.
     pub execute_api_suffixes: Vec<String>,
+    pub aws: Aws,
 }

@@ -9,6 +9,8 @@ pub struct Settings {
     pub forwarding: Forwarding,
     /// The gateway's own errors of REST APIs may be read by pages of any origin.
     pub cors_on_errors: bool,
+    /// Answers of REST APIs that say so are served over their time while they are renewed.
+    pub stale_while_revalidate: bool,
 }
 
 /// All in milliseconds; 0 means that there is no such limit.

@@ -52,6 +52,12 @@ impl Latencies {
         }
     }
 
+    /// Reads the memory that `record` will write.
+    #[inline]
+    pub fn fetch(&self, latency_us: u64) -> u64 {
+        u64::from(self.recent.count_at(latency_us.min(LATENCY_US_MAX))) ^ self.max_us
+    }
+
     /// Adds what another core recorded.
     pub fn merge(&mut self, other: &Self) {
         if self.recent.len() + other.recent.len() >= u64::from(u32::MAX) {

@@ -215,6 +215,20 @@ fn goes_to(target: &Target, asked: &Asked<'_>, path: &str, params: &Params) -> G
                 timeout_ms: target.timeout_ms,
             };
         }
+        Target::Subtype(target) => {
+            let service = &target.service;
+            return GoesTo::Upstream {
+                url: format!(
+                    "{}://{}{}/",
+                    scheme(&service.group),
+                    service.group.name,
+                    service.base_path
+                ),
+                host: service.host.to_string(),
+                group: group(&service.group),
+                timeout_ms: target.timeout_ms,
+            };
+        }
         // What is mapped is known when a request comes: here only that nobody else is asked.
         Target::Nobody => {
             return GoesTo::Mock {
@@ -228,10 +242,7 @@ fn goes_to(target: &Target, asked: &Asked<'_>, path: &str, params: &Params) -> G
     let mut written = Vec::new();
     let query = asked.query.map(str::as_bytes);
     target.write_target(&mut written, path.as_bytes(), params, query);
-    let scheme = match target.group.tls {
-        Some(_) => "https",
-        None => "http",
-    };
+    let scheme = scheme(&target.group);
     GoesTo::Upstream {
         url: format!("{scheme}://{}{}", target.group.name, lossy(&written)),
         host: match target.host.is_empty() {
@@ -240,6 +251,13 @@ fn goes_to(target: &Target, asked: &Asked<'_>, path: &str, params: &Params) -> G
         },
         group: group(&target.group),
         timeout_ms: target.timeout_ms,
+    }
+}
+
+fn scheme(group: &Group) -> &'static str {
+    match group.tls {
+        Some(_) => "https",
+        None => "http",
     }
 }
 

@@ -95,9 +95,9 @@ fn plan() -> Plan {
     let proxy = Target::Http(HttpTarget {
         method: None,
         group: Arc::clone(&group),
-        host: Box::default(),
-        path: [Piece::Literal(b"/animals/"[..].into()), Piece::Param(0)].into(),
-        query: [Piece::Literal(b"v=1"[..].into())].into(),
+        host: Arc::default(),
+        path: [Piece::Literal(b"/animals/"[..].into()), Piece::Param(0)][..].into(),
+        query: [Piece::Literal(b"v=1"[..].into())][..].into(),
         timeout_ms: 30_000,
     });
     let routes = vec![

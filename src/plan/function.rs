@@ -1,6 +1,7 @@
 //! A Lambda function as a target, and what is fixed of the events that it gets.
 
 use crate::plan::Changes;
+use crate::plan::Service;
 
 /// Which function, asked in which words.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub struct FunctionTarget {
     pub source: Option<SourceArn>,
     /// Media types of bodies that travel in base64, in lower case; only of REST APIs.
     pub binary_types: Box<[Box<str>]>,
+    /// Who is asked where this machine has no such function; none: nobody.
+    pub remote: Option<Box<Service>>,
     /// Parameter mapping of an HTTP API.
     pub changes: Option<Box<Changes>>,
 }

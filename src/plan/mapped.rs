@@ -1,6 +1,6 @@
 //! What is changed of requests and answers on their way.
 
-use crate::lang::mapping::{Mapping, Source};
+use crate::lang::mapping::{Expression, Mapping, Source};
 use crate::plan::HttpTarget;
 
 /// An HTTP target with changes.
@@ -37,6 +37,11 @@ impl Changes {
 
 /// Whether some value is taken from a body.
 pub fn needs_body(mappings: &[Mapping]) -> bool {
-    let mut sources = mappings.iter().flat_map(|mapping| mapping.value.sources());
-    sources.any(|source| matches!(source, Source::RequestBody(_) | Source::ResponseBody(_)))
+    let mut values = mappings.iter().map(|mapping| &mapping.value);
+    values.any(takes_from_body)
+}
+
+pub fn takes_from_body(value: &Expression) -> bool {
+    let is_body = |source| matches!(source, &Source::RequestBody(_) | &Source::ResponseBody(_));
+    value.sources().any(is_body)
 }

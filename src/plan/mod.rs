@@ -24,7 +24,9 @@ pub mod router;
 mod router_tests;
 pub mod rule;
 pub mod segment;
+pub mod service;
 pub mod stage;
+pub mod subtype;
 mod table;
 pub mod target;
 pub mod trie;
@@ -39,8 +41,10 @@ pub use limit::{Limit, LimitId};
 pub use mapped::{Changes, MappedTarget, ReplyMapping};
 pub use route::{Route, RouteId};
 pub use router::{Params, Router};
+pub use service::Service;
 pub use stage::Stage;
-pub use target::{Group, GroupId, HttpTarget, MockTarget, Piece, Target};
+pub use subtype::SubtypeTarget;
+pub use target::{Group, GroupId, HttpTarget, MockTarget, Piece, Pieces, Target};
 
 /// Everything a core needs to serve.
 #[derive(Debug, Default)]

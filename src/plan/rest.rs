@@ -20,7 +20,7 @@ pub struct RestStage {
     pub responses: GatewayResponses,
     pub canary: Option<Canary>,
     pub binary_types: MediaTypes,
-    /// What a core may keep of answers, bytes.
+    /// What may be kept of answers, bytes; 0: there is no cache.
     pub cache_bytes_max: usize,
     /// Answers that were kept in another epoch are of no use.
     pub cache_epoch: u64,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::base::Method;
-use crate::plan::{FunctionTarget, MappedTarget, Params};
+use crate::plan::{FunctionTarget, MappedTarget, Params, SubtypeTarget};
 
 #[derive(Debug)]
 pub enum Target {
@@ -13,6 +13,8 @@ pub enum Target {
     Mapped(Box<MappedTarget>),
     Mock(MockTarget),
     Function(Box<FunctionTarget>),
+    /// An action of a service of AWS.
+    Subtype(Box<SubtypeTarget>),
     /// Nobody: a REST method makes its answer of what it was asked.
     Nobody,
 }
@@ -23,7 +25,7 @@ impl Target {
         match self {
             Self::Http(target) => Some(target),
             Self::Mapped(mapped) => Some(&mapped.http),
-            Self::Mock(_) | Self::Function(_) | Self::Nobody => None,
+            Self::Mock(_) | Self::Function(_) | Self::Subtype(_) | Self::Nobody => None,
         }
     }
 }
@@ -33,11 +35,11 @@ impl Target {
 pub struct HttpTarget {
     pub group: Arc<Group>,
     /// Value of the `Host` header; empty: the client's own is kept.
-    pub host: Box<[u8]>,
+    pub host: Arc<[u8]>,
     /// Always starts with `/` when written.
-    pub path: Box<[Piece]>,
+    pub path: Pieces,
     /// The integration URI's own query without `?`; the client's query is appended to it.
-    pub query: Box<[Piece]>,
+    pub query: Pieces,
     /// None: the client's own. A client that asks with HEAD has HEAD passed on in any case, since
     /// only then its answer has no body.
     pub method: Option<Method>,
@@ -75,17 +77,17 @@ impl HttpTarget {
         params: &Params,
         query: Option<&[u8]>,
     ) {
-        for piece in &self.path {
-            out.extend_from_slice(piece.of(path, params));
+        for part in self.path.iter() {
+            out.extend_from_slice(part.text(path, params));
         }
         if self.query.is_empty() && query.is_none() {
             return;
         }
         out.push(b'?');
-        for piece in &self.query {
-            match piece {
-                Piece::Literal(literal) => out.extend_from_slice(literal),
-                value => write_in_query(out, value.of(path, params)),
+        for part in self.query.iter() {
+            match part {
+                Part::Literal(literal) => out.extend_from_slice(literal),
+                value => write_in_query(out, value.text(path, params)),
             }
         }
         if let Some(query) = query {
@@ -121,13 +123,96 @@ pub enum Piece {
     Path,
 }
 
-impl Piece {
+/// Pieces of a URL one behind the other in a single allocation: with many routes each one that a
+/// request touches is a miss of the cache.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Pieces {
+    /// For each piece its kind, a byte with the index of a parameter or two with the length of a
+    /// literal, and the literal.
+    packed: Box<[u8]>,
+}
+
+const LITERAL: u8 = 0;
+const PARAM: u8 = 1;
+const PATH: u8 = 2;
+
+/// A piece where it lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part<'a> {
+    Literal(&'a [u8]),
+    Param(u8),
+    Path,
+}
+
+impl<'a> Part<'a> {
     /// What stands in the place of this piece.
-    fn of<'a>(&'a self, path: &'a [u8], params: &Params) -> &'a [u8] {
+    #[inline]
+    fn text(self, path: &'a [u8], params: &Params) -> &'a [u8] {
         match self {
             Self::Literal(literal) => literal,
-            Self::Param(index) => params.get(*index, path),
+            Self::Param(index) => params.get(index, path),
             Self::Path => path.get(1..).unwrap_or_default(),
+        }
+    }
+}
+
+impl Pieces {
+    pub fn is_empty(&self) -> bool {
+        self.packed.is_empty()
+    }
+
+    #[inline]
+    fn iter(&self) -> impl Iterator<Item = Part<'_>> {
+        let mut rest = &*self.packed;
+        std::iter::from_fn(move || match rest {
+            [LITERAL, low, high, text @ ..] => {
+                let bytes = usize::from(u16::from_le_bytes([*low, *high]));
+                let (literal, behind) = text.split_at_checked(bytes)?;
+                rest = behind;
+                Some(Part::Literal(literal))
+            }
+            [PARAM, index, behind @ ..] => {
+                rest = behind;
+                Some(Part::Param(*index))
+            }
+            [_, behind @ ..] => {
+                rest = behind;
+                Some(Part::Path)
+            }
+            [] => None,
+        })
+    }
+}
+
+/// As text, parameters by their index: `/pets/<0>`.
+impl fmt::Debug for Pieces {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.iter().try_for_each(|part| match part {
+            Part::Literal(literal) => f.write_str(&String::from_utf8_lossy(literal)),
+            Part::Param(index) => write!(f, "<{index}>"),
+            Part::Path => f.write_str("<path>"),
+        })
+    }
+}
+
+impl From<&[Piece]> for Pieces {
+    fn from(pieces: &[Piece]) -> Self {
+        let mut packed = Vec::new();
+        for piece in pieces {
+            match piece {
+                Piece::Literal(literal) => {
+                    for part in literal.chunks(usize::from(u16::MAX)) {
+                        packed.push(LITERAL);
+                        packed.extend_from_slice(&(part.len() as u16).to_le_bytes());
+                        packed.extend_from_slice(part);
+                    }
+                }
+                Piece::Param(index) => packed.extend_from_slice(&[PARAM, *index]),
+                Piece::Path => packed.push(PATH),
+            }
+        }
+        Self {
+            packed: packed.into(),
         }
     }
 }
@@ -236,7 +321,7 @@ mod tests {
         let check = |own_path: &[Piece], own_query: &[Piece], query: Option<&str>, expected| {
             let target = HttpTarget {
                 group: Arc::new(Group::default()),
-                host: Box::default(),
+                host: Arc::default(),
                 path: own_path.into(),
                 query: own_query.into(),
                 method: None,
@@ -260,5 +345,7 @@ mod tests {
         ];
         let expected = "/?id=a%26b%3Dc%2Bd%3Be%26&rest=x/y&q=1";
         check(&[text("/")], &field, Some("q=1"), expected);
+        let long = "x".repeat(150_000);
+        check(&[text(&long)], &[], None, &long);
     }
 }

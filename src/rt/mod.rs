@@ -12,6 +12,7 @@ pub mod core;
 pub mod deadline;
 pub mod dns;
 pub mod driver;
+pub mod errand;
 pub mod handoff;
 pub mod inherit;
 pub mod mailbox;

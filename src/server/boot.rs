@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::gateway::credentials::Book;
 use crate::gateway::{Command, Logs, Published, Shared};
 use crate::net::inbound::accept::Door;
 use crate::observe::{Drain, Lines, lines};
@@ -19,7 +20,8 @@ use crate::rt::signal::Signals;
 use crate::rt::{Driver, sys};
 use crate::server::admin::{self, Phase};
 use crate::server::config::{self, AccessLog, Logging, Report, Settings};
-use crate::server::cores::{Cores, Seat};
+use crate::server::cores::{Cores, First, Seat};
+use crate::server::credentials::{self, Desk};
 use crate::server::diagnostics::Diagnostics;
 use crate::server::export::{Destination, Exporter};
 use crate::server::functions::FunctionRoom;
@@ -32,6 +34,7 @@ use crate::server::prepare::{self, Current, Made, Prepared};
 use crate::server::publish::Making;
 use crate::server::reception;
 use crate::server::source::Source;
+use crate::server::vault::Vault;
 use crate::server::watch::FileWatch;
 
 /// Why a gateway could not be started.
@@ -81,6 +84,9 @@ pub struct Running {
     pub admin: Option<Admin>,
     pub exporters: Exporters,
     pub functions: FunctionRoom,
+    pub vault: Vault,
+    /// What the vault knows; the cores get every new one.
+    pub credentials: watch::Receiver<Arc<Book>>,
     pub diagnostics: Diagnostics,
     pub observer: Observer,
     pub names: dns::Watcher,
@@ -195,14 +201,16 @@ impl Running {
         names.names(hosts(&current.published));
         names.settled(NAMES_LIMIT).await;
         let book = names.subscribe();
-        let shared = Arc::new(Shared {
-            functions: Some(functions.all.clone()),
-            ..Shared::default()
-        });
-        apply_shared(&shared, &settings);
+        let desk = Desk::of(&settings, &making.snapshot.upstreams);
+        let (vault, credentials) = Vault::start(desk);
+        let shared = shared(&functions, &vault, &settings);
         let seats = seats(doors, &cpus, &settings, &exporters);
-        let first = &current.published;
-        let cores = Cores::start(driver, &shared, first, &names.book(), seats).await?;
+        let first = First {
+            published: Arc::clone(&current.published),
+            addresses: names.book(),
+            credentials: Arc::clone(&credentials.borrow()),
+        };
+        let cores = Cores::start(driver, &shared, &first, seats).await?;
         let observer = Observer::new(cores.mailboxes(), workers, exporters.access.written());
         let is_strict = settings.management.as_ref().is_some_and(|own| own.strict);
         if !is_strict {
@@ -221,6 +229,8 @@ impl Running {
             listeners,
             exporters,
             functions,
+            vault,
+            credentials,
             diagnostics,
             observer,
             names,
@@ -230,12 +240,15 @@ impl Running {
             driver,
         };
         running.watch_files();
-        let mut facts = running.observer.facts();
-        facts.ledger = Arc::clone(&running.current.ledger);
-        facts.plan_version = running.current.published.plan.version;
-        facts.phase = Phase::Ready;
-        drop(facts);
+        running.say_ready();
         Ok(running)
+    }
+
+    fn say_ready(&self) {
+        let mut facts = self.observer.facts();
+        facts.ledger = Arc::clone(&self.current.ledger);
+        facts.plan_version = self.current.published.plan.version;
+        facts.phase = Phase::Ready;
     }
 
     /// Watches all files that the config depends on.
@@ -244,6 +257,7 @@ impl Running {
         files.extend(self.listeners.files());
         files.extend(authorities(&self.current.published));
         files.extend(self.settings.management.iter().flat_map(keys::files));
+        files.extend(credentials::files(&self.settings));
         self.files.watch(files);
     }
 
@@ -283,6 +297,16 @@ fn driver(wanted: config::Driver) -> Result<Driver, Error> {
         (config::Driver::IoUring, Driver::Epoll) => Err(Error::NoRing),
         (_, best) => Ok(best),
     }
+}
+
+fn shared(functions: &FunctionRoom, vault: &Vault, settings: &Settings) -> Arc<Shared> {
+    let shared = Shared {
+        functions: Some(functions.all.clone()),
+        wishes: Some(vault.wishes()),
+        ..Shared::default()
+    };
+    apply_shared(&shared, settings);
+    Arc::new(shared)
 }
 
 /// What cores look at without a plan.

@@ -18,6 +18,7 @@ enum Event {
     Signal(Signal),
     Changed(Vec<PathBuf>),
     Addresses,
+    Credentials,
     Publish(Publication),
     Test(MethodTest),
     Broken(usize),
@@ -42,6 +43,7 @@ impl Running {
                 }
                 Event::Changed(files) => self.files_changed(&files).await,
                 Event::Addresses => self.new_addresses(),
+                Event::Credentials => self.new_credentials(),
                 Event::Publish(publication) => self.publish(publication).await,
                 Event::Test(test) => self.test(test).await,
                 Event::Broken(core) => {
@@ -60,6 +62,7 @@ impl Running {
             core = self.cores.broken() => Event::Broken(core),
             files = self.files.changed() => Event::Changed(files),
             Ok(()) = self.book.changed() => Event::Addresses,
+            Ok(()) = self.credentials.changed() => Event::Credentials,
             Some(publication) = self.making.publications.recv() => Event::Publish(publication),
             Some(test) = self.making.tests.recv() => Event::Test(test),
         }
@@ -78,6 +81,11 @@ impl Running {
     pub fn new_addresses(&mut self) {
         let book = Arc::clone(&self.book.borrow_and_update());
         self.cores.tell(|_| Command::Addresses(Arc::clone(&book)));
+    }
+
+    fn new_credentials(&mut self) {
+        let book = Arc::clone(&self.credentials.borrow_and_update());
+        self.cores.tell(|_| Command::Credentials(Arc::clone(&book)));
     }
 
     /// True when another process serves now.

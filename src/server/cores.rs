@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
+use crate::gateway::credentials::Book;
 use crate::gateway::{Command, Logs, Published, Shared, Worker, serve};
 use crate::net::inbound::accept::Door;
 use crate::observe::Numbers;
@@ -31,6 +32,14 @@ pub struct Seat {
     pub logs: Logs,
 }
 
+/// What all cores begin with.
+#[derive(Debug)]
+pub struct First {
+    pub published: Arc<Published>,
+    pub addresses: Arc<AddressBook>,
+    pub credentials: Arc<Book>,
+}
+
 /// The running cores.
 #[derive(Debug)]
 pub struct Cores {
@@ -51,8 +60,7 @@ impl Cores {
     pub async fn start(
         driver: Driver,
         shared: &Arc<Shared>,
-        first: &Arc<Published>,
-        book: &Arc<AddressBook>,
+        first: &First,
         seats: Vec<Seat>,
     ) -> io::Result<Self> {
         let mut cores = Self {
@@ -61,7 +69,7 @@ impl Cores {
             turn: AtomicUsize::new(0),
         };
         for (index, seat) in seats.into_iter().enumerate() {
-            let started = cores.add(index, driver, shared, first, book, seat).await;
+            let started = cores.add(index, driver, shared, first, seat).await;
             if let Err(error) = started {
                 cores.tell(|_| Command::Stop);
                 return Err(error);
@@ -75,15 +83,15 @@ impl Cores {
         index: usize,
         driver: Driver,
         shared: &Arc<Shared>,
-        first: &Arc<Published>,
-        book: &Arc<AddressBook>,
+        first: &First,
         seat: Seat,
     ) -> io::Result<()> {
         let (sender, letters) = mailbox(MAILBOX_LETTERS)?;
         // What the core begins with is in its mailbox before it looks there.
         for command in [
-            Command::Publish(Arc::clone(first)),
-            Command::Addresses(Arc::clone(book)),
+            Command::Publish(Arc::clone(&first.published)),
+            Command::Addresses(Arc::clone(&first.addresses)),
+            Command::Credentials(Arc::clone(&first.credentials)),
             Command::Log(seat.logs),
         ] {
             let _ = sender.send(command);

@@ -5,6 +5,7 @@ pub mod boot;
 pub mod config;
 mod control;
 mod cores;
+pub mod credentials;
 pub mod demo;
 pub mod destination;
 pub mod diagnostics;
@@ -23,6 +24,7 @@ mod reception;
 mod reload;
 pub mod shutdown;
 pub mod source;
+mod vault;
 pub mod watch;
 
 pub use boot::{Error, Running};

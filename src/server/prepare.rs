@@ -253,6 +253,10 @@ fn settings(settings: &config::Settings) -> net::Settings {
             .management
             .as_ref()
             .is_some_and(|management| management.cors_on_errors),
+        stale_while_revalidate: settings
+            .management
+            .as_ref()
+            .is_some_and(|management| management.stale_while_revalidate),
         forwarding: net::Forwarding {
             x_forwarded: match forwarding.x_forwarded {
                 config::XForwarded::Append => net::settings::XForwarded::Append,

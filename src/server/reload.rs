@@ -8,6 +8,7 @@ use crate::rt::supervisor::Notice;
 use crate::server::boot::{self, NAMES_LIMIT, Running};
 use crate::server::config::Settings;
 use crate::server::control::tell_supervisor;
+use crate::server::credentials::Desk;
 use crate::server::keys;
 use crate::server::prepare::{self, Prepared};
 
@@ -55,6 +56,8 @@ impl Running {
             self.functions.set_log(log)?;
         }
         self.functions.configure(config.functions);
+        let upstreams = &config.snapshot.upstreams;
+        self.vault.configure(Desk::of(&settings, upstreams));
         for what in later {
             tracing::warn!("{what} with the next start (SIGUSR2 makes one without a gap)");
         }

@@ -66,9 +66,10 @@ class Echo(http.server.BaseHTTPRequestHandler):
 class Gateway:
     """The started program."""
 
-    def __init__(self, folder, more="", port=0):
+    def __init__(self, folder, more="", port=0, workers=1, driver="auto"):
         self.file = folder / "gateway.toml"
-        self.file.write_text(CONFIG.format(account=ACCOUNT, more=more, port=port))
+        text = CONFIG.format(account=ACCOUNT, more=more, port=port)
+        self.file.write_text(text.replace("workers = 1", f'workers = {workers}\ndriver = "{driver}"'))
         self.start()
 
     def start(self):

@@ -18,6 +18,10 @@ class Recorder(http.server.BaseHTTPRequestHandler):
             body = self.chunks()
         self.server.seen.append((self.command, self.path, list(self.headers.items()), body))
         status, headers, text = self.server.next
+        self.server.gate.wait(20)
+        if status is None:
+            self.close_connection = True
+            return
         self.send_response_only(status)
         for name, value in headers:
             self.send_header(name, value)
@@ -41,18 +45,27 @@ class Recorder(http.server.BaseHTTPRequestHandler):
         """Says nothing."""
 
 
+class Many(http.server.ThreadingHTTPServer):
+    """A server for many connections that come at once."""
+
+    request_queue_size = 128
+
+
 class Backend:
     """A recording upstream."""
 
     def __init__(self):
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Recorder)
+        self.server = Many(("127.0.0.1", 0), Recorder)
         self.server.seen = []
+        # Closed, it answers nobody.
+        self.gate = self.server.gate = threading.Event()
+        self.gate.set()
         self.answers()
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def answers(self, status=200, body=b"{}", headers=(("content-type", "application/json"),)):
-        """What it says from now on."""
+        """What it says from now on; without a status it hangs up."""
         self.server.next = (status, headers, body)
 
     def last(self):

@@ -1,9 +1,7 @@
-"""Binary payloads, compression and the cache in the calls of REST APIs."""
+"""Binary payloads and compression in the calls of REST APIs."""
 
-import concurrent.futures
 import gzip
 import http.client
-import time
 import zlib
 
 import pytest
@@ -138,82 +136,3 @@ def test_compressed_requests_are_read(gateway, make, backend):
     assert raw(gateway, api, "POST", "/", b"no gzip", headers)[0] == 400
     bomb = gzip.compress(b"\0" * 50_000_000)
     assert raw(gateway, api, "POST", "/", bomb, headers)[0] == 413
-
-
-def cached_api(make, v1, backend, kind="HTTP_PROXY", **settings):
-    """An API whose stage keeps the answers of GET /a by the query `q`."""
-    api = make()
-    declared = {"method.request.querystring.q": False}
-    responses = {"200": {}} if kind == "HTTP" else None
-    keys = {"cacheKeyParameters": ["method.request.querystring.q"]}
-    for verb in ["GET", "POST"]:
-        api.method("/a", verb, responses, {"requestParameters": declared}, type=kind, uri=backend.url + "/a", **keys)
-    api.deploy(cacheClusterEnabled=True, cacheClusterSize="0.5")
-    wanted = {"caching/enabled": "true", "caching/ttlInSeconds": "300", **settings}
-    patches = [{"op": "replace", "path": f"/*/*/{name}", "value": value} for name, value in wanted.items()]
-    v1.update_stage(restApiId=api.id, stageName="prod", patchOperations=patches)
-    return api
-
-
-@pytest.mark.parametrize("kind", ["HTTP", "HTTP_PROXY"])
-def test_answers_are_kept_by_their_keys(make, v1, backend, kind):
-    """One call for each value of the key parameters; only GET unless a method says more; flushed at once."""
-    api = cached_api(make, v1, backend, kind)
-    start = backend.count()
-    for query, calls in [("?q=1", 1), ("?q=1&other=2", 1), ("?q=2", 2), ("?q=1", 2)]:
-        assert api.call("GET", "/a" + query)[0] == 200
-        assert backend.count() - start == calls, query
-    api.call("POST", "/a?q=1")
-    api.call("POST", "/a?q=1")
-    assert backend.count() - start == 4
-    v1.flush_stage_cache(restApiId=api.id, stageName="prod")
-    api.call("GET", "/a?q=1")
-    assert backend.count() - start == 5
-    backend.answers(500, b"failed")
-    for _ in range(2):
-        api.call("GET", "/a?q=9")
-    assert backend.count() - start == (6 if kind == "HTTP" else 7)
-
-
-def test_kept_answers_end_with_their_time(make, v1, backend):
-    """The time to live of the method's settings."""
-    api = cached_api(make, v1, backend, **{"caching/ttlInSeconds": "1"})
-    start = backend.count()
-    api.call("GET", "/a")
-    api.call("GET", "/a")
-    assert backend.count() - start == 1
-    time.sleep(1.1)
-    api.call("GET", "/a")
-    assert backend.count() - start == 2
-
-
-def test_who_wants_a_fresh_answer_gets_it_if_allowed(make, v1, backend):
-    """`Cache-Control: max-age=0` under each strategy."""
-    fresh = {"Cache-Control": "max-age=0"}
-    name = "caching/requireAuthorizationForCacheControl"
-    api = cached_api(make, v1, backend, **{name: "false"})
-    start = backend.count()
-    for headers in [{}, fresh, {}]:
-        assert api.call("GET", "/a", headers=headers)[0] == 200
-    assert backend.count() - start == 2
-    for strategy, status, warned in [
-        ("FAIL_WITH_403", 403, False),
-        ("SUCCEED_WITH_RESPONSE_HEADER", 200, True),
-        ("SUCCEED_WITHOUT_RESPONSE_HEADER", 200, False),
-    ]:
-        more = {name: "true", "caching/unauthorizedCacheControlHeaderStrategy": strategy}
-        api = cached_api(make, v1, backend, **more)
-        api.call("GET", "/a")
-        start = backend.count()
-        got, headers, _ = api.call("GET", "/a", headers=fresh)
-        assert (got, "warning" in headers, backend.count() - start) == (status, warned, 0), strategy
-
-
-def test_concurrent_misses_make_one_call(make, v1, backend):
-    """Those who come while somebody asks wait for the answer."""
-    api = cached_api(make, v1, backend)
-    start = backend.count()
-    with concurrent.futures.ThreadPoolExecutor(16) as pool:
-        statuses = list(pool.map(lambda _: api.call("GET", "/a?q=many")[0], range(16)))
-    assert statuses == [200] * 16
-    assert backend.count() - start == 1

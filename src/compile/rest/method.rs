@@ -14,7 +14,7 @@ use crate::plan::rest::{
     CacheRule, ExecutionLog, Kind, Models, Parameter, Passthrough, Reply, RequestMap, RestRoute,
     Unauthorized,
 };
-use crate::plan::{HttpTarget, Target};
+use crate::plan::{HttpTarget, Pieces, Target};
 
 /// What the method becomes; none if something is wrong, which is then said.
 ///
@@ -49,7 +49,7 @@ pub(in crate::compile) fn method(
             return Some(alone(route));
         }
         rest::Kind::FunctionProxy(call) | rest::Kind::Function(call) => {
-            let made = function::target(call, api, key, stage, place, problems)?;
+            let made = function::target(call, api, key, stage, groups, place, problems)?;
             return Some(Made {
                 rest: Some(Box::new(route)),
                 ..made
@@ -271,8 +271,8 @@ fn asked(
     let mut target = HttpTarget {
         group: resolved.group,
         host: resolved.host,
-        path: Box::default(),
-        query: Box::default(),
+        path: Pieces::default(),
+        query: Pieces::default(),
         method: None,
         timeout_ms: integration.timeout_ms,
     };

@@ -4,8 +4,8 @@ use crate::compile::problem::Fault;
 use crate::compile::uri::{self, Uri};
 use crate::lang::params::{Part, Source};
 use crate::model::v2::{RouteKey, Segment, Stage};
-use crate::plan::Piece;
 use crate::plan::rest::UriPart;
+use crate::plan::{Piece, Pieces};
 
 /// A URI of which the parameters are not yet known.
 pub struct Read {
@@ -87,7 +87,7 @@ impl Read {
 }
 
 /// The same parts in the terms of the router, if they need nothing but the path of the request.
-pub fn pieces(parts: &[UriPart], key: &RouteKey) -> Option<Box<[Piece]>> {
+pub fn pieces(parts: &[UriPart], key: &RouteKey) -> Option<Pieces> {
     let piece = |part: &UriPart| match part {
         UriPart::Literal(text) => Some(Piece::Literal(text.clone())),
         UriPart::Value {
@@ -99,5 +99,6 @@ pub fn pieces(parts: &[UriPart], key: &RouteKey) -> Option<Box<[Piece]>> {
         }
         UriPart::Value { .. } => None,
     };
-    parts.iter().map(piece).collect()
+    let pieces: Option<Vec<Piece>> = parts.iter().map(piece).collect();
+    Some(pieces?.as_slice().into())
 }

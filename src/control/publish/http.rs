@@ -4,27 +4,30 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::control::desk::Record;
+use crate::aws::subtype::REGION;
+use crate::control::desk::{Record, Scope};
 use crate::control::error::{Error, Outcome};
 use crate::control::publish::{
     AUTHORIZER_EPOCH, access_log, epoch, link, method_of, text, throttle, timeout, unchecked,
     unserved, variables,
 };
+use crate::control::v2;
 use crate::model::Throttle;
 use crate::model::v2::{
     Cors, EventFormat, FunctionCall, Integration, Mapped, Mappings, Route, RouteKey, Stage,
+    SubtypeCall,
 };
 
 pub(in crate::control::publish) fn stage(
     stage: &Record,
     deployment: &Record,
-    account: &str,
+    scope: &Scope,
 ) -> Outcome<Stage> {
     let frozen = deployment.get("frozen").unwrap_or(&Value::Null);
     let all = |key: &str| frozen[key].as_array().map_or(&[][..], Vec::as_slice);
     let mut routes = Vec::new();
     for frozen in all("routes") {
-        if let Some(route) = route(stage, frozen, all("integrations"), account)? {
+        if let Some(route) = route(stage, frozen, all("integrations"), scope)? {
             routes.push(route);
         }
     }
@@ -66,7 +69,7 @@ fn route(
     stage: &Record,
     route: &Value,
     integrations: &[Value],
-    account: &str,
+    scope: &Scope,
 ) -> Outcome<Option<Route>> {
     let key = route["routeKey"].as_str().unwrap_or_default();
     let id = route["target"]
@@ -85,7 +88,7 @@ fn route(
     Ok(Some(Route {
         integration: match unguarded(route) {
             Some(refusal) => refusal,
-            None => asked(integration, account).unwrap_or_else(unserved),
+            None => asked(integration, scope).unwrap_or_else(unserved),
         },
         key: parsed,
         throttle: route_throttle(stage, key),
@@ -101,7 +104,7 @@ fn unguarded(route: &Value) -> Option<Integration> {
 }
 
 /// The error says what of the integration cannot be served.
-fn asked(integration: &Value, account: &str) -> Result<Integration, String> {
+fn asked(integration: &Value, scope: &Scope) -> Result<Integration, String> {
     let kind_of = integration["integrationType"].as_str().unwrap_or_default();
     let link = integration["connectionType"].as_str().unwrap_or_default();
     match (kind_of, link) {
@@ -116,15 +119,15 @@ fn asked(integration: &Value, account: &str) -> Result<Integration, String> {
         return Err("An integration with tlsConfig".to_owned());
     }
     if kind_of == "AWS_PROXY" {
-        return function(integration, account);
+        return function(integration, scope);
     }
     Ok(http_proxy(integration))
 }
 
 /// The error says what of the integration cannot be served.
-fn function(integration: &Value, account: &str) -> Result<Integration, String> {
-    if let Some(subtype) = integration["integrationSubtype"].as_str() {
-        return Err(format!("Integration subtype {subtype}"));
+fn function(integration: &Value, scope: &Scope) -> Result<Integration, String> {
+    if integration["integrationSubtype"].is_string() {
+        return subtype(integration, scope);
     }
     Ok(Integration::Function(Box::new(FunctionCall {
         function: integration["integrationUri"]
@@ -136,10 +139,35 @@ fn function(integration: &Value, account: &str) -> Result<Integration, String> {
             _ => EventFormat::Http1,
         },
         timeout_ms: timeout(&integration["timeoutInMillis"], 30_000),
-        account_id: account.to_owned(),
-        has_role: integration["credentialsArn"].is_string(),
+        account_id: scope.account.clone(),
+        credentials: integration["credentialsArn"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
         mappings: mappings(integration),
         ..FunctionCall::default()
+    })))
+}
+
+/// The error says what of the integration cannot be served.
+fn subtype(integration: &Value, scope: &Scope) -> Result<Integration, String> {
+    let text = |member: &str| integration[member].as_str().unwrap_or_default().to_owned();
+    let name = text("integrationSubtype");
+    let record = integration.as_object();
+    // What an older version kept was not checked.
+    if record.is_none_or(|record| v2::subtype::check(record).is_err()) {
+        return Err(format!("Integration subtype {name} with these parameters"));
+    }
+    let mut parameters = pairs(&integration["requestParameters"]);
+    let region = parameters.iter().position(|(name, _)| name == REGION);
+    let region = region.map(|at| parameters.remove(at).1);
+    Ok(Integration::Subtype(Box::new(SubtypeCall {
+        subtype: name,
+        parameters,
+        region: region.unwrap_or_else(|| scope.region.clone()),
+        credentials: text("credentialsArn"),
+        timeout_ms: timeout(&integration["timeoutInMillis"], 30_000),
+        responses: responses(integration),
     })))
 }
 

@@ -188,7 +188,7 @@ pub fn model(desk: &Desk<'_>, id: &str) -> Outcome<Option<ApiModel>> {
             let mut made = match kind {
                 ApiKind::File | ApiKind::Http => {
                     link::in_http(desk, &stage, &mut deployment)?;
-                    http::stage(&stage, &deployment, &desk.scope().account)?
+                    http::stage(&stage, &deployment, desk.scope())?
                 }
                 ApiKind::Rest => {
                     let mut canary = canary(desk, &below, &stage)?;

@@ -103,7 +103,7 @@ fn routes(stage: &Record, deployment: &Record, account: &str) -> Outcome<Arc<Vec
                 binary_types: items(&frozen["api"]["binaryMediaTypes"])
                     .filter_map(|media| media.as_str().map(str::to_owned))
                     .collect(),
-                has_role: method["methodIntegration"]["credentials"].is_string(),
+                credentials: credentials(&method["methodIntegration"]),
                 ..FunctionCall::default()
             };
             let method = (verb.as_str(), method);
@@ -255,6 +255,11 @@ fn integration(written: &Value, facts: FunctionCall) -> Result<Integration, Stri
     Ok(made)
 }
 
+fn credentials(written: &Value) -> String {
+    let said = written["credentials"].as_str();
+    said.unwrap_or_default().to_owned()
+}
+
 fn function(written: &Value, facts: FunctionCall) -> FunctionCall {
     let uri = written["uri"].as_str().unwrap_or_default();
     FunctionCall {
@@ -286,8 +291,11 @@ fn handling(written: &Value) -> Option<ContentHandling> {
     }
 }
 
-/// AWS's sizes are gigabytes: `0.5`.
+/// AWS's sizes are gigabytes: `0.5`. 0: there is no cache.
 fn cache_bytes(stage: &Record) -> usize {
+    if stage.get("cacheClusterEnabled") != Some(&Value::Bool(true)) {
+        return 0;
+    }
     let size: f64 = text(stage, "cacheClusterSize").parse().unwrap_or(0.5);
     (size.clamp(0.0, 237.0) * 1_000_000_000.0) as usize
 }

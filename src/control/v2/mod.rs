@@ -18,7 +18,7 @@ mod route;
 mod rule;
 mod schema;
 mod stage;
-mod subtype;
+pub mod subtype;
 
 pub use deploy::deploy_automatically;
 

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use crate::base::{crypto, json};
 use crate::gateway::context::Scene;
+use crate::gateway::integrate::remote;
 use crate::gateway::story::moment;
 use crate::gateway::transform::request::Moved;
 use crate::gateway::transform::response::Answered;
@@ -56,22 +57,21 @@ pub async fn run(
 ) -> Outcome {
     moment::invoking(call, &target.arn, &payload);
     let asked_us = worker.core.now_us();
-    let outcome = worker
-        .invoke(Invocation {
-            function: target.arn.clone(),
-            qualifier: target.qualifier.clone(),
-            payload: payload.into(),
-            trace_id: call.trace.map(|trace| trace.text()),
-            client_context: manner.client_context,
-            timeout_ms: target.timeout_ms,
-            wants_log: manner.wants_log,
-            mode: manner.mode,
-            source: target.source.as_ref().map(|source| Source {
-                arn: source.with(verb).into(),
-                account: target.facts.account_id.clone(),
-            }),
-        })
-        .await;
+    let invocation = Invocation {
+        function: target.arn.clone(),
+        qualifier: target.qualifier.clone(),
+        payload: payload.into(),
+        trace_id: call.trace.map(|trace| trace.text()),
+        client_context: manner.client_context,
+        timeout_ms: target.timeout_ms,
+        wants_log: manner.wants_log,
+        mode: manner.mode,
+        source: target.source.as_ref().map(|source| Source {
+            arn: source.with(verb).into(),
+            account: target.facts.account_id.clone(),
+        }),
+    };
+    let outcome = remote::invoke(worker, call, target, invocation).await;
     call.integration_us = worker.core.now_us() - asked_us;
     if let Ok(returned) = &outcome {
         call.integration_status = 200;

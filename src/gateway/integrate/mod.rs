@@ -10,6 +10,9 @@ pub mod invoke;
 pub mod lambda;
 pub mod mapped;
 pub mod mock;
+pub mod remote;
+pub mod signed;
+pub mod subtype;
 pub mod whole;
 
 use crate::gateway::{Call, Reject, Stop, Worker};
@@ -29,6 +32,7 @@ pub async fn run(
         Target::Http(target) => http::run(worker, call, exchange, target, None).await,
         // Boxed: what mappings hold should not make the task of every connection larger.
         Target::Mapped(target) => Box::pin(mapped::run(worker, call, exchange, target)).await,
+        Target::Subtype(target) => Box::pin(subtype::run(worker, call, exchange, target)).await,
         Target::Mock(target) => mock::run(worker, call, exchange, target).await,
         // Only a method of a REST API has no target, and its pipeline does not come here.
         Target::Nobody => Err(Reject::ApiConfigurationError.into()),

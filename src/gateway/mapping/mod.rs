@@ -1,6 +1,7 @@
 //! Parameter mapping of HTTP APIs: values put in, messages changed.
 
 mod edit;
+mod in_json;
 mod query;
 mod request;
 mod scene;

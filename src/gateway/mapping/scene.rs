@@ -1,8 +1,9 @@
 //! Where the values of mappings come from: a call, its request, and the backend's answer to it.
 
-use crate::base::ascii;
+use crate::base::{ascii, json};
 use crate::gateway::answer::Headers;
 use crate::gateway::http::rest_of_path;
+use crate::gateway::mapping::in_json::InJson;
 use crate::gateway::mapping::query;
 use crate::gateway::variable::Facts;
 use crate::gateway::{Answer, Call, Worker};
@@ -103,6 +104,31 @@ impl Scene<'_> {
                 Piece::Literal(text) => value.extend_from_slice(text.as_bytes()),
                 Piece::Value(source) => {
                     value.extend(self.source(source, form).unwrap_or_default());
+                }
+            }
+        }
+        (!value.is_empty()).then_some(value)
+    }
+
+    /// The value of a parameter of a first-class integration. Into JSON values are put so that they
+    /// cannot end the string that they stand in.
+    pub fn parameter(&self, expression: &Expression, is_json: bool) -> Option<Vec<u8>> {
+        if !is_json || expression.pieces.len() == 1 {
+            return self.value(expression, Form::Text);
+        }
+        let (mut value, mut place) = (Vec::new(), InJson::default());
+        for piece in &expression.pieces {
+            match piece {
+                Piece::Literal(text) => {
+                    place.read(text);
+                    value.extend_from_slice(text.as_bytes());
+                }
+                Piece::Value(source) => {
+                    let found = self.source(source, Form::Text).unwrap_or_default();
+                    match place.in_string {
+                        true => json::escape(&mut value, &String::from_utf8_lossy(&found)),
+                        false => value.extend(found),
+                    }
                 }
             }
         }

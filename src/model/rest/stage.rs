@@ -14,7 +14,7 @@ pub struct Settings {
     pub models: Vec<(String, String)>,
     /// Bytes; none: answers are not compressed.
     pub minimum_compression_size: Option<usize>,
-    /// What each core may keep of answers, bytes.
+    /// What may be kept of answers, bytes; 0: there is no cache.
     pub cache_bytes_max: usize,
     /// Grows when the answers that caches have kept shall be forgotten: these are of one epoch.
     pub cache_epoch: u64,

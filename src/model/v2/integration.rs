@@ -20,6 +20,8 @@ pub enum Integration {
     },
     /// A Lambda function (`AWS_PROXY`).
     Function(Box<FunctionCall>),
+    /// A first-class integration: one action of a service of AWS.
+    Subtype(Box<SubtypeCall>),
     /// A method of a REST API, with all that it does around its integration.
     Rest(Box<rest::Method>),
     /// What this version cannot do: every call is refused, none is let through.
@@ -48,8 +50,9 @@ pub struct FunctionCall {
     pub resource_path: String,
     /// Media types of bodies that travel in base64; only of REST APIs.
     pub binary_types: Vec<String>,
-    /// The API has a role of its own for it, so that the function's policy is not asked.
-    pub has_role: bool,
+    /// The ARN of the role of the API that invokes it, so that the function's policy is not asked;
+    /// empty: none.
+    pub credentials: String,
     /// What is changed of what it is told and says; only of HTTP APIs.
     pub mappings: Mappings,
 }
@@ -73,6 +76,21 @@ pub struct Mapped {
     pub method: Option<String>,
     pub timeout_ms: u32,
     pub mappings: Mappings,
+}
+
+/// An action of a service of AWS, as `IntegrationSubtype` names it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SubtypeCall {
+    /// `SQS-SendMessage`.
+    pub subtype: String,
+    /// By the names of its parameters: texts, or variables as in mappings. Without the region.
+    pub parameters: Vec<(String, String)>,
+    pub region: String,
+    /// The ARN of a role; empty for the credentials of the gateway.
+    pub credentials: String,
+    pub timeout_ms: u32,
+    /// What is changed of its answers, by their status.
+    pub responses: Vec<(u16, Vec<(String, String)>)>,
 }
 
 /// Parameter mapping: keys and values as an HTTP API writes them.

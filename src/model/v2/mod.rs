@@ -6,6 +6,6 @@ pub mod route;
 pub mod stage;
 
 pub use api::{Api, ApiKind, Reach};
-pub use integration::{EventFormat, FunctionCall, Integration, Mapped, Mappings};
+pub use integration::{EventFormat, FunctionCall, Integration, Mapped, Mappings, SubtypeCall};
 pub use route::{Route, RouteKey, RouteKeyError, Segment};
 pub use stage::{Cors, Stage};

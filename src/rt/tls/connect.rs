@@ -1,5 +1,6 @@
 //! The client's side: whom an upstream group trusts.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -8,6 +9,9 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 use crate::rt::tls::certificate::read_certificates;
 use crate::rt::tls::error::Error;
@@ -60,6 +64,21 @@ impl Client {
         Ok(Self {
             config: Arc::new(config),
         })
+    }
+
+    /// TLS over a connection of the control thread; `name` is whom its certificate has to name.
+    ///
+    /// # Errors
+    /// The other side is not who it should be, or does not speak TLS.
+    pub async fn secure(
+        &self,
+        stream: TcpStream,
+        name: &str,
+    ) -> io::Result<impl AsyncRead + AsyncWrite + Unpin + Send + 'static> {
+        let name = ServerName::try_from(name.to_owned()).map_err(io::Error::other)?;
+        TlsConnector::from(self.config())
+            .connect(name, stream)
+            .await
     }
 
     pub(super) fn config(&self) -> Arc<ClientConfig> {

@@ -315,6 +315,51 @@ pub fn region(text: &str) -> Result<(), Fault> {
     }
 }
 
+/// A service as it stands in the URI of an integration.
+pub fn service(text: &str) -> Result<(), Fault> {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    match !text.is_empty() && text.bytes().all(fits) {
+        true => Ok(()),
+        false => Err(Fault::new(format!("{} is not a service", quoted(text)))
+            .hint("services are `dynamodb`, `sqs`, `states` and the like")),
+    }
+}
+
+/// The URL of a service: scheme, host, perhaps a port and a path.
+pub fn endpoint(text: &str) -> Result<(), Fault> {
+    let shape = "write \"http://host:port\" or \"https://host\"";
+    let rest = text
+        .strip_prefix("http://")
+        .or_else(|| text.strip_prefix("https://"));
+    let Some(rest) = rest else {
+        return Err(Fault::new(format!("{} is not a URL", quoted(text))).hint(shape));
+    };
+    let host = rest.split('/').next().unwrap_or_default();
+    if let Some(at) = rest.find(['?', '#', '@', '{', '$']) {
+        let at = text.len() - rest.len() + at;
+        return Err(
+            Fault::new("the URL of a service has a host and a path, nothing else")
+                .within(at..at + 1)
+                .hint(shape),
+        );
+    }
+    match host.starts_with('[') {
+        true => Ok(()),
+        false => authority(host).map_err(|fault| shifted(fault, text.len() - rest.len())),
+    }
+}
+
+/// The name of a profile in a shared credentials file.
+pub fn profile(text: &str) -> Result<(), Fault> {
+    match !text.is_empty() && text.trim() == text && !text.contains(['[', ']', '\n']) {
+        true => Ok(()),
+        false => Err(Fault::new(format!(
+            "{} is not the name of a profile",
+            quoted(text)
+        ))),
+    }
+}
+
 /// `stdout`, or a path.
 pub fn log_place(text: &str) -> Result<(), Fault> {
     if text == "stdout" || text.contains(['/', '.']) {

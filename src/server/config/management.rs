@@ -36,8 +36,8 @@ pub static MANAGEMENT: Section = Section {
             "mode",
             Kind::Choice(&["relaxed", "strict"]),
             Is(Text("relaxed")),
-            "Whether AWS's upper limits of times and sizes hold, and APIs need permissions of the \
-             functions they call; all else is as in AWS in both.",
+            "Whether AWS's upper limits of times and sizes hold, APIs need permissions of the \
+             functions they call, and integration subtypes a role; all else is as in AWS in both.",
         ),
         field(
             "cors_on_errors",
@@ -45,6 +45,14 @@ pub static MANAGEMENT: Section = Section {
             Is(Flag(false)),
             "Whether pages of any origin may read the gateway's own errors of REST APIs, where the \
              deployment does not say who may. Not with `mode = \"strict\"`, since AWS does not.",
+        ),
+        field(
+            "stale_while_revalidate",
+            Kind::Flag,
+            Is(Flag(false)),
+            "Whether cached answers of REST APIs with `Cache-Control: stale-while-revalidate=N` are \
+             served for N seconds more than their time, at most 3600, while one call renews them. Not \
+             with `mode = \"strict\"`, since AWS does not.",
         ),
         field(
             "execute_api_suffixes",
@@ -154,6 +162,8 @@ impl Resolver<'_> {
             default_account: default_account.to_owned(),
             strict: management.text("mode") == Some("strict"),
             cors_on_errors: management.flag("cors_on_errors")
+                && management.text("mode") != Some("strict"),
+            stale_while_revalidate: management.flag("stale_while_revalidate")
                 && management.text("mode") != Some("strict"),
             execute_api_suffixes: management
                 .list("execute_api_suffixes")

@@ -4,6 +4,7 @@
 //! values into what the rooms want, `page` prints the example file and the manual from it.
 //! Problems that `compile` finds later come back by path and find their place through `place`.
 
+mod aws;
 mod check;
 mod field;
 mod function;
@@ -29,6 +30,7 @@ pub use page::{example, manual};
 pub use place::Located;
 pub use problem::{Problem, Report};
 pub use settings::{
-    AccessLog, CertificateFiles, Dns, Driver, Forwarding, Limits, Listener, ListenerTls, Logging,
-    Management, ManagementKey, Settings, Timeouts, TlsVersion, Written, XForwarded,
+    AccessLog, Aws, AwsKeys, CertificateFiles, Dns, Driver, Forwarding, Limits, Listener,
+    ListenerTls, Logging, Management, ManagementKey, Settings, Timeouts, TlsVersion, Written,
+    XForwarded,
 };

@@ -62,6 +62,7 @@ impl Resolver<'_> {
                 .text("default_account")
                 .unwrap_or_default()
                 .to_owned(),
+            aws: self.aws(section("aws"), section("account")),
         }
     }
 
@@ -112,6 +113,7 @@ impl Resolver<'_> {
                 .as_ref()
                 .map(|management| management.execute_api_suffixes.clone())
                 .unwrap_or_default(),
+            aws: settings.aws.services.clone(),
         }
     }
 

@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::model;
+
 /// Everything but the APIs and upstreams, which are in the `Snapshot`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
@@ -25,6 +27,34 @@ pub struct Settings {
     pub region: String,
     /// The account of what this file makes.
     pub account: String,
+    pub aws: Aws,
+}
+
+/// How AWS's services are asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Aws {
+    pub keys: AwsKeys,
+    /// Where the services are.
+    pub services: model::Aws,
+}
+
+/// Where the keys are that sign requests to AWS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AwsKeys {
+    Written {
+        access_key_id: String,
+        secret: Written,
+        session_token: Option<String>,
+    },
+    /// In a file as AWS's tools share it.
+    Shared {
+        /// None: `default`.
+        profile: Option<String>,
+        /// None: where AWS's tools look.
+        file: Option<PathBuf>,
+    },
+    /// In the environment, or else in the shared file.
+    Usual,
 }
 
 /// How cores wait for their sockets.
@@ -78,6 +108,8 @@ pub struct Management {
     pub strict: bool,
     /// The gateway's own errors of REST APIs may be read by pages of any origin.
     pub cors_on_errors: bool,
+    /// Cached answers that say so are served over their time while they are renewed.
+    pub stale_while_revalidate: bool,
     /// What alone may stand behind `{api}.execute-api.`; empty: anything.
     pub execute_api_suffixes: Vec<String>,
     /// Empty: any key is accepted.

@@ -1,6 +1,7 @@
 //! The field table: every key of the config file, its kind, default and meaning. The reader, the
 //! example file and the manual are made from it.
 
+use crate::server::config::aws::AWS;
 use crate::server::config::check;
 use crate::server::config::field::Default::{Absent, Is, Required};
 use crate::server::config::field::Plain::{EmptyList, EmptyTable, Flag, Integer, Text};
@@ -70,6 +71,7 @@ pub static ROOT: Section = Section {
             Is(EmptyTable),
             ACCOUNT.doc,
         ),
+        field("aws", Kind::Table(&AWS), Is(EmptyTable), AWS.doc),
         field(
             "functions",
             Kind::Map {

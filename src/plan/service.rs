@@ -1,0 +1,30 @@
+//! A service of AWS as a target: where it answers, and how requests to it are signed.
+
+use std::sync::Arc;
+
+use crate::plan::Group;
+
+#[derive(Clone, Debug)]
+pub struct Service {
+    pub group: Arc<Group>,
+    /// Value of the `Host` header.
+    pub host: Box<str>,
+    /// What stands before every path of it, without a slash at its end; mostly empty.
+    pub base_path: Box<str>,
+    /// As signatures name it: `dynamodb`.
+    pub name: Box<str>,
+    /// As signatures name it.
+    pub region: Box<str>,
+    pub credentials: Credentials,
+}
+
+/// Whose keys sign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Credentials {
+    /// Those of the gateway.
+    Own,
+    /// Those of the role with this ARN.
+    Role(Box<str>),
+    /// Those of whoever called the API.
+    Caller,
+}
