@@ -163,7 +163,7 @@ def test_a_refusal_names_the_check_and_a_failure_its_reason(api):
     assert answer["why"] == "Unable to parse statusCode. It should be an integer"
     told = explained(api, "/nowhere")
     assert told["answer"]["status"] == 403
-    assert "GET /broken" in steps(told, "route")[0]["why"]
+    assert "no route takes this" in steps(told, "route")[0]["why"]
 
 
 def test_apis_of_the_config_file_are_explained_by_their_own_host(place):
