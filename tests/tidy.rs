@@ -53,7 +53,14 @@ const CRATES: &[(&str, &[&str])] = &[
     ("arc_swap", &["plan/live.rs", "rt/tls/certificate.rs"]),
     ("rusqlite", &["store/sqlite/"]),
     ("http_body_util", &["lambda/", "rt/errand.rs"]),
-    ("flate2", &["lambda/zip.rs", "gateway/compress.rs"]),
+    (
+        "flate2",
+        &[
+            "lambda/zip.rs",
+            "gateway/compress.rs",
+            "neighbor/function/event_stream.rs",
+        ],
+    ),
     ("governor", &["gateway/throttle.rs"]),
     (
         "serde_json",

@@ -217,7 +217,8 @@ impl<'a> IntegrationUri<'a> {
         })
     }
 
-    /// The ARN of the function that `lambda:path/2015-03-31/functions/{arn}/invocations` invokes.
+    /// The ARN of the function that `lambda:path/2015-03-31/functions/{arn}/invocations` invokes, or
+    /// `lambda:path/2021-11-15/functions/{arn}/response-streaming-invocations`.
     pub fn function(&self) -> Option<&'a str> {
         let Call::Path(path) = self.call else {
             return None;
@@ -226,7 +227,8 @@ impl<'a> IntegrationUri<'a> {
             return None;
         }
         let (_version, rest) = path.split_once("/functions/")?;
-        rest.strip_suffix("/invocations")
+        let whole = rest.strip_suffix("/invocations");
+        whole.or_else(|| rest.strip_suffix("/response-streaming-invocations"))
     }
 }
 

@@ -97,6 +97,10 @@ mod tests {
             "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/{arn}/invocations"
         );
         check(&uri, Some(("eu-west-1", "111122223333", "pets", Some("7"))));
+        let uri = format!(
+            "arn:aws:apigateway:eu-west-1:lambda:path/2021-11-15/functions/{arn}/response-streaming-invocations"
+        );
+        check(&uri, Some(("eu-west-1", "111122223333", "pets", Some("7"))));
         check("", None);
         check("a b", None);
         check("arn:aws:sqs:eu-west-1:111122223333:queue", None);

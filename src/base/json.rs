@@ -45,14 +45,14 @@ pub fn quote(out: &mut Vec<u8>, text: &str) {
 
 /// Appends `text` as it stands between the quotes of a JSON string (RFC 8259 section 7).
 pub fn escape(out: &mut Vec<u8>, text: &str) {
-    let bytes = text.as_bytes();
-    let mut start = 0;
-    for (index, &byte) in bytes.iter().enumerate() {
-        if byte >= b' ' && byte != b'"' && byte != b'\\' {
-            continue;
-        }
-        out.extend_from_slice(&bytes[start..index]);
-        start = index + 1;
+    let mut rest = text.as_bytes();
+    loop {
+        let clean = plain_prefix(rest);
+        out.extend_from_slice(&rest[..clean]);
+        let Some(&byte) = rest.get(clean) else {
+            return;
+        };
+        rest = &rest[clean + 1..];
         let short = match byte {
             b'"' | b'\\' => byte,
             b'\n' => b'n',
@@ -68,7 +68,30 @@ pub fn escape(out: &mut Vec<u8>, text: &str) {
         };
         out.extend_from_slice(&[b'\\', short]);
     }
-    out.extend_from_slice(&bytes[start..]);
+}
+
+/// How many bytes from the start need no escape, eight looked at in one step.
+fn plain_prefix(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGHS: u64 = ONES << 7;
+    // The lowest byte that is marked is below `limit`; bytes above it may be marked in error.
+    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & HIGHS;
+    let mut chunks = bytes.chunks_exact(8);
+    for (index, chunk) in chunks.by_ref().enumerate() {
+        let word = u64::from_le_bytes([
+            chunk[0], chunk[1], chunk[2], chunk[3], chunk[4], chunk[5], chunk[6], chunk[7],
+        ]);
+        let quote = below(word ^ (ONES * u64::from(b'"')), 1);
+        let backslash = below(word ^ (ONES * u64::from(b'\\')), 1);
+        let marked = below(word, 0x20) | quote | backslash;
+        if marked != 0 {
+            return index * 8 + marked.trailing_zeros() as usize / 8;
+        }
+    }
+    let tail = chunks.remainder();
+    let special = |byte: &u8| *byte < b' ' || matches!(*byte, b'"' | b'\\');
+    let clean = tail.iter().position(special).unwrap_or(tail.len());
+    bytes.len() - tail.len() + clean
 }
 
 /// The text of a member of an object that is JSON; none if it is not, or has no such member.
@@ -88,6 +111,25 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+
+    #[test]
+    fn escapes_are_found_wherever_they_stand() {
+        for special in [
+            "\"", "\\", "\n", "\u{1}", "\u{1f}", "\u{7f}", " ", "ü", "\u{a0}", "!", "#",
+        ] {
+            for before in 0..20 {
+                for after in 0..20 {
+                    let text = format!("{}{special}{}", "x".repeat(before), "é".repeat(after));
+                    let mut out = Vec::new();
+                    quote(&mut out, &text);
+                    assert_eq!(read::<String>(&out).ok(), Some(text.clone()), "{text:?}");
+                    let is_escaped =
+                        special.len() == 1 && !matches!(special, "\u{7f}" | " " | "!" | "#");
+                    assert_eq!(out.len() > text.len() + 2, is_escaped, "{text:?}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn every_text_comes_back_from_its_quotes() {

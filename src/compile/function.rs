@@ -82,6 +82,7 @@ pub(in crate::compile) fn target(
             source: source(call, api, &route_key, stage),
             facts,
             binary_types: types.collect(),
+            streams: call.streams,
             remote: remote.map(Box::new),
             changes: changes.map(Box::new),
         })),

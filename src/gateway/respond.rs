@@ -5,7 +5,7 @@ use crate::gateway::asked::Asked;
 use crate::gateway::story::moment;
 use crate::gateway::{Answer, Call, Reject, Worker, cors, headers, refuse};
 use crate::net::inbound::h1::Life;
-use crate::net::{Exchange, Gone};
+use crate::net::{Exchange, Gone, Outgoing};
 use crate::plan::stage::StageKind;
 use crate::wire::h1::encode;
 use crate::wire::head::Name;
@@ -18,7 +18,7 @@ pub async fn fixed(
     lines: &[u8],
     body: &[u8],
 ) -> Result<(), Gone> {
-    with(worker, call, exchange, body, |out| {
+    with(worker, call, exchange, body, |out, _| {
         out.extend_from_slice(lines);
     })
     .await
@@ -35,17 +35,47 @@ pub async fn answer(
     call.status = answer.status;
     let call = &*call;
     moment::answering(call, answer);
-    let id_name = headers::id_name(call.kind, exchange.client);
-    with(worker, call, exchange, &answer.body, |out| {
-        for field in answer.headers.iter() {
-            let name = field.name.as_bytes();
-            let is_ours = name.eq_ignore_ascii_case(id_name) || cors::replaces(call, name);
-            if !is_ours && !is_framing(&field.name) {
-                encode::field(out, name, &field.value);
-            }
-        }
+    with(worker, call, exchange, &answer.body, |out, exchange| {
+        write_fields(out, call, exchange, answer);
     })
     .await
+}
+
+/// The head of an answer whose payload follows in parts.
+pub fn head(
+    worker: &'static Worker,
+    call: &mut Call<'_>,
+    exchange: &mut Exchange<'_>,
+    answer: &Answer,
+) -> (Outgoing, Vec<u8>) {
+    call.status = answer.status;
+    exchange.close |= !exchange.upload.is_read() || worker.is_draining();
+    let outgoing = Outgoing::of(exchange, answer.status);
+    let mut out = Vec::with_capacity(1024);
+    encode::status_line(
+        &mut out,
+        answer.status,
+        encode::reason(answer.status).as_bytes(),
+    );
+    worker.write_date(&mut out);
+    write_fields(&mut out, call, exchange, answer);
+    outgoing.write_line(&mut out);
+    headers::append_ids(&mut out, call, exchange);
+    cors::write(&mut out, call, exchange);
+    out.extend_from_slice(exchange.connection_line());
+    out.extend_from_slice(b"\r\n");
+    (outgoing, out)
+}
+
+fn write_fields(out: &mut Vec<u8>, call: &Call<'_>, exchange: &Exchange<'_>, answer: &Answer) {
+    let id_name = headers::id_name(call.kind, exchange.client);
+    for field in answer.headers.iter() {
+        let name = field.name.as_bytes();
+        let is_ours = name.eq_ignore_ascii_case(id_name) || cors::replaces(call, name);
+        if !is_ours && !is_framing(&field.name) {
+            encode::field(out, name, &field.value);
+        }
+    }
 }
 
 /// Shows the client of a REST API the trace of its call, unless the answer says one already.
@@ -70,7 +100,7 @@ async fn with(
     call: &Call<'_>,
     exchange: &mut Exchange<'_>,
     body: &[u8],
-    write_lines: impl FnOnce(&mut Vec<u8>),
+    write_lines: impl FnOnce(&mut Vec<u8>, &Exchange<'_>),
 ) -> Result<(), Gone> {
     // Nobody reads the request body here; what has not come yet would be taken for a request.
     exchange.close |= !exchange.upload.is_read() || worker.is_draining();
@@ -78,7 +108,7 @@ async fn with(
     let write = |out: &mut Vec<u8>, exchange: &Exchange<'_>| {
         encode::status_line(out, call.status, encode::reason(call.status).as_bytes());
         worker.write_date(out);
-        write_lines(out);
+        write_lines(out, exchange);
         if has_length {
             encode::content_length(out, body.len() as u64);
         }

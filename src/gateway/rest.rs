@@ -43,7 +43,9 @@ pub async fn run(
     exchange: &mut Exchange<'_>,
     (own, route, rest): (&RestStage, &Route, &RestRoute),
 ) -> Result<(), Stop> {
-    let shows_payloads = call.story().is_some_and(Story::wants_payloads);
+    // What streams is not told of, but for whoever tests a method.
+    let tells = |story: &Story| story.wants_payloads() && (story.is_test || !rest.streams);
+    let shows_payloads = call.story().is_some_and(tells);
     let streams = streams(own, rest, shows_payloads);
     if rest.needs_body || !streams || shows_payloads {
         gather(exchange, route).await?;
@@ -53,6 +55,9 @@ pub async fn run(
     validate::request(call, &Asked::of(exchange, body), rest)?;
     request::check(call, rest)?;
     if streams {
+        if rest.streams {
+            limit_stream(exchange, rest);
+        }
         return integrate::run(worker, call, exchange, route).await;
     }
     let mut body = exchange.upload.take_gathered();
@@ -87,9 +92,20 @@ fn streams(stage: &RestStage, rest: &RestRoute, shows_payloads: bool) -> bool {
         Kind::Http | Kind::Function | Kind::Mock => false,
         kind => {
             let is_looked_at = rest.cache.is_some() || stage.compress_from.is_some();
-            kind != Kind::HttpProxy || !(is_looked_at || shows_payloads)
+            kind != Kind::HttpProxy || !(is_looked_at && !rest.streams || shows_payloads)
         }
     }
+}
+
+/// AWS: "Your streams are subject to idle timeouts. For Regional or private endpoints, the timeout
+/// is 5 minutes."
+const STREAM_PAUSE_MS: u32 = 300_000;
+
+/// The timeout of an integration that streams is for the whole answer.
+fn limit_stream(exchange: &Exchange<'_>, rest: &RestRoute) {
+    let client = exchange.client;
+    client.exchange_until_ms.set(client.due(rest.timeout_ms));
+    client.pause_ms.set(STREAM_PAUSE_MS);
 }
 
 const CACHE_WARNING: &[u8] = b"199 - \"the cached answer was not invalidated: not authorized\"";

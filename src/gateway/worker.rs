@@ -13,7 +13,9 @@ use crate::gateway::credentials::{Keyring, Wishes};
 use crate::gateway::serve::Logs;
 use crate::gateway::story::log;
 use crate::gateway::{Call, Published, Reject, Stop, access_log, http, respond};
-use crate::lambda::{Caller, Functions, Invocation, InvokeError, Outcome};
+use crate::lambda::{
+    Caller, Ending, Functions, Invocation, InvokeError, Outcome, Piece, StreamFault, Streamed,
+};
 use crate::net::inbound::accept::Hall;
 use crate::net::inbound::h1::Life;
 use crate::net::outbound::{GroupState, Groups};
@@ -152,6 +154,17 @@ impl Worker {
         match &self.functions {
             Some(functions) => functions.invoke(invocation).await,
             None => Err(InvokeError::NotFound(invocation.function.into())),
+        }
+    }
+
+    /// Waits for the next piece of an answer that a function streams.
+    pub async fn next_piece(&self, streamed: &Streamed) -> Piece {
+        match &self.functions {
+            Some(functions) => functions.next(streamed).await,
+            None => Piece::End(Ending {
+                fault: Some(StreamFault::Gone),
+                log: None,
+            }),
         }
     }
 

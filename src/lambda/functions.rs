@@ -17,6 +17,7 @@ use crate::lambda::hall::Hall;
 use crate::lambda::outcome::{Invocation, InvokeError, Mode, Outcome, Returned};
 use crate::lambda::permit::{Permit, Source};
 use crate::lambda::pool::{Answer, Pool};
+use crate::lambda::stream::{Ending, Piece, StreamFault, Streamed};
 use crate::observe::Lines;
 use crate::rt::bridge::{Bridge, Reply};
 use crate::rt::signal;
@@ -41,6 +42,7 @@ pub struct Functions {
 pub struct Caller {
     functions: Functions,
     bridge: Rc<Bridge<Outcome>>,
+    pieces: Rc<Bridge<Piece>>,
 }
 
 #[derive(Debug)]
@@ -118,6 +120,13 @@ impl Functions {
         outcome.await.unwrap_or_else(|_| Err(gone()))
     }
 
+    /// Waits for the next piece of an answer.
+    pub async fn next(streamed: &Streamed) -> Piece {
+        let (answer, piece) = oneshot::channel();
+        streamed.pull(Answer::Task(answer));
+        piece.await.unwrap_or_else(|_| broken())
+    }
+
     /// The functions of the config file, in the place of those before.
     pub fn configure(&self, functions: Vec<Function>) {
         self.order(Order::Configure(functions));
@@ -162,6 +171,12 @@ impl Functions {
     }
 }
 
+/// Nobody answers for a stream any more.
+fn broken() -> Piece {
+    let fault = Some(StreamFault::Gone);
+    Piece::End(Ending { fault, log: None })
+}
+
 fn gone() -> InvokeError {
     InvokeError::Unavailable("the thread of the functions has ended".to_owned())
 }
@@ -175,6 +190,7 @@ impl Caller {
         Ok(Self {
             functions,
             bridge: Bridge::start(CALLS_MAX)?,
+            pieces: Bridge::start(CALLS_MAX)?,
         })
     }
 
@@ -189,6 +205,12 @@ impl Caller {
         };
         let answered = self.bridge.ask(send).await;
         answered.unwrap_or(Err(InvokeError::Throttled))
+    }
+
+    /// Waits for the next piece of an answer.
+    pub async fn next(&self, streamed: &Streamed) -> Piece {
+        let send = |reply: Reply<Piece>| streamed.pull(Answer::Core(reply));
+        self.pieces.ask(send).await.unwrap_or_else(broken)
     }
 }
 

@@ -17,6 +17,11 @@ impl Log {
         *self.lines.borrow_mut() = lines;
     }
 
+    /// Whether anybody reads it.
+    pub fn is_read(&self) -> bool {
+        self.lines.borrow().is_some()
+    }
+
     fn write(&self, function: &str, line: &[u8]) {
         if let Some(lines) = self.lines.borrow_mut().as_mut() {
             let out = lines.begin();

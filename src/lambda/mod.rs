@@ -13,7 +13,8 @@
 //!
 //! `functions` is the way in; `pool` has the queue and the workers of one function, `worker` the
 //! life of one process, `runtime_api` what it speaks, `process` and `keeper` how it starts and how
-//! it surely ends, `code` where its files are, `runtime` which program runs them.
+//! it surely ends, `code` where its files are, `runtime` which program runs them, `stream` an answer
+//! that is read while it is made.
 
 mod code;
 mod function;
@@ -27,6 +28,7 @@ mod pool;
 mod process;
 mod runtime;
 mod runtime_api;
+mod stream;
 mod watch;
 mod worker;
 mod zip;
@@ -36,4 +38,5 @@ pub use functions::{Caller, Functions, Settings};
 pub use outcome::{Invocation, InvokeError, Mode, Outcome, Returned};
 pub use permit::{Permit, Source};
 pub use runtime::in_path;
+pub use stream::{Ending, Piece, StreamFault, Streamed};
 pub use zip::check as check_archive;

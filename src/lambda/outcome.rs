@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use crate::base::json;
 use crate::lambda::permit::Source;
+use crate::lambda::stream::Streamed;
 
 /// What a caller asks for.
 #[derive(Debug, Default)]
@@ -21,6 +22,8 @@ pub struct Invocation {
     pub timeout_ms: u32,
     /// Whether the end of the function's log is wanted.
     pub wants_log: bool,
+    /// Whether the caller can read an answer while it is made.
+    pub streams: bool,
     pub mode: Mode,
     /// For whom the function's policy has to allow it; none: nobody asks the policy.
     pub source: Option<Source>,
@@ -54,9 +57,12 @@ impl Mode {
 pub type Outcome = Result<Returned, InvokeError>;
 
 /// The function, or Lambda in its place, has answered.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Returned {
+    /// Empty where it is streamed.
     pub payload: Bytes,
+    /// The answer on its way; none: it is whole.
+    pub stream: Option<Streamed>,
     /// `Unhandled`, as `X-Amz-Function-Error` says it; none: the function succeeded.
     pub function_error: Option<&'static str>,
     /// The version that ran.
@@ -70,6 +76,7 @@ impl Returned {
     pub fn empty() -> Self {
         Self {
             payload: Bytes::new(),
+            stream: None,
             function_error: None,
             version: Box::default(),
             log: None,

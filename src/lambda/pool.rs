@@ -16,15 +16,15 @@ use crate::lambda::outcome::{Invocation, InvokeError, Outcome, Returned, UNHANDL
 use crate::lambda::worker::Worker;
 use crate::rt::bridge::Reply;
 
-/// Where an outcome goes.
+/// Where an outcome goes, or a piece of one.
 #[derive(Debug)]
-pub enum Answer {
-    Core(Reply<Outcome>),
-    Task(oneshot::Sender<Outcome>),
+pub enum Answer<A = Outcome> {
+    Core(Reply<A>),
+    Task(oneshot::Sender<A>),
 }
 
-impl Answer {
-    pub fn give(self, outcome: Outcome) {
+impl<A> Answer<A> {
+    pub fn give(self, outcome: A) {
         match self {
             Self::Core(reply) => reply.send(outcome),
             // Who asked may have gone away.
@@ -174,6 +174,11 @@ impl Pool {
         self.hall.stirred.notify_one();
     }
 
+    /// Whether somebody will read what is said of the job.
+    pub fn is_logged(&self, job: &Job) -> bool {
+        job.invocation.wants_log || self.hall.log.is_read()
+    }
+
     /// The job is neither waiting nor running any more.
     pub fn release(&self, job: &Job) {
         let held = &self.hall.held_bytes;
@@ -239,6 +244,7 @@ impl Pool {
             self.release(&job);
             job.give(Ok(Returned {
                 payload,
+                stream: None,
                 function_error: Some(UNHANDLED),
                 version: version.into(),
                 log: job.invocation.wants_log.then(|| worker.tail()),

@@ -2,10 +2,12 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::base::json;
 use crate::lambda::function::{Function, RuntimeKind};
 
 /// What is to be run.
@@ -34,6 +36,9 @@ struct Python {
 const NODE_CLIENT: &str = include_str!("client/node.js");
 const PYTHON_CLIENT: &str = include_str!("client/python.py");
 
+/// Where packages of layers would be.
+const NODE_LAYER: &str = "/opt/nodejs/node_modules";
+
 /// Memory that an interpreter needs before it has run a line of the function.
 const PYTHON_DATA_MIB: u64 = 128;
 /// Node reserves stacks, code space and heaps for its threads.
@@ -49,7 +54,7 @@ impl Interpreters {
         let memory: u64 = function.memory_mib.into();
         match function.runtime.kind {
             RuntimeKind::Python => self.python(function, memory).await,
-            RuntimeKind::Node => node(function, memory),
+            RuntimeKind::Node => node(function, folder, memory),
             RuntimeKind::Provided => provided(folder, memory),
         }
     }
@@ -141,25 +146,47 @@ fn ask_python(program: &Path) -> Result<Python, String> {
     }
 }
 
-fn node(function: &Function, memory: u64) -> Result<Plan, String> {
+/// AWS's own client where it is installed, since it takes a compiler and minutes to be; else ours.
+fn node(function: &Function, folder: &Path, memory: u64) -> Result<Plan, String> {
     let program = match &function.runtime.program {
         Some(program) => program.clone(),
         None => in_path("node")
             .ok_or("node is not in PATH; install Node.js or name the program in `interpreter`")?,
     };
+    let mut environment = function.environment.iter();
+    let own_path = environment.find(|(name, _)| name == "NODE_PATH");
+    let own_path = own_path.map(|(_, value)| OsString::from(value));
+    let path = own_path.clone().or_else(|| std::env::var_os("NODE_PATH"));
+    let path = path.unwrap_or_default();
+    let mut folders = vec![folder.join("node_modules")];
+    folders.extend(std::env::split_paths(&path));
+    folders.push(NODE_LAYER.into());
+    let limit = format!("--max-old-space-size={}", memory * 9 / 10);
+    let arguments = match folders.iter().find_map(|folder| node_client(folder)) {
+        Some(client) => vec![limit, client, function.handler.clone()],
+        None => vec![limit, "-e".to_owned(), NODE_CLIENT.to_owned()],
+    };
+    let usual = || ("NODE_PATH".to_owned(), NODE_LAYER.to_owned());
     Ok(Plan {
         program,
-        arguments: vec![
-            format!("--max-old-space-size={}", memory * 9 / 10),
-            "-e".to_owned(),
-            NODE_CLIENT.to_owned(),
-        ],
-        environment: vec![(
-            "NODE_PATH".to_owned(),
-            "/opt/nodejs/node_modules".to_owned(),
-        )],
+        arguments,
+        environment: own_path.is_none().then(usual).into_iter().collect(),
         data_mib_max: memory + NODE_DATA_MIB,
     })
+}
+
+/// The program of AWS's client in a folder of packages, as its description names it.
+fn node_client(packages: &Path) -> Option<String> {
+    let package = packages.join("aws-lambda-ric");
+    let description = std::fs::read(package.join("package.json")).ok()?;
+    let description = json::read::<json::Value>(&description).ok()?;
+    let named = match &description["bin"] {
+        json::Value::String(file) => file,
+        all => all["aws-lambda-ric"].as_str()?,
+    };
+    // It finds what belongs to it beside where it really is.
+    let program = std::fs::canonicalize(package.join(named)).ok()?;
+    program.to_str().map(str::to_owned)
 }
 
 fn provided(folder: &Path, memory: u64) -> Result<Plan, String> {

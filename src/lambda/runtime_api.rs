@@ -11,11 +11,13 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
+use crate::base::crypto;
 use crate::lambda::outcome::{self, RESPONSE_BYTES_MAX, UNHANDLED};
+use crate::lambda::stream::Window;
 use crate::lambda::worker::Worker;
 
 /// An invocation on its way to the process.
@@ -32,6 +34,9 @@ pub struct Begun {
 }
 
 const BASE: &str = "/2018-06-01/runtime/";
+const RESPONSE_MODE: &str = "Lambda-Runtime-Function-Response-Mode";
+/// What is read of a connection at once.
+const READ_BYTES_MAX: usize = 64 * 1024;
 /// Of an error report; AWS has no figure for it.
 const ERROR_BYTES_MAX: usize = 1 << 20;
 
@@ -40,7 +45,9 @@ pub async fn serve(stream: TcpStream, worker: Rc<Worker>) {
     // Only a matter of speed.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| answer(Rc::clone(&worker), request));
-    let served = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let served = http1::Builder::new()
+        .max_buf_size(READ_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), service);
     // A connection that breaks is the worker's matter; its process tells the rest.
     let _ = served.await;
 }
@@ -107,8 +114,17 @@ async fn next(worker: &Worker) -> Response<Full<Bytes>> {
 
 async fn response(worker: &Worker, id: &str, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let announced = hyper::body::Body::size_hint(request.body()).upper();
-    let (payload, error, answer) = match body(request, RESPONSE_BYTES_MAX).await {
-        Ok(payload) => (payload, None, accepted()),
+    let mode = request.headers().get(RESPONSE_MODE);
+    let is_streamed = mode.is_some_and(|mode| mode.as_bytes().eq_ignore_ascii_case(b"streaming"));
+    if is_streamed && let Some(window) = worker.begin_stream(id) {
+        return stream(worker, id, request.into_body(), &window).await;
+    }
+    let limited = Limited::new(request.into_body(), RESPONSE_BYTES_MAX);
+    let (payload, error, answer) = match limited.collect().await {
+        Ok(collected) => match collected.trailers().and_then(fault_of) {
+            Some(fault) => (fault, Some(UNHANDLED), accepted()),
+            None => (collected.to_bytes(), None, accepted()),
+        },
         Err(_) => {
             let bytes = announced.and_then(|bytes| usize::try_from(bytes).ok());
             let payload = outcome::too_large(bytes.unwrap_or(RESPONSE_BYTES_MAX + 1));
@@ -119,6 +135,70 @@ async fn response(worker: &Worker, id: &str, request: Request<Incoming>) -> Resp
         true => answer,
         false => unknown_id(),
     }
+}
+
+/// Passes an answer on while it is made. AWS: "Lambda-Runtime-Function-Response-Mode HTTP header with
+/// the value streaming", errors in the middle as trailers.
+async fn stream(
+    worker: &Worker,
+    id: &str,
+    mut body: Incoming,
+    window: &Window,
+) -> Response<Full<Bytes>> {
+    let unfinished = Unfinished(Some((worker, id)));
+    let mut fault = None;
+    loop {
+        window.has_room().await;
+        match body.frame().await {
+            None => break,
+            // As if it had never come back here.
+            Some(Err(_)) => return accepted(),
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(bytes) => window.push(&bytes),
+                Err(frame) => fault = frame.trailers_ref().and_then(fault_of),
+            },
+        }
+    }
+    unfinished.done();
+    let error = fault.is_some().then_some(UNHANDLED);
+    match worker.answer(id, fault.unwrap_or_default(), error) {
+        true => accepted(),
+        // Its time was up.
+        false => unknown_id(),
+    }
+}
+
+/// A stream whose connection breaks off is an error of its function.
+struct Unfinished<'w>(Option<(&'w Worker, &'w str)>);
+
+impl Unfinished<'_> {
+    fn done(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if let Some((worker, id)) = self.0 {
+            let text = "the runtime broke off its response";
+            let payload = outcome::error_payload("Runtime.TruncatedResponse", text);
+            worker.answer(id, payload, Some(UNHANDLED));
+        }
+    }
+}
+
+/// The error that the trailers of a streamed answer tell of.
+fn fault_of(trailers: &HeaderMap) -> Option<Bytes> {
+    let kind = trailers.get("Lambda-Runtime-Function-Error-Type")?;
+    let body = trailers.get("Lambda-Runtime-Function-Error-Body");
+    let body = body.and_then(|body| crypto::base64_decoded(body.to_str().ok()?));
+    Some(match body {
+        Some(body) => body.into(),
+        None => {
+            let kind = String::from_utf8_lossy(kind.as_bytes());
+            outcome::error_payload(&kind, "the function failed while it streamed its answer")
+        }
+    })
 }
 
 async fn error(worker: &Worker, id: &str, request: Request<Incoming>) -> Response<Full<Bytes>> {

@@ -26,6 +26,7 @@ use crate::lambda::outcome::{self, InvokeError, Outcome, Returned, UNHANDLED};
 use crate::lambda::pool::{Job, Pool};
 use crate::lambda::process::{Process, Start};
 use crate::lambda::runtime_api::{self, Begun};
+use crate::lambda::stream::{Ending, StreamFault, Window};
 
 #[derive(Debug)]
 pub struct Worker {
@@ -64,6 +65,8 @@ struct Run {
     started: Instant,
     /// When the function's own time is up.
     deadline: Instant,
+    /// Where the answer goes while it is made.
+    stream: Option<Rc<Window>>,
 }
 
 /// AWS: "The Init phase is limited to 10 seconds".
@@ -281,19 +284,43 @@ impl Worker {
         if next.send(begun).is_err() {
             return Err(Box::new(job));
         }
-        let line = format!(
-            "START RequestId: {} Version: {}",
-            job.request_id, self.function.version
-        );
-        let mut story = self.story.borrow_mut();
-        story.begin();
-        story.line(&pool.hall.log, &self.function.name, &line);
+        self.story.borrow_mut().begin();
+        if pool.is_logged(&job) {
+            let (id, version) = (&job.request_id, &self.function.version);
+            self.say(&pool, &format!("START RequestId: {id} Version: {version}"));
+        }
         *state = State::Busy(Box::new(Run {
             job,
             started: now,
             deadline: now + Duration::from_millis(timeout_ms.into()),
+            stream: None,
         }));
         Ok(())
+    }
+
+    /// The process begins to stream its answer to the invocation `request_id`. None: that is not the
+    /// one it has, or its caller takes only whole answers.
+    pub fn begin_stream(&self, request_id: &str) -> Option<Rc<Window>> {
+        let pool = self.pool.upgrade()?;
+        let mut state = self.state.borrow_mut();
+        let State::Busy(run) = &mut *state else {
+            return None;
+        };
+        let job = &mut run.job;
+        if job.request_id != request_id || !job.invocation.streams || run.stream.is_some() {
+            return None;
+        }
+        let (window, streamed) = Window::open(&pool.hall, job.expires);
+        run.stream = Some(Rc::clone(&window));
+        // A caller that has gone drops it, and nothing is kept.
+        job.give(Ok(Returned {
+            payload: Bytes::new(),
+            stream: Some(streamed),
+            function_error: None,
+            version: self.function.version.as_str().into(),
+            log: None,
+        }));
+        Some(window)
     }
 
     /// The process has answered the invocation `request_id`; false if that is not the one it has.
@@ -324,30 +351,44 @@ impl Worker {
             self.read_output(pool, process);
         }
         let job = &mut run.job;
-        let report = log::report(
-            &job.request_id,
-            run.started.elapsed(),
-            self.function.memory_mib,
-            self.memory_mib(),
-            self.init.take(),
-        );
-        {
-            let mut story = self.story.borrow_mut();
-            let (log, name) = (&pool.hall.log, &self.function.name);
-            story.line(log, name, &format!("END RequestId: {}", job.request_id));
-            story.line(log, name, &report);
+        if pool.is_logged(job) {
+            self.say(pool, &format!("END RequestId: {}", job.request_id));
+            let report = log::report(
+                &job.request_id,
+                run.started.elapsed(),
+                self.function.memory_mib,
+                self.memory_mib(),
+                self.init.take(),
+            );
+            self.say(pool, &report);
         }
         pool.release(job);
+        let log = job.invocation.wants_log.then(|| self.tail());
+        if let Some(window) = run.stream.take() {
+            let fault = error.map(|_| StreamFault::Function(payload));
+            window.end(Ending { fault, log });
+            if self.retired.get() {
+                self.end.notify_one();
+            }
+            return;
+        }
         let outcome: Outcome = Ok(Returned {
             payload,
+            stream: None,
             function_error: error,
             version: self.function.version.as_str().into(),
-            log: job.invocation.wants_log.then(|| self.tail()),
+            log,
         });
         job.give(outcome);
         if self.retired.get() {
             self.end.notify_one();
         }
+    }
+
+    /// A line of ours in the log.
+    fn say(&self, pool: &Pool, line: &str) {
+        let mut story = self.story.borrow_mut();
+        story.line(&pool.hall.log, &self.function.name, line);
     }
 
     /// The end of the log of the last invocation.

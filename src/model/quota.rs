@@ -59,6 +59,8 @@ pub const VARIABLE_VALUE: Size = size("Stage variable value", 512);
 /// Milliseconds that an integration of a REST API may take.
 pub const TIMEOUT_MS_MIN: i64 = 50;
 pub const TIMEOUT_MS_MAX: i64 = 29_000;
+/// AWS: "You can stream your response for up to 15 minutes."
+pub const STREAM_TIMEOUT_MS_MAX: i64 = 900_000;
 
 impl Quota {
     /// What AWS says when there are so many already (two blanks before `Please`, as recorded).

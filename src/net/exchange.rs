@@ -23,6 +23,8 @@ pub struct Client {
     pub pools: &'static Pools,
     /// When the exchange under way must be over, milliseconds of the core's clock.
     pub exchange_until_ms: Cell<u64>,
+    /// How long the response under way may pause, milliseconds; 0 is for ever.
+    pub pause_ms: Cell<u32>,
 }
 
 impl Client {
@@ -53,16 +55,22 @@ impl Client {
                 .map_err(|_| Gone)?;
             rest.consume(sent);
             if sent == 0 {
-                self.stream
-                    .deadline
-                    .set(self.due(self.settings.timeouts.write_ms));
-                self.stream.writable().await;
-                if self.stream.deadline.expired() {
-                    return Err(Gone);
-                }
-                self.stream.deadline.clear();
+                self.await_room().await?;
             }
         }
+        Ok(())
+    }
+
+    /// Waits until the client takes more, at most the write timeout.
+    pub async fn await_room(&self) -> Result<(), Gone> {
+        self.stream
+            .deadline
+            .set(self.due(self.settings.timeouts.write_ms));
+        self.stream.writable().await;
+        if self.stream.deadline.expired() {
+            return Err(Gone);
+        }
+        self.stream.deadline.clear();
         Ok(())
     }
 

@@ -10,11 +10,13 @@ pub mod forwarded;
 pub mod inbound;
 pub mod message;
 pub mod outbound;
+pub mod outgoing;
 pub mod settings;
 
 pub use body::{Upload, UploadError};
 pub use exchange::{Client, Exchange};
 pub use message::{Message, Pools};
+pub use outgoing::Outgoing;
 pub use settings::{Forwarding, Settings, Timeouts};
 
 /// What serves the requests of a connection. Chosen at compile time: no call through a table.

@@ -18,6 +18,8 @@ pub struct FunctionTarget {
     pub source: Option<SourceArn>,
     /// Media types of bodies that travel in base64, in lower case; only of REST APIs.
     pub binary_types: Box<[Box<str>]>,
+    /// The function writes metadata, eight NULs and the payload while the client reads.
+    pub streams: bool,
     /// Who is asked where this machine has no such function; none: nobody.
     pub remote: Option<Box<Service>>,
     /// Parameter mapping of an HTTP API.

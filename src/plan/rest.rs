@@ -91,6 +91,8 @@ pub struct RestRoute {
     pub replies: Box<[Reply]>,
     /// Nothing is asked of a request and nothing moved: it streams to the target.
     pub is_plain: bool,
+    /// The answer goes to the client while it comes, whatever else the stage would do with it.
+    pub streams: bool,
     /// The body must be in memory before the integration is asked.
     pub needs_body: bool,
     /// None: answers are not kept.

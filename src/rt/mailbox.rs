@@ -1,12 +1,11 @@
 //! Bounded messages to a core from the control thread and from other cores.
 
 use std::collections::VecDeque;
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::rt::Ready;
+use crate::rt::{Ready, sys};
 
 /// The sending side; cheap to clone and usable from any thread.
 #[derive(Debug)]
@@ -26,7 +25,8 @@ impl<T> Clone for Mailbox<T> {
 struct Shared<T> {
     queue: Mutex<VecDeque<T>>,
     capacity: usize,
-    bell: UnixStream,
+    /// An eventfd: each ring is an edge, so that nobody has to read it.
+    bell: OwnedFd,
 }
 
 /// The core's side on its way to the core.
@@ -45,17 +45,16 @@ pub struct Inbox<T> {
 
 /// A mailbox that holds at most `capacity` letters.
 pub fn mailbox<T>(capacity: usize) -> io::Result<(Mailbox<T>, Letters<T>)> {
-    let (ring, hear) = UnixStream::pair()?;
-    ring.set_nonblocking(true)?;
-    hear.set_nonblocking(true)?;
+    let bell = sys::eventfd()?;
+    let hear = bell.try_clone()?;
     let shared = Arc::new(Shared {
         queue: Mutex::new(VecDeque::new()),
         capacity,
-        bell: ring,
+        bell,
     });
     let letters = Letters {
         shared: Arc::clone(&shared),
-        hear: hear.into(),
+        hear,
     };
     Ok((Mailbox { shared }, letters))
 }
@@ -71,10 +70,13 @@ impl<T> Mailbox<T> {
         if queue.len() >= self.shared.capacity {
             return Err(letter);
         }
+        let rings = queue.is_empty();
         queue.push_back(letter);
         drop(queue);
-        // A full pipe means that the bell is ringing already.
-        let _ = (&self.shared.bell).write(&[1]);
+        // Whoever reads goes on until the box is empty.
+        if rings {
+            sys::ring(&self.shared.bell);
+        }
         Ok(())
     }
 }
@@ -113,7 +115,7 @@ impl<T> Inbox<T> {
                 return letter;
             }
             self.bell.readable().await;
-            self.bell.drain();
+            self.bell.exhausted();
         }
     }
 }

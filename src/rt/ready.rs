@@ -138,7 +138,7 @@ impl Ready {
         self.source.readable.set(false);
     }
 
-    /// Empties a doorbell or ticker.
+    /// Empties a ticker.
     pub fn drain(&self) {
         self.exhausted();
         sys::drain(self.fd());

@@ -13,6 +13,22 @@ fn checked(result: isize) -> io::Result<usize> {
     usize::try_from(result).map_err(|_| io::Error::last_os_error())
 }
 
+/// A doorbell between threads, to be watched for its edges.
+pub fn eventfd() -> io::Result<OwnedFd> {
+    // SAFETY: no memory is passed.
+    let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+    checked(fd as isize)?;
+    // SAFETY: the call returned this descriptor, nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Rings it. Its count would take centuries to be full.
+pub fn ring(bell: &OwnedFd) {
+    let one = 1_u64;
+    // SAFETY: the number lives through the call.
+    unsafe { libc::write(bell.as_raw_fd(), (&raw const one).cast(), 8) };
+}
+
 /// Reads what is there; `WouldBlock` when nothing is.
 #[inline]
 pub fn recv(fd: RawFd, into: &mut [u8]) -> io::Result<usize> {

@@ -1,19 +1,25 @@
 //! The services behind the management listener: who calls is asked once, then the service of the
 //! credential says who answers.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::task::{Context, Poll};
 
 use axum::Extension;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, HttpBody, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
+use hyper::body::Frame;
+use tokio::sync::mpsc;
 
 use crate::base::Clock;
 use crate::base::id::ResourceIds;
 use crate::control::{self, Access, Answer, Control, Service};
-use crate::neighbor::function::FunctionApi;
+use crate::neighbor::function::{FunctionApi, Given};
+use crate::server::reception::Patience;
 
 /// All services that answer on the management listener.
 #[derive(Debug)]
@@ -52,30 +58,34 @@ impl Services {
         *slot = Arc::new(access);
     }
 
-    async fn call(&self, request: &control::Request) -> Answer {
-        let mut answer = match self.access().admit(request, Clock::real().epoch_ms()) {
+    async fn call(&self, request: &control::Request, patience: &Patience) -> Given {
+        let mut given = match self.access().admit(request, Clock::real().epoch_ms()) {
             Ok(caller) => match caller.service {
-                Service::ApiGateway => self.control.call(&caller, request).await,
-                Service::Lambda => self.lambda.call(&caller, request).await,
+                Service::ApiGateway => self.control.call(&caller, request).await.into(),
+                Service::Lambda => {
+                    patience.ask();
+                    self.lambda.call(&caller, request).await
+                }
             },
             Err(error) => {
                 tracing::debug!(code = error.code, message = error.message, "not admitted");
                 match is_query(request) {
-                    true => refused_in_xml(&error),
-                    false => control::refused(&error),
+                    true => refused_in_xml(&error).into(),
+                    false => control::refused(&error).into(),
                 }
             }
         };
-        let mut names = answer.headers.iter().map(|(name, _)| name);
+        let headers = &mut given.answer.headers;
+        let mut names = headers.iter().map(|(name, _)| name);
         if !names.any(|name| name.eq_ignore_ascii_case(REQUEST_ID)) {
             let id = self
                 .ids
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .uuid();
-            answer.headers.push((REQUEST_ID.to_owned(), id));
+            headers.push((REQUEST_ID.to_owned(), id));
         }
-        answer
+        given
     }
 }
 
@@ -111,15 +121,32 @@ fn refused_in_xml(error: &control::Error) -> Answer {
     }
 }
 
+/// A body that comes in pieces.
+struct Pieces(mpsc::Receiver<Bytes>);
+
+impl HttpBody for Pieces {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let piece = self.0.poll_recv(context);
+        piece.map(|piece| piece.map(|bytes| Ok(Frame::data(bytes))))
+    }
+}
+
 /// Reads a request whole and answers it.
 pub async fn answer(
     State(services): State<Arc<Services>>,
     Extension(peer): Extension<SocketAddr>,
+    Extension(patience): Extension<Patience>,
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, BODY_BYTES_MAX).await else {
-        return response(control::too_large());
+        return response(control::too_large().into());
     };
     let headers = parts.headers.iter().map(|(name, value)| {
         let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
@@ -133,11 +160,16 @@ pub async fn answer(
         body: body.to_vec(),
         peer: Some(peer.ip()),
     };
-    response(services.call(&request).await)
+    response(services.call(&request, &patience).await)
 }
 
-fn response(answer: Answer) -> Response {
-    let mut response = Response::new(Body::from(answer.body));
+fn response(given: Given) -> Response {
+    let Given { answer, rest } = given;
+    let body = match rest {
+        None => Body::from(answer.body),
+        Some(rest) => Body::new(Pieces(rest)),
+    };
+    let mut response = Response::new(body);
     *response.status_mut() =
         StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in answer.headers {

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::{Extension, Router};
@@ -57,9 +58,11 @@ pub async fn serve(listener: TcpListener, router: Router, mut stop: watch::Recei
         };
         match accepted {
             Ok((stream, peer)) => {
-                // For those who ask who it is.
+                let patience = Patience::default();
+                // For those who ask who it is, and for those who may take long.
                 let router = router.clone().layer(Extension(peer));
-                let talk = converse(stream, router, stopping.clone());
+                let router = router.layer(Extension(patience.clone()));
+                let talk = converse(stream, router, patience, stopping.clone());
                 tokio::spawn(async move {
                     talk.await;
                     drop(seat);
@@ -84,8 +87,26 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// AWS: "Function timeout: 900 seconds", and what it may wait for a process.
+const LONGEST_ANSWER: Duration = Duration::from_secs(930);
+
+/// Whether what a connection asks for may take longer than usual: functions do.
+#[derive(Clone, Debug, Default)]
+pub struct Patience(Arc<AtomicBool>);
+
+impl Patience {
+    pub fn ask(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// One connection, from its first request to its end.
-async fn converse(stream: TcpStream, router: Router, mut stopping: watch::Receiver<()>) {
+async fn converse(
+    stream: TcpStream,
+    router: Router,
+    patience: Patience,
+    mut stopping: watch::Receiver<()>,
+) {
     let service = TowerToHyperService::new(router);
     let mut connection = pin!(
         http1::Builder::new()
@@ -98,7 +119,16 @@ async fn converse(stream: TcpStream, router: Router, mut stopping: watch::Receiv
     tokio::select! {
         _ = connection.as_mut() => return,
         _ = stopping.changed() => {}
-        () = sleep(CONNECTION_TIMEOUT) => {}
+        () = sleep(CONNECTION_TIMEOUT) => {
+            connection.as_mut().graceful_shutdown();
+            if patience.0.load(Ordering::Relaxed) {
+                tokio::select! {
+                    _ = connection.as_mut() => return,
+                    _ = stopping.changed() => {}
+                    () = sleep(LONGEST_ANSWER) => {}
+                }
+            }
+        }
     }
     connection.as_mut().graceful_shutdown();
     let _ = timeout(FAREWELL, connection).await;

@@ -176,6 +176,14 @@ def test_what_came_more_than_once_is_told_twice(api):
     assert not {"content-length", "connection"} & {name.lower() for name in event["headers"]}
 
 
+def test_a_signature_for_the_gateway_is_not_told(binary):
+    """Other credentials are; and without variables of the stage there are none."""
+    for value, expected in [("AWS4-HMAC-SHA256 Credential=a/b", None), ("Basic YTpi", "Basic YTpi")]:
+        event = json.loads(binary.call("GET", "/echo", headers={"authorization": value})[2])
+        assert event["headers"].get("Authorization") == expected
+        assert event["stageVariables"] is None
+
+
 def test_headers_of_the_same_name_are_all_told(gateway, api):
     """In the case of the first."""
     connection = http.client.HTTPConnection(gateway.main, timeout=10)
@@ -343,6 +351,41 @@ def test_a_function_can_only_be_asked_by_post(api):
     status, headers, text = api.call("GET", "/get")
     assert (status, text) == (500, ERROR)
     assert headers["x-amzn-errortype"] == "InternalServerErrorException"
+
+
+RECORDED = {
+    "HTTP": (
+        {"accept", "content-length", "content-type", "host", "user-agent", "x-amzn-apigateway-api-id", "x-amzn-trace-id"},
+        {"content-length", "content-type", "date", "x-amz-apigw-id", "x-amzn-requestid", "x-amzn-trace-id"},
+    ),
+    "HTTP_PROXY": (
+        {"accept", "accept-encoding", "content-length", "content-type", "host", "user-agent",
+         "x-amzn-apigateway-api-id", "x-amzn-trace-id"},
+        {"content-length", "content-type", "date", "x-amz-apigw-id", "x-amzn-requestid", "x-amzn-trace-id",
+         "x-amzn-remapped-content-length", "x-amzn-remapped-date", "x-amzn-remapped-x-amzn-requestid"},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", RECORDED)
+def test_a_function_behind_a_url_is_asked_and_heard_as_recorded(fresh, backend, kind):
+    """The URL of a function is an HTTP backend that names its own trace and request."""
+    trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=0"
+    own = {"date": "x", "x-amzn-requestid": "0b0a4a2c", "x-amzn-trace-id": trace, "content-type": "application/json"}
+    backend.answers(200, b'{"seen": 1}', tuple(own.items()))
+    fresh.method("/a", "POST", PASS if kind == "HTTP" else None, type=kind, uri=f"{backend.url}/", integrationHttpMethod="POST")
+    fresh.deploy()
+    sent = {"accept": "application/xml", "user-agent": "test/integration", "accept-encoding": "gzip, deflate"}
+    status, headers, text = ask(fresh, "/a", {"message": "hello world"}, **sent)
+    method, target, asked, body = backend.last()
+    assert (status, text, method, target, json.loads(body)) == (200, '{"seen": 1}', "POST", "/", {"message": "hello world"})
+    to_backend, to_client = RECORDED[kind]
+    # A connection that is kept says so on AWS; here it is said where it is not.
+    assert (set(asked) - {"connection"}, set(headers) - {"connection"}) == (to_backend, to_client)
+    assert asked["accept"] == ("application/json" if kind == "HTTP" else "application/xml")
+    assert asked["user-agent"] == (f"AmazonAPIGateway_{fresh.id}" if kind == "HTTP" else "test/integration")
+    assert (headers["x-amzn-trace-id"] == trace) == (kind == "HTTP_PROXY")
+    assert kind == "HTTP" or headers["x-amzn-remapped-x-amzn-requestid"] == "0b0a4a2c"
 
 
 @pytest.fixture

@@ -112,9 +112,17 @@ def aws(url, service, region=REGION):
 
 
 @pytest.fixture(scope="module")
-def gateway(tmp_path_factory, moto, recorder):
+def log(tmp_path_factory):
+    """The access log."""
+    return tmp_path_factory.mktemp("log") / "access.log"
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory, moto, recorder, log):
     """A gateway that finds AWS in the simulation."""
     more = f"""
+[logging]
+access_log = "{log}"
 [aws]
 endpoint = "{moto}"
 access_key_id = "{KEY}"
@@ -138,7 +146,15 @@ def v2(gateway):
 def api(v2):
     """An HTTP API whose stage deploys itself."""
     made = v2.create_api(Name="subtypes", ProtocolType="HTTP")["ApiId"]
-    v2.create_stage(ApiId=made, StageName="$default", AutoDeploy=True, StageVariables={"place": "here"})
+    shown = {"id": "requestId", "path": "path", "why": "integrationErrorMessage", "status": "integrationStatus"}
+    shown = json.dumps({name: f"$context.{variable}" for name, variable in shown.items()})
+    v2.create_stage(
+        ApiId=made,
+        StageName="$default",
+        AutoDeploy=True,
+        StageVariables={"place": "here"},
+        AccessLogSettings={"DestinationArn": f"arn:aws:logs:{REGION}:111111111111:log-group:g", "Format": shown},
+    )
     return made
 
 
@@ -375,6 +391,25 @@ def test_an_error_of_the_service_is_an_internal_error(ask, recorder, queue):
     for status in (400, 403, 500, 503):
         recorder.answer = (status, "application/json", b'{"__type":"AccessDeniedException"}')
         assert ask(path="/sync")[::2] == internal
+
+
+def test_the_log_says_what_the_client_is_not_told(ask, log, recorder):
+    """Which parameter has no value, and what the service said."""
+    ask.route("StepFunctions-StartSyncExecution", {"StateMachineArn": "$request.header.arn"}, "POST /logged/{how}")
+    recorder.answer = (400, "application/json", b'{"__type":"StateMachineDoesNotExist"}')
+    assert (ask(path="/logged/lacks")[0], ask(path="/logged/refused", arn="a")[0]) == (400, 500)
+    found = {}
+    for _ in range(200):
+        lines = log.read_text().splitlines() if log.exists() else []
+        found = {line["path"]: line for line in map(json.loads, lines) if line["path"].startswith("/logged/")}
+        if len(found) == 2:
+            break
+        time.sleep(0.05)
+    assert found["/logged/lacks"]["why"].startswith(
+        "Unable to resolve property StateMachineArn from source $request.header.arn."
+    )
+    refused_call = found["/logged/refused"]
+    assert (refused_call["why"], refused_call["status"]) == ('{"__type":"StateMachineDoesNotExist"}', "400")
 
 
 def test_an_endpoint_that_does_not_answer_is_unavailable(tmp_path, recorder):

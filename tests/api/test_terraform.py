@@ -49,8 +49,8 @@ def mirror():
 class Terraform:
     """The program in a folder of its own, pointed at a gateway."""
 
-    def __init__(self, folder, providers, gateway, upstream):
-        shutil.copytree(ROOT / "tests" / "terraform", folder)
+    def __init__(self, folder, providers, gateway, upstream, source="terraform"):
+        shutil.copytree(ROOT / "tests" / source, folder)
         self.folder = folder
         config = folder / "cli.tfrc"
         config.write_text(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{providers}"\n  }}\n}}\n')

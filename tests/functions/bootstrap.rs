@@ -21,6 +21,10 @@ impl Runtime {
         );
         let stream = self.stream.get_mut();
         stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
+        self.answered()
+    }
+
+    fn answered(&mut self) -> (Vec<String>, Vec<u8>) {
         let mut lines = Vec::new();
         loop {
             let mut line = String::new();
@@ -37,6 +41,83 @@ impl Runtime {
         let mut body = vec![0; length.parse().unwrap_or(0)];
         self.stream.read_exact(&mut body).unwrap();
         (lines, body)
+    }
+
+    /// Begins an answer that is read while it is made.
+    fn begin(&mut self, id: &str) {
+        let head = format!(
+            "POST /2018-06-01/runtime/invocation/{id}/response HTTP/1.1\r\nHost: {}\r\n\
+             Lambda-Runtime-Function-Response-Mode: streaming\r\nTransfer-Encoding: chunked\r\n\
+             Trailer: Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body\r\n\r\n",
+            self.address
+        );
+        self.stream.get_mut().write_all(head.as_bytes()).unwrap();
+    }
+
+    fn chunk(&mut self, bytes: &[u8]) {
+        let line = format!("{:x}\r\n", bytes.len());
+        let chunk = [line.as_bytes(), bytes, b"\r\n"].concat();
+        self.stream.get_mut().write_all(&chunk).unwrap();
+    }
+
+    fn end(&mut self, trailers: &str) {
+        let last = format!("0\r\n{trailers}\r\n");
+        self.stream.get_mut().write_all(last.as_bytes()).unwrap();
+        self.answered();
+    }
+
+    /// Streams what the event asks for; false if it asks for no stream.
+    fn stream(&mut self, event: &str, id: &str) -> bool {
+        const METADATA: &[u8] = b"{\"statusCode\":201,\"headers\":{\"X-A\":\"1\"},\"cookies\":[\"a=1\",\"b=2\"]}\0\0\0\0\0\0\0\0";
+        let (act, number) = act(event);
+        if !act.starts_with("stream") {
+            return false;
+        }
+        self.begin(id);
+        match act {
+            "streamtext" => self.chunk(b"no metadata"),
+            "streamlong" => self.chunk(&[b'x'; 20_000]),
+            "streamwrong" => self.chunk(b"[1]\0\0\0\0\0\0\0\0"),
+            "streamnothing" => {}
+            // Metadata and delimiter byte by byte.
+            "streambytes" => METADATA.iter().for_each(|byte| self.chunk(&[*byte])),
+            _ => self.chunk(METADATA),
+        }
+        let mut trailers = "";
+        match act {
+            "streamwait" => {
+                self.chunk(b"first");
+                let go = std::env::var("GO").unwrap();
+                while !std::path::Path::new(&go).exists() {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                self.chunk(b"last");
+            }
+            "streamflood" => {
+                let piece = [b'x'; 65_536];
+                (0..number * 16).for_each(|_| self.chunk(&piece));
+                println!("flooded");
+            }
+            "streamexit" => {
+                self.chunk(b"half");
+                std::process::exit(1);
+            }
+            "streamhang" => {
+                self.chunk(b"half");
+                std::thread::sleep(Duration::from_secs(60));
+            }
+            "streamfault" => {
+                self.chunk(b"half");
+                // {"errorType":"Broken","errorMessage":"no luck"}
+                trailers = "Lambda-Runtime-Function-Error-Type: Broken\r\n\
+                    Lambda-Runtime-Function-Error-Body: \
+                    eyJlcnJvclR5cGUiOiJCcm9rZW4iLCJlcnJvck1lc3NhZ2UiOiJubyBsdWNrIn0=\r\n";
+            }
+            "streambytes" => self.chunk(b"whole"),
+            _ => {}
+        }
+        self.end(trailers);
+        true
     }
 }
 
@@ -111,6 +192,9 @@ fn main() {
     loop {
         let (headers, event) = runtime.ask("GET", "invocation/next", b"");
         let id = header(&headers, "lambda-runtime-aws-request-id").unwrap();
+        if runtime.stream(&String::from_utf8_lossy(&event), &id) {
+            continue;
+        }
         let output = answer(&String::from_utf8_lossy(&event), &headers);
         runtime.ask("POST", &format!("invocation/{id}/response"), &output);
     }

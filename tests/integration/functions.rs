@@ -19,6 +19,7 @@ on_both_drivers! {
     a_function_that_ends_or_speaks_nonsense_is_an_error_and_the_next_call_is_fine,
     callers_wait_their_turn_and_not_longer_than_they_may,
     a_thousand_callers_share_four_workers,
+    of_a_thousand_callers_those_who_wait_too_long_are_told_and_not_served_later,
 }
 
 fn gateway(driver: Driver, lines: &str) -> Gateway {
@@ -143,6 +144,38 @@ fn a_thousand_callers_share_four_workers(driver: Driver) {
     }
     let pids = |_| gateway.get("/x?act=pid").text().to_owned();
     assert!((0..20).map(pids).collect::<HashSet<_>>().len() <= 4);
+}
+
+fn of_a_thousand_callers_those_who_wait_too_long_are_told_and_not_served_later(driver: Driver) {
+    let config = provided("f", "concurrency = 4\nwarm = 4")
+        + &calling("GET /x", "f", ", timeout = \"1s\"")
+        + &calling("GET /patient", "f", "");
+    let gateway = Setup::new(driver, config).workers(2).start();
+    assert_eq!(gateway.get("/patient").status(), 200);
+    let one = || {
+        let mut client = gateway.connect();
+        client.send("GET /x?act=sleep50 HTTP/1.1\r\nHost: a\r\n\r\n");
+        client
+    };
+    let mut clients: Vec<_> = (0..1_000).map(|_| one()).collect();
+    let statuses = clients.iter_mut().map(|client| client.response().status());
+    let statuses: Vec<u16> = statuses.collect();
+    let places = |wanted: u16| {
+        let places = statuses.iter().zip(0_usize..);
+        let places = places.filter(|(status, _)| **status == wanted);
+        places.map(|(_, place)| place).collect::<Vec<_>>()
+    };
+    let (served, late) = (places(200), places(504));
+    assert_eq!(served.len() + late.len(), 1_000, "{statuses:?}");
+    // Four at once, 50 milliseconds each, for the time that it took to ask and a second.
+    assert!(served.len() >= 4 && late.len() >= 100, "{statuses:?}");
+    let middle = |places: &[usize]| places.iter().sum::<usize>() / places.len();
+    assert!(middle(&served) < middle(&late), "{statuses:?}");
+    // Nothing is left over that nobody waits for, which would take ten seconds: the next one is
+    // served at once.
+    let began = Instant::now();
+    assert_eq!(gateway.get("/patient").status(), 200);
+    assert!(began.elapsed() < Duration::from_secs(2));
 }
 
 #[test]
@@ -374,4 +407,64 @@ fn a_node_handler_runs() {
         let all = log.contains("RangeError") && log.contains("is undefined or not exported");
         (all && log.contains("\tINFO\thandling")).then_some(())
     });
+}
+
+/// A client of the Runtime API that says who it is.
+const NODE_CLIENT: &str = r"
+const base = `http://${process.env.AWS_LAMBDA_RUNTIME_API}/2018-06-01/runtime/invocation`;
+for (;;) {
+  const next = await fetch(`${base}/next`);
+  await next.text();
+  const id = next.headers.get('lambda-runtime-aws-request-id');
+  const body = `the client in ${process.env.WHERE} runs ${process.argv[2]}`;
+  const answer = { method: 'POST', body: JSON.stringify({ statusCode: 200, body }) };
+  await fetch(`${base}/${id}/response`, answer);
+}
+";
+
+#[test]
+fn the_client_of_aws_runs_a_node_handler_where_it_is_installed() {
+    if !installed("node") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let install = |packages: &Path| {
+        let package = packages.join("aws-lambda-ric");
+        fs::create_dir_all(package.join("bin")).unwrap();
+        let description = r#"{"type":"module","bin":{"aws-lambda-ric":"bin/run.mjs"}}"#;
+        fs::write(package.join("package.json"), description).unwrap();
+        fs::write(package.join("bin/run.mjs"), NODE_CLIENT).unwrap();
+    };
+    let [code, bare, shared] = ["code", "bare", "shared"].map(|name| folder.path().join(name));
+    for folder in [&code, &bare] {
+        fs::create_dir(folder).unwrap();
+        fs::write(
+            folder.join("app.mjs"),
+            "export const run = async () => 'ours';",
+        )
+        .unwrap();
+    }
+    install(&code.join("node_modules"));
+    install(&shared);
+    let path = shared.display();
+    let of = |name: &str, code: &Path, environment: String| {
+        let lines = format!("handler = \"app.run\"\nenvironment = {{ {environment} }}");
+        function(name, "nodejs22.x", code, &lines) + &calling(&format!("GET /{name}"), name, "")
+    };
+    let config = of("own", &code, "WHERE = \"code\"".to_owned())
+        + &of(
+            "shared",
+            &bare,
+            format!("WHERE = \"path\", NODE_PATH = \"/none:{path}\""),
+        )
+        + &of("none", &bare, String::new());
+    let gateway = Gateway::start(Driver::Epoll, config);
+    for (name, expected) in [
+        ("own", "the client in code runs app.run"),
+        ("shared", "the client in path runs app.run"),
+        ("none", "ours"),
+    ] {
+        let response = gateway.get(&format!("/{name}"));
+        assert_eq!((response.status(), response.text()), (200, expected));
+    }
 }

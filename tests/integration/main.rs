@@ -25,6 +25,7 @@ mod routing;
 mod seeing;
 mod smuggling;
 mod stop;
+mod streaming;
 mod throttle;
 mod timeouts;
 mod tls;

@@ -120,7 +120,8 @@ fn draft(method: &Method, key: &RouteKey, stage: &Stage) -> Result<RestRoute, Fa
         Some(models) => Some(models_of(models, stage)?),
         None => None,
     };
-    let cache = match &method.cache {
+    // AWS does not support for streams what needs the whole answer: "Endpoint caching".
+    let cache = match method.cache.as_ref().filter(|_| !integration.streams) {
         Some(cache) => Some(cache_rule(cache)?),
         None => None,
     };
@@ -141,6 +142,7 @@ fn draft(method: &Method, key: &RouteKey, stage: &Stage) -> Result<RestRoute, Fa
         kind,
         models,
         is_plain: false,
+        streams: integration.streams,
         needs_body: matches!(kind, Kind::Http | Kind::Function)
             || method.models.is_some()
             || !request.templates.is_empty()
@@ -300,6 +302,7 @@ fn asked(
         && !route.api_key_required
         && route.cache.is_none()
         && route.models.is_none()
+        && !route.streams
         && route.log.is_none()
         && !compresses;
     Ok((target, needs))

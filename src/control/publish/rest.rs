@@ -248,6 +248,7 @@ fn integration(written: &Value, facts: FunctionCall) -> Result<Integration, Stri
         },
         handling: handling(written),
         timeout_ms: timeout(&written["timeoutInMillis"], TIMEOUT_MS),
+        streams: written["responseTransferMode"] == "STREAM",
         responses: entries(&written["integrationResponses"])
             .map(|(code, written)| response(code, written))
             .collect(),
@@ -269,6 +270,7 @@ fn function(written: &Value, facts: FunctionCall) -> FunctionCall {
             _ => String::new(),
         },
         timeout_ms: timeout(&written["timeoutInMillis"], TIMEOUT_MS),
+        streams: written["responseTransferMode"] == "STREAM",
         ..facts
     }
 }

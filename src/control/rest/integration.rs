@@ -116,13 +116,7 @@ fn delete(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
 }
 
 fn check(desk: &Desk<'_>, record: &Record) -> Outcome<()> {
-    let timeout = record.get("timeoutInMillis").and_then(Value::as_i64);
-    let timeout = timeout.unwrap_or(quota::TIMEOUT_MS_MAX);
-    if timeout < quota::TIMEOUT_MS_MIN || (desk.is_strict() && timeout > quota::TIMEOUT_MS_MAX) {
-        return Err(Error::bad_request(
-            "Timeout should be between 50 ms and 29000 ms",
-        ));
-    }
+    check_transfer(desk, record)?;
     let templates = record.get("requestTemplates").and_then(Value::as_object);
     for (content, template) in templates.into_iter().flatten() {
         if !content.contains('/') {
@@ -155,6 +149,37 @@ fn check(desk: &Desk<'_>, record: &Record) -> Outcome<()> {
         _ => check_arn(kind_of, uri)?,
     }
     check_parameters(record)
+}
+
+/// How long an answer may take, and whether it can be streamed.
+fn check_transfer(desk: &Desk<'_>, record: &Record) -> Outcome<()> {
+    let streams = match text(record, "responseTransferMode") {
+        "" | "BUFFERED" => false,
+        "STREAM" => true,
+        other => {
+            let message = format!(
+                "Invalid response transfer mode '{other}' specified; it is BUFFERED or STREAM"
+            );
+            return Err(Error::bad_request(message));
+        }
+    };
+    if streams && !text(record, "type").ends_with("_PROXY") {
+        return Err(Error::bad_request(
+            "The response transfer mode STREAM is only supported for integrations of type \
+             'HTTP_PROXY' or 'AWS_PROXY'",
+        ));
+    }
+    let timeout = record.get("timeoutInMillis").and_then(Value::as_i64);
+    let timeout = timeout.unwrap_or(quota::TIMEOUT_MS_MAX);
+    let most = match streams {
+        true => quota::STREAM_TIMEOUT_MS_MAX,
+        false => quota::TIMEOUT_MS_MAX,
+    };
+    if timeout < quota::TIMEOUT_MS_MIN || (desk.is_strict() && timeout > most) {
+        let message = format!("Timeout should be between 50 ms and {most} ms");
+        return Err(Error::bad_request(message));
+    }
+    Ok(())
 }
 
 fn check_arn(kind_of: &str, uri: &str) -> Outcome<()> {

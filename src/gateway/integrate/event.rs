@@ -54,7 +54,7 @@ impl Asked<'_> {
     }
 
     /// Names and values of the query in their order, decoded: `+` is a blank.
-    pub fn queries(&self) -> Vec<(String, String)> {
+    pub fn queries(&self) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
         let parts = self.query.unwrap_or_default().split(['&', ';']);
         let pairs = parts.filter(|part| !part.is_empty()).map(|part| {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
@@ -64,7 +64,10 @@ impl Asked<'_> {
     }
 }
 
-fn form_decoded(text: &str) -> String {
+fn form_decoded(text: &str) -> Cow<'_, str> {
+    if !text.contains(['+', '%']) {
+        return text.into();
+    }
     let mut out = Vec::with_capacity(text.len());
     let mut parts = text.split('+');
     if let Some(first) = parts.next() {
@@ -74,22 +77,45 @@ fn form_decoded(text: &str) -> String {
         out.push(b' ');
         ascii::percent_decode(&mut out, part.as_bytes());
     }
-    String::from_utf8(out).unwrap_or_else(|error| {
+    let decoded = String::from_utf8(out).unwrap_or_else(|error| {
         let bytes = error.into_bytes();
         String::from_utf8_lossy(&bytes).into_owned()
-    })
+    });
+    decoded.into()
+}
+
+/// The values of one name. Hardly any has more than one, which so takes no memory of its own.
+#[derive(Debug)]
+pub struct Group<'p> {
+    pub name: &'p str,
+    first: &'p str,
+    more: Vec<&'p str>,
+}
+
+impl<'p> Group<'p> {
+    pub fn values(&self) -> impl Iterator<Item = &'p str> {
+        std::iter::once(self.first).chain(self.more.iter().copied())
+    }
+
+    pub fn last(&self) -> &'p str {
+        self.more.last().unwrap_or(&self.first)
+    }
 }
 
 /// Groups values by name, in the order in which the names came first.
 pub fn grouped<'p>(
-    pairs: impl Iterator<Item = (&'p str, &'p str)>,
+    pairs: impl ExactSizeIterator<Item = (&'p str, &'p str)>,
     is_same: impl Fn(&str, &str) -> bool,
-) -> Vec<(&'p str, Vec<&'p str>)> {
-    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
+) -> Vec<Group<'p>> {
+    let mut groups: Vec<Group<'_>> = Vec::with_capacity(pairs.len());
     for (name, value) in pairs {
-        match groups.iter_mut().find(|(other, _)| is_same(other, name)) {
-            Some((_, values)) => values.push(value),
-            None => groups.push((name, vec![value])),
+        match groups.iter_mut().find(|group| is_same(group.name, name)) {
+            Some(group) => group.more.push(value),
+            None => groups.push(Group {
+                name,
+                first: value,
+                more: Vec::new(),
+            }),
         }
     }
     groups
@@ -127,6 +153,19 @@ impl<'o> Members<'o> {
 
     pub fn text(&mut self, name: &str, value: &str) {
         json::quote(self.name(name), value);
+    }
+
+    /// Several values as one text, with commas between them.
+    pub fn joined<'v>(&mut self, name: &str, values: impl Iterator<Item = &'v str>) {
+        let out = self.name(name);
+        out.push(b'"');
+        for (index, value) in values.enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            json::escape(out, value);
+        }
+        out.push(b'"');
     }
 
     pub fn text_or_null(&mut self, name: &str, value: Option<&str>) {
@@ -193,7 +232,7 @@ mod tests {
             ("", ""),
             ("+", " "),
         ] {
-            assert_eq!(form_decoded(text), expected);
+            assert_eq!(form_decoded(text), expected, "{text}");
         }
     }
 }

@@ -57,13 +57,13 @@ fn headers(event: &mut Members<'_>, asked: &Asked<'_>) {
         return;
     }
     event.object("headers", |members| {
-        for (name, values) in &groups {
-            members.text(shown(name), values.last().unwrap_or(&""));
+        for group in &groups {
+            members.text(shown(group.name), group.last());
         }
     });
     event.object("multiValueHeaders", |members| {
-        for (name, values) in &groups {
-            members.list(shown(name), values.iter().copied());
+        for group in &groups {
+            members.list(shown(group.name), group.values());
         }
     });
 }
@@ -88,13 +88,13 @@ fn queries(event: &mut Members<'_>, asked: &Asked<'_>) {
         return;
     }
     event.object("queryStringParameters", |members| {
-        for (name, values) in &groups {
-            members.text(name, values.last().unwrap_or(&""));
+        for group in &groups {
+            members.text(group.name, group.last());
         }
     });
     event.object("multiValueQueryStringParameters", |members| {
-        for (name, values) in &groups {
-            members.list(name, values.iter().copied());
+        for group in &groups {
+            members.list(group.name, group.values());
         }
     });
 }
@@ -212,6 +212,42 @@ pub fn read(output: &[u8], reading: Reading) -> Result<Answer, &'static str> {
         status,
         headers,
         body: body(&output, decodes)?,
+    })
+}
+
+/// The metadata in front of a streamed payload: an answer without a body.
+///
+/// # Errors
+/// What is wrong with them.
+pub fn read_metadata(metadata: &[u8]) -> Result<Answer, &'static str> {
+    let Ok(json::Value::Object(metadata)) = json::read::<json::Value>(metadata) else {
+        return Err("the metadata are no JSON object");
+    };
+    let status = match metadata.get("statusCode") {
+        None | Some(json::Value::Null) => 200,
+        Some(value) => status(value).ok_or("the statusCode is none")?,
+    };
+    let mut headers = merged(&metadata).map_err(|_| "the headers are malformed")?;
+    if headers.get("content-type").is_none() {
+        headers.push("Content-Type", b"application/json");
+    }
+    const COOKIES: &str = "the cookies are malformed";
+    match metadata.get("cookies") {
+        None | Some(json::Value::Null) => {}
+        Some(json::Value::Array(cookies)) => {
+            for cookie in cookies {
+                let cookie = cookie.as_str().ok_or(COOKIES)?;
+                if !headers.push("Set-Cookie", cookie.as_bytes()) {
+                    return Err(COOKIES);
+                }
+            }
+        }
+        Some(_) => return Err(COOKIES),
+    }
+    Ok(Answer {
+        status,
+        headers,
+        body: Vec::new(),
     })
 }
 

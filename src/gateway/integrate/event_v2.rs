@@ -65,13 +65,18 @@ fn cookies<'a>(asked: &'a Asked<'_>) -> impl Iterator<Item = &'a str> {
 }
 
 fn headers(event: &mut Members<'_>, asked: &Asked<'_>) {
-    let shown = asked.headers.iter();
-    let shown = shown.filter(|(name, _)| !name.eq_ignore_ascii_case("cookie"));
-    let pairs = shown.map(|(name, value)| (*name, &**value));
+    let pairs = asked.headers.iter();
+    let pairs = pairs.map(|(name, value)| (*name, &**value));
     let groups = grouped(pairs, str::eq_ignore_ascii_case);
+    let mut lower = String::new();
     event.object("headers", |members| {
-        for (name, values) in &groups {
-            members.text(&name.to_ascii_lowercase(), &values.join(","));
+        for group in &groups {
+            lower.clear();
+            lower.push_str(group.name);
+            lower.make_ascii_lowercase();
+            if lower != "cookie" {
+                members.joined(&lower, group.values());
+            }
         }
     });
 }
@@ -84,8 +89,8 @@ fn queries(event: &mut Members<'_>, asked: &Asked<'_>) {
         return;
     }
     event.object("queryStringParameters", |members| {
-        for (name, values) in &groups {
-            members.text(name, &values.join(","));
+        for group in &groups {
+            members.joined(group.name, group.values());
         }
     });
 }

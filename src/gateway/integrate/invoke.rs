@@ -65,6 +65,7 @@ pub async fn run(
         client_context: manner.client_context,
         timeout_ms: target.timeout_ms,
         wants_log: manner.wants_log,
+        streams: target.streams,
         mode: manner.mode,
         source: target.source.as_ref().map(|source| Source {
             arn: source.with(verb).into(),
@@ -205,6 +206,7 @@ mod tests {
         let check = |payload: &str, error, text: &str, fields: Option<&str>| {
             let answered = answered(Returned {
                 payload: payload.to_owned().into(),
+                stream: None,
                 function_error: error,
                 version: "7".into(),
                 log: None,

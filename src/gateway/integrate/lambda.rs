@@ -14,7 +14,7 @@ use crate::gateway::integrate::invoke::{self, EVENT_BYTES_MAX, Manner};
 use crate::gateway::integrate::{event_v2, mapped};
 use crate::gateway::transform::request::Moved;
 use crate::gateway::{Call, Reject, Stop, Worker, asked as request, identify, respond};
-use crate::lambda::{Mode, Returned};
+use crate::lambda::{Mode, Outcome, Returned};
 use crate::net::{Exchange, forwarded};
 use crate::plan::FunctionTarget;
 use crate::plan::function::Format;
@@ -29,31 +29,11 @@ pub async fn run(
     exchange: &mut Exchange<'_>,
     target: &FunctionTarget,
 ) -> Result<(), Stop> {
-    let gathered = exchange
-        .upload
-        .gather(exchange.client, exchange.message, BODY_BYTES_MAX);
-    gathered.await.map_err(|error| Stop::from(&error))?;
-    if call.trace.is_none() {
-        // APIs of the config file have none, but functions know of traces.
-        identify::trace(worker, call, exchange);
-    }
-    let manner = manner(call, exchange);
-    let event = event(worker, call, exchange, target);
-    if event.len() > EVENT_BYTES_MAX {
-        return Err(Reject::RequestTooLarge.into());
-    }
-    let answer = match manner {
+    let answer = match ask(worker, call, exchange, target).await? {
         Err(refused) => Err(refused),
-        Ok(manner) => {
-            let mode = manner.mode;
-            let verb = verb(exchange).to_owned();
-            let outcome = invoke::run(worker, call, target, manner, &verb, event).await;
-            match (outcome, mode) {
-                (Ok(returned), Mode::Call) => read(target, exchange, &returned),
-                (Ok(_), Mode::Event | Mode::DryRun) => Ok(accepted()),
-                (Err(error), _) => Err(invoke::refusal(error)),
-            }
-        }
+        Ok((Mode::Call, Ok(returned))) => read(target, exchange, &returned),
+        Ok((Mode::Event | Mode::DryRun, Ok(_))) => Ok(accepted()),
+        Ok((_, Err(error))) => Err(invoke::refusal(error)),
     };
     match answer {
         Ok(answer) => {
@@ -69,6 +49,40 @@ pub async fn run(
             Err(reject.into())
         }
     }
+}
+
+/// How the function was asked and what came of it, or why it was not.
+pub(super) type Told = Result<(Mode, Outcome), (Reject, String)>;
+
+/// Tells the function of the request.
+pub(super) async fn ask(
+    worker: &'static Worker,
+    call: &mut Call<'_>,
+    exchange: &mut Exchange<'_>,
+    target: &FunctionTarget,
+) -> Result<Told, Stop> {
+    let gathered = exchange
+        .upload
+        .gather(exchange.client, exchange.message, BODY_BYTES_MAX);
+    gathered.await.map_err(|error| Stop::from(&error))?;
+    if call.trace.is_none() {
+        // APIs of the config file have none, but functions know of traces.
+        identify::trace(worker, call, exchange);
+    }
+    let manner = manner(call, exchange);
+    let event = event(worker, call, exchange, target);
+    if event.len() > EVENT_BYTES_MAX {
+        return Err(Reject::RequestTooLarge.into());
+    }
+    Ok(match manner {
+        Err(refused) => Err(refused),
+        Ok(manner) => {
+            let mode = manner.mode;
+            let verb = verb(exchange).to_owned();
+            let outcome = invoke::run(worker, call, target, manner, &verb, event).await;
+            Ok((mode, outcome))
+        }
+    })
 }
 
 /// Of what a REST API maps, only how the function is asked counts here.
@@ -191,8 +205,12 @@ fn told<'x>(
             Format::Http2 | Format::Http1 => field.hop && field.id != Name::Te,
             Format::Rest => field.hop || headers::HIDDEN.has(field.id),
         };
+        // AWS: "dropped if it contains a Signature Version 4 signature".
+        let is_signature = format == Format::Rest
+            && field.id == Name::Authorization
+            && Rules::RestProxy.withholds(field, bytes);
         let is_trace = field.id == Name::XAmznTraceId;
-        if is_dropped || is_trace || forwarded::is_of_client(field) {
+        if is_dropped || is_signature || is_trace || forwarded::is_of_client(field) {
             continue;
         }
         let name = std::str::from_utf8(name).unwrap_or_default();
@@ -293,7 +311,7 @@ fn read(
 
 /// The answer as the client may see it: REST APIs show some fields under another name, and the
 /// trace.
-fn shown(call: &Call<'_>, target: &FunctionTarget, mut answer: Answer) -> Answer {
+pub(super) fn shown(call: &Call<'_>, target: &FunctionTarget, mut answer: Answer) -> Answer {
     if target.format != Format::Rest {
         return answer;
     }

@@ -12,6 +12,7 @@ pub mod mapped;
 pub mod mock;
 pub mod remote;
 pub mod signed;
+pub mod streamed;
 pub mod subtype;
 pub mod whole;
 
@@ -28,6 +29,9 @@ pub async fn run(
 ) -> Result<(), Stop> {
     match &route.target {
         // Boxed: its state would make every connection's task larger.
+        Target::Function(target) if target.streams => {
+            Box::pin(streamed::run(worker, call, exchange, target)).await
+        }
         Target::Function(target) => Box::pin(lambda::run(worker, call, exchange, target)).await,
         Target::Http(target) => http::run(worker, call, exchange, target, None).await,
         // Boxed: what mappings hold should not make the task of every connection larger.

@@ -116,6 +116,7 @@ fn read(answer: Answer, target: &FunctionTarget) -> Outcome {
             version: text("x-amz-executed-version").unwrap_or_default().into(),
             log: text("x-amz-log-result").and_then(|log| crypto::base64_decoded(&log)),
             payload: answer.body.into(),
+            stream: None,
         }),
         202 | 204 => Ok(Returned::empty()),
         404 => Err(InvokeError::NotFound(target.arn.to_string())),

@@ -13,6 +13,8 @@ pub struct Integration {
     pub handling: Option<ContentHandling>,
     /// 50 milliseconds at least.
     pub timeout_ms: u32,
+    /// `responseTransferMode` is STREAM: the answer goes to the client while it comes. Of proxies.
+    pub streams: bool,
     pub responses: Vec<Response>,
 }
 

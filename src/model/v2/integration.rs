@@ -50,6 +50,8 @@ pub struct FunctionCall {
     pub resource_path: String,
     /// Media types of bodies that travel in base64; only of REST APIs.
     pub binary_types: Vec<String>,
+    /// The answer is read while it is made; only of REST APIs.
+    pub streams: bool,
     /// The ARN of the role of the API that invokes it, so that the function's policy is not asked;
     /// empty: none.
     pub credentials: String,

@@ -12,37 +12,43 @@ const TIMEOUT_MS: u32 = 930_000;
 const PAYLOAD_BYTES_MAX: usize = 6_291_456;
 
 impl FunctionApi {
-    pub(super) async fn invoke(&self, call: &Call, request: &Request) -> Outcome<Answer> {
-        let header = |name: &str| {
-            let mut all = request.headers.iter();
-            all.find(|(other, _)| other == name)
-                .map(|(_, value)| value.as_str())
-        };
+    /// What a request to invoke a function asks for.
+    pub(super) fn invocation(call: &Call, request: &Request) -> Outcome<Invocation> {
         if request.body.len() > PAYLOAD_BYTES_MAX {
             let message = format!(
                 "Request must be smaller than {PAYLOAD_BYTES_MAX} bytes for the InvokeFunction operation"
             );
             return Err(Error::too_large(message));
         }
-        let context = header("x-amz-client-context").and_then(crypto::base64_decoded);
+        let context = request
+            .header("x-amz-client-context")
+            .and_then(crypto::base64_decoded);
         let payload = match request.body.as_slice() {
             [] => b"{}".to_vec(),
             body => body.to_vec(),
         };
-        let written = header("x-amz-invocation-type").unwrap_or("RequestResponse");
+        let written = request
+            .header("x-amz-invocation-type")
+            .unwrap_or("RequestResponse");
         let mode = Mode::named(written)
             .ok_or_else(|| invalid(format!("InvocationType {written} is not served")))?;
-        let invocation = Invocation {
+        Ok(Invocation {
             function: call.resource.as_str().into(),
             qualifier: call.qualifier.as_deref().map(Into::into),
             payload: payload.into(),
-            trace_id: header("x-amzn-trace-id").map(str::to_owned),
+            trace_id: request.header("x-amzn-trace-id").map(str::to_owned),
             client_context: context.and_then(|context| String::from_utf8(context).ok()),
             timeout_ms: TIMEOUT_MS,
-            wants_log: header("x-amz-log-type") == Some("Tail"),
+            wants_log: request.header("x-amz-log-type") == Some("Tail"),
             mode,
             source: None,
-        };
+            streams: false,
+        })
+    }
+
+    pub(super) async fn invoke(&self, call: &Call, request: &Request) -> Outcome<Answer> {
+        let invocation = Self::invocation(call, request)?;
+        let mode = invocation.mode;
         let outcome = self.functions.invoke(invocation).await;
         let returned = outcome.map_err(|error| refused(call, &error))?;
         let status = match mode {
@@ -74,7 +80,7 @@ fn answer(status: u16, mut headers: Vec<(String, String)>, body: Vec<u8>) -> Ans
     }
 }
 
-fn refused(call: &Call, error: &InvokeError) -> Error {
+pub(super) fn refused(call: &Call, error: &InvokeError) -> Error {
     match error {
         InvokeError::NotFound(_) => match &call.qualifier {
             Some(qualifier) => not_found(&format!("{}:{qualifier}", call.resource)),

@@ -2,15 +2,17 @@
 //! `lambda`. (AWS: "Lambda API reference".)
 //!
 //! `path` says which operation a request is, `record` what is kept of a function, `change` and
-//! `alias` what operations do with it, `invoke` runs it.
+//! `alias` what operations do with it, `invoke` runs it, `streamed` while the caller reads.
 
 mod alias;
 mod change;
 mod code;
+mod event_stream;
 mod invoke;
 mod path;
 mod policy;
 mod record;
+mod streamed;
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -23,6 +25,7 @@ use crate::control::{Answer, Caller, Error, Outcome, Request, Scope};
 use crate::lambda::Functions;
 use crate::neighbor::function::path::{Call, Operation};
 use crate::neighbor::function::record::Function;
+pub use crate::neighbor::function::streamed::Given;
 use crate::store::{Key, Prefix, Store};
 
 /// Lambda's API over a store.
@@ -95,7 +98,7 @@ impl FunctionApi {
     }
 
     /// Answers a request; what it changed is durable before the answer goes out.
-    pub async fn call(&self, caller: &Caller, request: &Request) -> Answer {
+    pub async fn call(&self, caller: &Caller, request: &Request) -> Given {
         match self.outcome(caller, request).await {
             Ok(answer) => answer,
             Err(error) => {
@@ -104,16 +107,20 @@ impl FunctionApi {
                     message = error.message,
                     "refused by lambda"
                 );
-                crate::control::refused(&error)
+                crate::control::refused(&error).into()
             }
         }
     }
 
-    async fn outcome(&self, caller: &Caller, request: &Request) -> Outcome<Answer> {
+    async fn outcome(&self, caller: &Caller, request: &Request) -> Outcome<Given> {
         let call = Call::of(request, &caller.scope)?;
         caller.may(&format!("lambda:{}", call.operation.name()), &call.resource)?;
-        if call.operation == Operation::Invoke {
-            return self.invoke(&call, request).await;
+        match call.operation {
+            Operation::Invoke => return Ok(self.invoke(&call, request).await?.into()),
+            Operation::InvokeWithResponseStream => {
+                return self.invoke_streamed(&call, request).await;
+            }
+            _ => {}
         }
         let input = match request.body.as_slice() {
             [] => json!({}),
@@ -133,14 +140,15 @@ impl FunctionApi {
             revision,
         };
         let (status, output) = self.operate(&asked).await?;
-        Ok(Answer {
+        let answer = Answer {
             status,
             headers: vec![("Content-Type".to_owned(), "application/json".to_owned())],
             body: match output {
                 Value::Null => Vec::new(),
                 output => output.to_string().into_bytes(),
             },
-        })
+        };
+        Ok(answer.into())
     }
 
     async fn operate(&self, asked: &Asked<'_>) -> Outcome<(u16, Value)> {

@@ -47,6 +47,7 @@ operations! {
     GetPolicy "GET" "functions/*/policy" true;
     RemovePermission "DELETE" "functions/*/policy/*" false;
     Invoke "POST" "functions/*/invocations" false;
+    InvokeWithResponseStream "POST" "functions/*/response-streaming-invocations" false;
     GetFunctionConcurrency "GET" "functions/*/concurrency" true;
     PutFunctionConcurrency "PUT" "functions/*/concurrency" false;
     DeleteFunctionConcurrency "DELETE" "functions/*/concurrency" false;

@@ -116,6 +116,7 @@ fn admit<H: Hall>(
         settings: hall.settings(),
         pools: hall.pools(),
         exchange_until_ms: Cell::new(u64::MAX),
+        pause_ms: Cell::new(0),
     };
     let open = Open(hall);
     hall.opened();

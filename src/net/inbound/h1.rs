@@ -82,6 +82,7 @@ async fn one<H: Handler + Life>(
             0 => u64::MAX,
             some => started_us / 1000 + u64::from(some),
         });
+    client.pause_ms.set(client.settings.timeouts.body_ms);
     let mut exchange = Exchange {
         client,
         message,

@@ -311,9 +311,7 @@ async fn pass_all(
         if download.done {
             return Ok(());
         }
-        stream
-            .deadline
-            .set(client.due(client.settings.timeouts.body_ms));
+        stream.deadline.set(client.due(client.pause_ms.get()));
         stream.readable().await;
         turns.count().await;
         let mut scratch = client.core.body.borrow_mut();

@@ -6,7 +6,7 @@ use crate::aws::arn::partition_of;
 use crate::lambda::{self, Function, Runtime, VERSION_LATEST};
 use crate::server::config::check;
 use crate::server::config::field::Default::{Absent, Is, Required};
-use crate::server::config::field::Plain::{EmptyTable, Integer, Text};
+use crate::server::config::field::Plain::{EmptyTable, Flag, Integer, Text};
 use crate::server::config::field::{Kind, Section, duration, field};
 use crate::server::config::settings::Settings;
 use crate::server::config::value::{Item, Table, Value};
@@ -111,6 +111,12 @@ pub static AWS_PROXY: Section = Section {
             duration(50),
             Is(Text("30s")),
             "To the function's response, time in the queue included: 504 after it.",
+        ),
+        field(
+            "stream",
+            Kind::Flag,
+            Is(Flag(false)),
+            "The function streams its response: metadata as JSON, eight zero bytes, then the payload, which clients get as it comes.",
         ),
     ],
 };

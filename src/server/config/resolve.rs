@@ -412,6 +412,7 @@ fn integration(item: &Item, settings: &Settings) -> Option<Integration> {
                 _ => EventFormat::Http2,
             },
             timeout_ms: table.ms("timeout"),
+            streams: table.flag("stream"),
             account_id: settings.account.clone(),
             ..FunctionCall::default()
         }))),

@@ -1,0 +1,311 @@
+#!/usr/bin/env python3
+"""Functions of this machine behind an HTTP API: throughput, what the gateway adds, cold starts.
+
+Needs wrk, rustc and a release build; Python's standard library only, with awslambdaric for what is said
+of Python (else the gateway's own client is measured, and said to be). Prints one line for each measure with what is
+wanted of it, as docs/performance.md shows them, and ends with 1 if a request failed. `--quick` is for
+trying it out.
+"""
+
+import argparse
+import pathlib
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+RUNTIME = b"/2018-06-01/runtime/invocation/"
+# Between two requests of a latency measure, so that the worker has asked for its next invocation.
+PAUSE_S = 0.003
+PYTHON = "def handler(event, context):\n    return {'statusCode': 200, 'body': 'x'}\n"
+NODE = "exports.handler = async () => ({ statusCode: 200, body: 'x' });\n"
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def message(connection, data=b""):
+    """A whole message with Content-Length, or chunks, from a raw connection: head and body."""
+    while b"\r\n\r\n" not in data:
+        more = connection.recv(65_536)
+        if not more:
+            raise SystemExit("the connection ended")
+        data += more
+    head, body = data.split(b"\r\n\r\n", 1)
+    length = re.search(rb"content-length: *(\d+)", head, re.I)
+    if length is None and re.search(rb"transfer-encoding: *chunked", head, re.I):
+        while not body.endswith(b"0\r\n\r\n"):
+            body += connection.recv(65_536)
+    while length and len(body) < int(length[1]):
+        body += connection.recv(65_536)
+    return head, body
+
+
+class Gateway:
+    """A gateway with one worker and functions."""
+
+    def __init__(self, program, folder, functions):
+        self.port = free_port()
+        config = f'workers = 1\n[listeners.main]\naddress = "127.0.0.1:{self.port}"\n[admin]\naddress = "off"\n'
+        config += '[logging]\nfunction_log = "off"\n'
+        for name, lines in functions.items():
+            config += f'[functions.{name}]\n{lines}\n[apis.main.routes."GET /{name}"]\n'
+            config += f'integration = {{ type = "aws_proxy", function = "{name}" }}\n'
+        file = folder / "gateway.toml"
+        file.write_text(config)
+        self.process = subprocess.Popen([program, "serve", file], stderr=subprocess.DEVNULL)
+        until = time.monotonic() + 30
+        while True:
+            try:
+                self.connect().close()
+                return
+            except OSError:
+                if time.monotonic() > until or self.process.poll() is not None:
+                    raise SystemExit("the gateway does not start") from None
+                time.sleep(0.01)
+
+    def connect(self):
+        connection = socket.create_connection(("127.0.0.1", self.port), 30)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+
+    def get(self, connection, name):
+        """Seconds that a request took."""
+        request = f"GET /{name} HTTP/1.1\r\nHost: bench\r\n\r\n".encode()
+        began = time.perf_counter()
+        connection.sendall(request)
+        head, _ = message(connection)
+        took = time.perf_counter() - began
+        if not head.startswith(b"HTTP/1.1 200"):
+            raise SystemExit(f"{name}: {head.decode()}")
+        return took
+
+    def cpu_s(self):
+        """Processor time of the gateway itself, its workers not counted."""
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / 100
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(20)
+
+
+class Bare:
+    """A Runtime API that does nothing else: what a runtime client takes by itself."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener.settimeout(30)
+        self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
+
+    def measure(self, rounds, event):
+        """Seconds from an event to the whole answer, for each round."""
+        connection, _ = self.listener.accept()
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        took = []
+        message(connection)
+        for number in range(rounds):
+            head = (
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                f"Lambda-Runtime-Aws-Request-Id: 00000000-0000-4000-8000-{number:012}\r\n"
+                f"Lambda-Runtime-Deadline-Ms: {int(time.time() * 1000) + 3000}\r\n"
+                "Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:us-east-1:000000000000:function:f\r\n"
+                f"Content-Length: {len(event)}\r\n\r\n"
+            ).encode()
+            time.sleep(PAUSE_S)
+            began = time.perf_counter()
+            connection.sendall(head + event)
+            asked, _ = message(connection)
+            took.append(time.perf_counter() - began)
+            if not asked.startswith(b"POST " + RUNTIME):
+                raise SystemExit(asked.decode())
+            body = b'{"status":"OK"}\n'
+            connection.sendall(
+                b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+                % (len(body), body)
+            )
+            message(connection)
+        connection.close()
+        return took
+
+
+def own_client():
+    """The gateway's own runtime client for Python, as a program."""
+    return (ROOT / "src/lambda/client/python.py").read_text()
+
+
+def python_command(python):
+    """How the gateway runs a Python function, and who runs it."""
+    question = "import importlib.util as u; print(u.find_spec('awslambdaric') is not None)"
+    has_client = subprocess.run([python, "-c", question], capture_output=True, text=True).stdout.strip()
+    if has_client == "True":
+        return [python, "-m", "awslambdaric", "app.handler"], "awslambdaric"
+    return [python, "-c", own_client(), "app.handler"], "the gateway's own client"
+
+
+def bare_round_trips(python, folder, rounds):
+    """What the runtime client takes under a bare Runtime API."""
+    bare = Bare()
+    command, _ = python_command(python)
+    environment = {
+        "AWS_LAMBDA_RUNTIME_API": bare.address,
+        "_HANDLER": "app.handler",
+        "LAMBDA_TASK_ROOT": str(folder),
+        "AWS_LAMBDA_FUNCTION_NAME": "f",
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
+        "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/f",
+        "AWS_LAMBDA_LOG_STREAM_NAME": "s",
+        "PYTHONUNBUFFERED": "1",
+    }
+    process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL)
+    try:
+        return bare.measure(rounds, EVENT)
+    finally:
+        process.kill()
+        process.wait()
+
+
+# As long as the event that the gateway tells of the same request.
+EVENT = (
+    b'{"version":"2.0","routeKey":"GET /python","rawPath":"/python","rawQueryString":"","headers":{"host":"bench",'
+    b'"x-amzn-trace-id":"Root=1-6925f5a0-0123456789abcdef01234567","x-forwarded-for":"127.0.0.1",'
+    b'"x-forwarded-port":"80","x-forwarded-proto":"http"},"requestContext":{"accountId":"000000000000",'
+    b'"apiId":"main","domainName":"bench","domainPrefix":"bench","http":{"method":"GET","path":"/python",'
+    b'"protocol":"HTTP/1.1","sourceIp":"127.0.0.1","userAgent":""},"requestId":"JKJaXmPLvHcESHA=",'
+    b'"routeKey":"GET /python","stage":"$default","time":"26/Nov/2026:12:00:00 +0000",'
+    b'"timeEpoch":1795694400000},"isBase64Encoded":false}'
+)
+
+
+def line(measure, value, wanted="", holds=None):
+    verdict = {True: "", False: ": **no**", None: ""}[holds]
+    print(f"| {measure} | {value} | {wanted}{verdict} |", flush=True)
+
+
+def throughput(gateway, seconds, connections):
+    """Requests a second of a function that does nothing, and processor time of the gateway for each."""
+    before = gateway.cpu_s()
+    url = f"http://127.0.0.1:{gateway.port}/noop"
+    wrk = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}", "--latency", url]
+    said = subprocess.run(wrk, capture_output=True, text=True, check=True).stdout
+    cpu = gateway.cpu_s() - before
+    if "Non-2xx" in said or "Socket errors" in said:
+        raise SystemExit(said)
+    requests = int(re.search(r"(\d+) requests in", said)[1])
+    rate = float(re.search(r"Requests/sec: *([\d.]+)", said)[1])
+    median = re.search(r"50% *(\S+)", said)[1]
+    return rate, cpu / requests * 1e6, median
+
+
+def quartiles(seconds):
+    """Median and quartiles, microseconds."""
+    low, middle, high = (each * 1e6 for each in statistics.quantiles(seconds, n=4))
+    return f"{middle:.0f} ({low:.0f}-{high:.0f})", middle
+
+
+def bootstrap(folder):
+    """The function that the tests use, compiled."""
+    folder.mkdir()
+    source = ROOT / "tests/functions/bootstrap.rs"
+    subprocess.run(["rustc", "--edition", "2024", "-O", source, "-o", folder / "bootstrap"], check=True)
+    return folder
+
+
+def sources(folder):
+    """Handlers in Python and JavaScript."""
+    folder.mkdir()
+    (folder / "app.py").write_text(PYTHON)
+    (folder / "app.js").write_text(NODE)
+    return folder
+
+
+def bench_noop(options, folder, code):
+    functions = {"noop": f'runtime = "provided.al2023"\ncode = "{code}"\nconcurrency = 4\nwarm = 4'}
+    gateway = Gateway(options.program, folder, functions)
+    try:
+        throughput(gateway, 1, 8)
+        runs = [throughput(gateway, options.seconds, 16) for _ in range(options.rounds)]
+    finally:
+        gateway.stop()
+    rate, cpu, median = sorted(runs)[len(runs) // 2]
+    least = min(cpu for _, cpu, _ in runs)
+    line("no-op `provided` binary, 4 workers, requests/s", f"{rate:,.0f}", "5,000", rate >= 5_000)
+    line("of it the gateway's own CPU, µs/request (least)", f"{cpu:.1f} ({least:.1f})")
+    line("median latency at 16 connections", median)
+
+
+def bench_python(options, folder, code):
+    python = options.python
+    _, client = python_command(python)
+    lines = f'runtime = "python3.12"\nhandler = "app.handler"\ncode = "{code}"\ninterpreter = "{python}"'
+    gateway = Gateway(options.program, folder, {"python": lines + "\nconcurrency = 1"})
+    bare, behind = [], []
+    try:
+        connection = gateway.connect()
+        gateway.get(connection, "python")
+        # In turns, since the machine has better and worse minutes.
+        for _ in range(options.rounds):
+            bare += bare_round_trips(python, code, options.calls)[options.calls // 10 :]
+            for _ in range(options.calls):
+                time.sleep(PAUSE_S)
+                behind.append(gateway.get(connection, "python"))
+    finally:
+        gateway.stop()
+    own, least = quartiles(bare)
+    whole, most = quartiles(behind)
+    line(f"{client}, its own round trip, µs", own)
+    line("a warm Python function behind an HTTP API, µs", whole)
+    line("added by the gateway, median µs", f"{most - least:.0f}", "150", most - least <= 150)
+
+
+def bench_cold(options, folder, noop, code):
+    python = f'runtime = "python3.12"\nhandler = "app.handler"\ninterpreter = "{options.python}"\ncode = "{code}"'
+    functions = {"provided": f'runtime = "provided"\ncode = "{noop}"', "python": python}
+    if shutil.which("node"):
+        functions["node"] = f'runtime = "nodejs22.x"\nhandler = "app.handler"\ncode = "{code}"'
+    took = {name: [] for name in functions}
+    for _ in range(options.rounds):
+        cold = {name: lines + "\nwarm = 0\ntimeout = \"20s\"" for name, lines in functions.items()}
+        gateway = Gateway(options.program, folder, cold)
+        try:
+            for name in functions:
+                took[name].append(gateway.get(gateway.connect(), name))
+        finally:
+            gateway.stop()
+    for name, seconds in took.items():
+        line(f"cold start, {name}, ms", f"{statistics.median(seconds) * 1_000:.1f}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--program", default=ROOT / "target/release/daemun", type=pathlib.Path)
+    parser.add_argument("--python", default=sys.executable, help="an interpreter, best with awslambdaric")
+    parser.add_argument("--only", choices=["noop", "python", "cold"], help="one of the measures")
+    parser.add_argument("--quick", action="store_true")
+    options = parser.parse_args()
+    options.seconds, options.rounds, options.calls = (1, 1, 100) if options.quick else (4, 5, 400)
+    if not options.program.exists() or shutil.which("wrk") is None:
+        raise SystemExit("cargo build --release, and wrk, are needed")
+    print("| measure | value | wanted |\n|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        noop, code = bootstrap(folder / "noop"), sources(folder / "code")
+        if options.only in (None, "noop"):
+            bench_noop(options, folder, noop)
+        if options.only in (None, "python"):
+            bench_python(options, folder, code)
+        if options.only in (None, "cold"):
+            bench_cold(options, folder, noop, code)
+
+
+if __name__ == "__main__":
+    main()
