@@ -151,6 +151,7 @@ async fn serve(
     stream: Stream,
     draft: Option<Arc<Published>>,
 ) -> Option<Told> {
+    let settings = worker.settings();
     let client = Client {
         core: worker.core,
         stream,
@@ -159,7 +160,8 @@ async fn serve(
             None => LOOPBACK,
         },
         local: NOBODY,
-        settings: worker.settings(),
+        pause_ms: Cell::new(settings.timeouts.body_ms),
+        settings,
         pools: worker.pools(),
         exchange_until_ms: Cell::new(u64::MAX),
     };
