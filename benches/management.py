@@ -134,17 +134,23 @@ class Manager:
         return (time.monotonic() - began) * 1_000
 
 
-COPY = """INSERT INTO record (account, region, kind, id, version, bytes)
-    SELECT account, region, kind, replace(id, :old, :new), version,
-        CAST(replace(CAST(bytes AS TEXT), :old, :new) AS BLOB)
-    FROM record WHERE instr(id, :old) = 1"""
+INSERT = "INSERT INTO record (account, region, kind, id, version, bytes) VALUES (?, ?, ?, ?, ?, ?)"
 
 
 def copies(gateway, api, count):
     """Writes `count` copies of an API into the data of a gateway that does not run."""
     names = [f"{n:07}{api[7:]}" for n in range(count)]
     with sqlite3.connect(gateway.data / "daemun.db") as database:
-        database.executemany(COPY, ({"old": api, "new": name} for name in names))
+        # Read once: to look for it in all that was written before would take longer with each copy.
+        rows = database.execute(
+            "SELECT account, region, kind, id, version, bytes FROM record WHERE instr(id, ?) = 1", (api,)
+        ).fetchall()
+        for name in names:
+            fresh = (
+                (account, region, kind, key.replace(api, name), version, record.replace(api.encode(), name.encode()))
+                for account, region, kind, key, version, record in rows
+            )
+            database.executemany(INSERT, fresh)
     database.close()
     return names
 
@@ -160,7 +166,7 @@ def widen(gateway, count):
         for n in range(1, count - ROUTES):
             text = record.decode().replace(COPIED, f"copied{n:04}x").replace(resource, f"w{n:05}")
             fresh.append((account, region, kind, f"{api}/w{n:05}", version, text.encode()))
-        database.executemany("INSERT INTO record VALUES (?, ?, ?, ?, ?, ?)", fresh)
+        database.executemany(INSERT, fresh)
     database.close()
 
 

@@ -66,6 +66,7 @@ pub(in crate::compile) fn doors<'a>(
         entries.push(DomainEntry {
             host: &domain.name,
             rules: rules.into_iter().map(|own| rule(own, served)).collect(),
+            is_guarded: domain.is_guarded,
         });
         if domain.routing != Routing::Rules {
             let mut paths = HashSet::new();

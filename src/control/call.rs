@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
 use crate::base::Clock;
@@ -19,7 +19,7 @@ use crate::control::publish::{
     self, ApiModel, Changes, DomainModel, MethodTest, Outbox, Publication, Surroundings,
 };
 use crate::control::rest::test_invoke;
-use crate::control::{Caller, Handler, handler, kind, live, permission, v2};
+use crate::control::{Caller, Handler, handler, kind, live, permission, tags, v2};
 use crate::model::Usage;
 use crate::store::{Prefix, Store};
 
@@ -195,22 +195,29 @@ impl Control {
         }
         let found = route::find(&request.method, &request.path, &request.query);
         let found = found.ok_or_else(Error::missing_token)?;
-        permission::check(caller, &found)?;
         let scope = caller.scope.clone();
         let Found {
-            service,
-            operation,
-            labels,
+            service, operation, ..
         } = found;
         let parts = Parts {
-            labels: &labels,
+            labels: &found.labels,
             query: &request.query,
             headers: &request.headers,
             body: &request.body,
         };
+        let input = decode(service, operation, &parts);
+        let tags = match tags::CONDITIONS.iter().any(|start| caller.asks(start)) {
+            true => {
+                let own = self.resource_tags(&found, scope.clone()).await?;
+                tags::conditions(&own, input.as_ref().ok())
+            }
+            false => Vec::new(),
+        };
+        // What cannot be read is no news for who may not ask at all.
+        permission::check(caller, &found, tags)?;
         let handler = handler(service.name, &operation.name)
             .ok_or_else(|| Error::not_implemented(&operation.name))?;
-        let input = decode(service, operation, &parts)?;
+        let input = input?;
         validate::validate(service, operation, &input, self.settings.strict)?;
         let output = match operation.method.as_str() {
             _ if operation.name == test_invoke::NAME => self.test_method(scope, input).await?,
@@ -225,6 +232,17 @@ impl Control {
             headers,
             body: encoded.body,
         })
+    }
+
+    async fn resource_tags(&self, found: &Found, scope: Scope) -> Outcome<Map<String, Value>> {
+        let surroundings = locked(&self.surroundings).clone();
+        let (mut ids, found) = (locked(&self.ids).fork(), found.clone());
+        let work = move |view: &crate::store::View<'_>| {
+            let rows = Rows::Read(view);
+            let desk = Desk::new(rows, &scope, &surroundings.fixed, &mut ids, 0);
+            tags::of_resource(&desk, &found)
+        };
+        self.store.read(work).await
     }
 
     /// Runs `work` as one change that the data plane need not hear of.
@@ -308,8 +326,9 @@ impl Control {
         let work = move |change: &mut crate::store::Change<'_>| {
             let version = change.version();
             let rows = Rows::Write(change);
-            let mut desk =
-                Desk::new(rows, &scope, &surroundings.fixed, &mut ids, now_ms).with_quotas(strict);
+            let mut desk = Desk::new(rows, &scope, &surroundings.fixed, &mut ids, now_ms)
+                .with_quotas(strict)
+                .with_truststores(&surroundings.truststores);
             let output = handler(&mut desk, &input)?;
             let mut models = Changes::default();
             let apis = desk.touched().clone();

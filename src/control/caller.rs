@@ -166,12 +166,38 @@ impl Caller {
     /// # Errors
     /// `AccessDeniedException` when it does not.
     pub fn may(&self, action: &str, resource: &str) -> Outcome<()> {
+        self.may_with(action, resource, Vec::new())
+    }
+
+    /// Whether a policy of the caller's key has conditions on keys that begin like this, in lower
+    /// case.
+    pub fn asks(&self, start: &str) -> bool {
+        let user = self.user.as_ref();
+        let policies = user.and_then(|user| user.policies.as_ref());
+        let mut policies = policies.into_iter().flatten();
+        policies.any(|policy| policy.asks(start))
+    }
+
+    /// As `may`, with more condition keys and their values.
+    ///
+    /// # Errors
+    /// `AccessDeniedException` when it does not.
+    pub fn may_with(
+        &self,
+        action: &str,
+        resource: &str,
+        more: Vec<(String, String)>,
+    ) -> Outcome<()> {
         let Some(user) = &self.user else {
             return Ok(());
         };
         let Some(policies) = &user.policies else {
             return Ok(());
         };
+        let mut context = user.context.clone();
+        for (key, value) in more {
+            context.add(&key, value);
+        }
         let inquiry = Inquiry {
             caller: policy::Caller::User {
                 account: &user.account,
@@ -179,7 +205,7 @@ impl Caller {
             },
             action,
             resource,
-            context: &user.context,
+            context: &context,
         };
         // <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>
         let why = match policy::decide(policies.iter().map(|policy| &**policy), &inquiry) {

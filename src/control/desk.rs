@@ -1,5 +1,6 @@
 //! Read, change, write back: one transaction for each operation.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 use std::sync::LazyLock;
@@ -7,6 +8,7 @@ use std::sync::LazyLock;
 use serde_json::{Map, Value};
 
 use crate::base::id::ResourceIds;
+use crate::control::domain::trust::Truststores;
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::model::quota::{Quota, Size};
@@ -58,6 +60,9 @@ pub struct Desk<'a> {
     now_ms: u64,
     /// AWS's quotas hold.
     is_strict: bool,
+    truststores: Option<&'a Truststores>,
+    /// What `put_large` wrote, as long as it is not written over.
+    large: RefCell<Option<(&'static str, String, Record)>>,
     /// APIs of which something was written.
     touched: BTreeSet<String>,
     /// Those of which more was written than what a deployment has to freeze first.
@@ -117,6 +122,8 @@ impl<'a> Desk<'a> {
             ids,
             now_ms,
             is_strict: false,
+            truststores: None,
+            large: RefCell::default(),
             touched: BTreeSet::new(),
             touched_live: BTreeSet::new(),
             touched_domains: BTreeSet::new(),
@@ -129,6 +136,17 @@ impl<'a> Desk<'a> {
     pub fn with_quotas(mut self, is_strict: bool) -> Self {
         self.is_strict = is_strict;
         self
+    }
+
+    /// The same desk, with what stands for files in S3.
+    pub fn with_truststores(mut self, truststores: &'a Truststores) -> Self {
+        self.truststores = Some(truststores);
+        self
+    }
+
+    pub fn truststores(&self) -> &Truststores {
+        static NONE: Truststores = Truststores(BTreeMap::new());
+        self.truststores.unwrap_or(&NONE)
     }
 
     /// Whether there may be one more besides `count` that there are. Counted only where it matters.
@@ -222,29 +240,49 @@ impl<'a> Desk<'a> {
         let Scope { account, region } = self.scope;
         let prefix = Prefix::id(account, region, kind, below);
         let page = self.view().list(&prefix, None, usize::MAX)?;
-        let mut found = BTreeMap::new();
+        let mut found = Vec::with_capacity(page.entries.len());
         for entry in page.entries {
-            found.insert(entry.key.id, read(&entry.bytes)?);
+            found.push((entry.key.id, read(&entry.bytes)?));
         }
         let first = (kind, below.to_owned());
         let fixed = self.fixed.range(first..);
         for ((_, id), record) in
             fixed.take_while(|((other, id), _)| *other == kind && id.starts_with(below))
         {
-            found.entry(id.clone()).or_insert_with(|| record.clone());
+            if let Err(at) = found.binary_search_by(|(other, _)| other.cmp(id)) {
+                found.insert(at, (id.clone(), record.clone()));
+            }
         }
-        Ok(found.into_iter().collect())
+        Ok(found)
     }
 
     /// Writes a record whole, whether there was one or not.
     pub fn put(&mut self, kind: &'static str, id: &str, record: &Record) -> Outcome<()> {
         let key = self.key(kind, id);
-        let mut kept = Record::from_iter([(FORMAT.to_owned(), FORMAT_NOW.into())]);
-        kept.extend(record.clone());
-        let bytes = serde_json::to_vec(&kept)
+        let bytes = written(record)
             .map_err(|error| Error::internal(format!("a record cannot be written: {error}")))?;
         self.change(kind, id)?.put(&key, &bytes)?;
         Ok(())
+    }
+
+    /// Writes a large record that is to be looked at once more, by `take`.
+    pub fn put_large(&mut self, kind: &'static str, id: &str, record: Record) -> Outcome<()> {
+        self.put(kind, id, &record)?;
+        *self.large.borrow_mut() = Some((kind, id.to_owned(), record));
+        Ok(())
+    }
+
+    /// As `get`; spares reading what `put_large` has just written.
+    pub fn take(&self, kind: &'static str, id: &str) -> Outcome<Option<Record>> {
+        let mut large = self.large.borrow_mut();
+        if large
+            .as_ref()
+            .is_some_and(|(own, at, _)| *own == kind && at == id)
+        {
+            return Ok(large.take().map(|(_, _, record)| record));
+        }
+        drop(large);
+        self.get(kind, id)
     }
 
     /// Says whether there was such a record.
@@ -289,6 +327,9 @@ impl<'a> Desk<'a> {
                 "{api} is defined in the config file of the gateway and can only be changed there"
             )));
         }
+        self.large
+            .get_mut()
+            .take_if(|(own, at, _)| *own == kind && at.starts_with(id));
         self.touches_usage |= kind::OF_USAGE.contains(&kind);
         if kind == kind::API || kind == kind::REST_API || kind::BELOW_API.contains(&kind) {
             self.touched.insert(api.to_owned());
@@ -312,6 +353,19 @@ impl<'a> Desk<'a> {
 /// Every record says in which format it is, as `store::record` has it.
 const FORMAT: &str = "@format";
 const FORMAT_NOW: u64 = 1;
+
+/// The record with its format before it.
+fn written(record: &Record) -> serde_json::Result<Vec<u8>> {
+    let mut bytes = format!("{{\"{FORMAT}\":{FORMAT_NOW}").into_bytes();
+    for (name, value) in record {
+        bytes.push(b',');
+        serde_json::to_writer(&mut bytes, name)?;
+        bytes.push(b':');
+        serde_json::to_writer(&mut bytes, value)?;
+    }
+    bytes.push(b'}');
+    Ok(bytes)
+}
 
 fn read(bytes: &[u8]) -> Outcome<Record> {
     let mut record: Record = serde_json::from_slice(bytes)

@@ -31,6 +31,7 @@ pub use call::{
 };
 pub use caller::{Access, Caller, Service};
 pub use desk::{Desk, Fixed, Record, Scope};
+pub use domain::trust::Truststores;
 pub use error::{Error, Outcome};
 pub use metering::Used;
 pub use publish::{MethodTest, Outbox, Publication, Surroundings};

@@ -7,13 +7,13 @@ use crate::control::desk::Scope;
 use crate::control::error::Outcome;
 use crate::control::protocol::route::Found;
 
-/// Whether the caller may do what was asked for.
+/// Whether the caller may do what was asked for. `tags` are the condition keys that tags give.
 ///
 /// # Errors
 /// `AccessDeniedException`.
-pub fn check(caller: &Caller, found: &Found) -> Outcome<()> {
+pub fn check(caller: &Caller, found: &Found, tags: Vec<(String, String)>) -> Outcome<()> {
     let (action, resource) = of(found, &caller.scope);
-    caller.may(&action, &resource)
+    caller.may_with(&action, &resource, tags)
 }
 
 /// Most operations go by their HTTP method; the younger families have an action for each operation

@@ -2,10 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::base::ascii;
 use crate::control::desk::{Desk, Record};
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::protocol::Input;
+use crate::control::protocol::route::Found;
 use crate::model::quota;
 
 /// Whether the tags that a request gives can be ones.
@@ -89,27 +91,8 @@ fn find(desk: &Desk<'_>, input: &Input) -> Outcome<(&'static str, String, Record
         _ => return Err(malformed()),
     };
     let segments: Vec<&str> = path.split('/').collect();
-    let (kind, id) = match segments.as_slice() {
-        ["apis", api] => (kind::API, (*api).to_owned()),
-        ["restapis", api] => (kind::REST_API, (*api).to_owned()),
-        ["apis" | "restapis", api, "stages", name] => (kind::STAGE, format!("{api}/{name}")),
-        ["domainnames", domain] => (kind::DOMAIN_NAME, (*domain).to_owned()),
-        [
-            "domainnameaccessassociations",
-            "domainname",
-            domain,
-            "vpcesource",
-            endpoint,
-        ] => (kind::DOMAIN_ASSOCIATION, format!("{domain}/{endpoint}")),
-        ["vpclinks", link] => match desk.get(kind::VPC_LINK, link)? {
-            Some(_) => (kind::VPC_LINK, (*link).to_owned()),
-            None => (kind::VPC_LINK_V2, (*link).to_owned()),
-        },
-        ["clientcertificates", id] => (kind::CLIENT_CERTIFICATE, (*id).to_owned()),
-        ["apikeys", key] => (kind::API_KEY, (*key).to_owned()),
-        ["portals", portal] => (kind::PORTAL, (*portal).to_owned()),
-        ["portalproducts", product] => (kind::PORTAL_PRODUCT, (*product).to_owned()),
-        ["usageplans", plan] => (kind::USAGE_PLAN, (*plan).to_owned()),
+    let (kind, id) = match place(desk, &segments)? {
+        Some((kind, id, [])) => (kind, id),
         _ => return Err(malformed()),
     };
     match desk.get(kind, &id)? {
@@ -119,3 +102,109 @@ fn find(desk: &Desk<'_>, input: &Input) -> Outcome<(&'static str, String, Record
         ))),
     }
 }
+
+/// Kind and id of the first resource on a path that can have tags, and the rest of the path.
+fn place<'p>(
+    desk: &Desk<'_>,
+    path: &'p [&'p str],
+) -> Outcome<Option<(&'static str, String, &'p [&'p str])>> {
+    let (kind, id, rest) = match path {
+        ["apis" | "restapis", api, "stages", name, rest @ ..] => {
+            (kind::STAGE, format!("{api}/{name}"), rest)
+        }
+        [
+            "domainnameaccessassociations",
+            "domainname",
+            domain,
+            "vpcesource",
+            endpoint,
+            rest @ ..,
+        ] => (
+            kind::DOMAIN_ASSOCIATION,
+            format!("{domain}/{endpoint}"),
+            rest,
+        ),
+        ["vpclinks", link, rest @ ..] => match desk.get(kind::VPC_LINK, link)? {
+            Some(_) => (kind::VPC_LINK, (*link).to_owned(), rest),
+            None => (kind::VPC_LINK_V2, (*link).to_owned(), rest),
+        },
+        [all, one, rest @ ..] => {
+            let kind = match *all {
+                "apis" => kind::API,
+                "restapis" => kind::REST_API,
+                "domainnames" => kind::DOMAIN_NAME,
+                "clientcertificates" => kind::CLIENT_CERTIFICATE,
+                "apikeys" => kind::API_KEY,
+                "portals" => kind::PORTAL,
+                "portalproducts" => kind::PORTAL_PRODUCT,
+                "usageplans" => kind::USAGE_PLAN,
+                _ => return Ok(None),
+            };
+            (kind, (*one).to_owned(), rest)
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some((kind, id, rest)))
+}
+
+/// The tags that policies see on the resource of an operation. "Resources that can't be tagged
+/// directly inherit tags from their parent": an API's methods have the tags of the API.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn of_resource(desk: &Desk<'_>, found: &Found) -> Outcome<Map<String, Value>> {
+    let path = match found.labels.first() {
+        Some((_, arn)) if arn.starts_with("arn:") => {
+            arn.splitn(6, ':').last().unwrap_or_default().to_owned()
+        }
+        _ => found.resource(),
+    };
+    let segments = path.trim_start_matches('/').split('/');
+    let segments: Vec<String> = segments
+        .map(|segment| {
+            let mut text = Vec::new();
+            ascii::percent_decode(&mut text, segment.as_bytes());
+            String::from_utf8_lossy(&text).into_owned()
+        })
+        .collect();
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    match place(desk, &segments)? {
+        Some((kind, id, _)) => {
+            let record = desk.get(kind, &id)?;
+            Ok(record.as_ref().map(tags_of).unwrap_or_default())
+        }
+        None => Ok(Map::new()),
+    }
+}
+
+/// The condition keys that tags give: those of the resource, and those that the request sets or
+/// takes away.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_tags.html>
+pub fn conditions(
+    of_resource: &Map<String, Value>,
+    input: Option<&Input>,
+) -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    let mut add = |start: &str, tags: &Map<String, Value>| {
+        for (key, value) in tags {
+            let value = value.as_str().unwrap_or_default().to_owned();
+            all.push((format!("{start}/{key}"), value));
+        }
+    };
+    add("aws:ResourceTag", of_resource);
+    let member = |name: &str| input.and_then(|input| input.members.get(name));
+    if let Some(tags) = member("tags").and_then(Value::as_object) {
+        add("aws:RequestTag", tags);
+        let keys = tags.keys();
+        all.extend(keys.map(|key| (TAG_KEYS.to_owned(), key.clone())));
+    }
+    let keys = member("tagKeys").and_then(Value::as_array);
+    let keys = keys.into_iter().flatten().filter_map(Value::as_str);
+    all.extend(keys.map(|key| (TAG_KEYS.to_owned(), key.to_owned())));
+    all
+}
+
+const TAG_KEYS: &str = "aws:TagKeys";
+
+/// What the names of these condition keys begin with, in lower case.
+pub const CONDITIONS: [&str; 3] = ["aws:resourcetag/", "aws:requesttag/", "aws:tagkeys"];

@@ -8,6 +8,7 @@ use crate::gateway::Call;
 use crate::gateway::headers::HIDDEN;
 use crate::gateway::http::rest_of_path;
 use crate::net::Exchange;
+use crate::rt::tls::ClientCertificate;
 use crate::wire::head::{Field, Name, RequestHead, Version};
 
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +20,8 @@ pub struct Asked<'a> {
     pub body: &'a [u8],
     /// None: a test, whose address AWS calls `test-invoke-source-ip`.
     pub peer: Option<IpAddr>,
+    /// What the client has proved to be, where certificates are asked for.
+    pub certificate: Option<&'a ClientCertificate>,
 }
 
 impl<'a> Asked<'a> {
@@ -29,6 +32,7 @@ impl<'a> Asked<'a> {
             bytes: exchange.bytes(),
             body,
             peer: Some(exchange.client.peer.ip()).filter(|ip| !ip.is_unspecified()),
+            certificate: exchange.client.stream.client_certificate(),
         }
     }
 

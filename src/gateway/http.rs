@@ -4,7 +4,7 @@ use crate::gateway::{
     Call, Published, Reject, Stop, Worker, canary, cors, identify, integrate, rest, throttle,
 };
 use crate::net::Exchange;
-use crate::plan::host::Miss;
+use crate::plan::host::{Hit, Miss};
 use crate::plan::stage::StageKind;
 use crate::plan::{Route, Stage};
 use crate::wire::head::Body;
@@ -50,6 +50,10 @@ fn choose_stage<'p>(
         .hosts
         .find(host, path, |name| field(exchange, name))
         .ok_or_else(|| no_stage(worker, live, call, exchange))?;
+    if hit.guard != 0 && !may_enter(live, exchange, hit) {
+        identify::request(worker, call, exchange, StageKind::Rest);
+        return Err(Reject::Forbidden.into());
+    }
     let stage = &live.plan.stages[hit.stage as usize];
     call.base = hit.base;
     call.by_domain = hit.by_domain;
@@ -58,6 +62,14 @@ fn choose_stage<'p>(
         identify::request(worker, call, exchange, stage.kind);
     }
     Ok(stage)
+}
+
+/// Whether the client showed the domain of the request a certificate that it trusts. One that was
+/// shown to another domain does not count, whoever signed it.
+#[cold]
+fn may_enter(live: &Published, exchange: &Exchange<'_>, hit: Hit) -> bool {
+    let shown = exchange.client.stream.client_certificate();
+    shown.is_some_and(|shown| *shown.name == *live.plan.hosts.guard(hit))
 }
 
 /// The value of a header, for domains and APIs that choose by it.

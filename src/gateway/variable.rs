@@ -90,9 +90,26 @@ impl Facts<'_> {
                     decimal(out, u64::from(target.port));
                 }
             }
-            // Authorizers and certificates of clients come with later work.
-            _ => {}
+            // Authorizers come with later work.
+            _ => self.certificate(variable, out),
         }
+    }
+
+    /// What the client has proved to be.
+    fn certificate(&self, variable: &Variable, out: &mut Vec<u8>) {
+        let Some(shown) = self.exchange.client.stream.client_certificate() else {
+            return;
+        };
+        let value = match variable {
+            Variable::ClientCertPem => &shown.pem,
+            Variable::ClientCertIssuer => &shown.issuer,
+            Variable::ClientCertSerialNumber => &shown.serial,
+            Variable::ClientCertSubject => &shown.subject,
+            Variable::ClientCertNotAfter => &shown.not_after,
+            Variable::ClientCertNotBefore => &shown.not_before,
+            _ => return,
+        };
+        out.extend_from_slice(value.as_bytes());
     }
 
     /// Called by the API's own id, so that what the path begins with is no mapping's.

@@ -9,6 +9,8 @@ pub struct Domain {
     /// In any order; as `mappings`.
     pub rules: Vec<RoutingRule>,
     pub routing: Routing,
+    /// Only clients are let in that showed this domain a certificate it trusts.
+    pub is_guarded: bool,
 }
 
 /// What decides where a request goes.

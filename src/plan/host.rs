@@ -45,8 +45,15 @@ struct Site {
     pattern: Box<str>,
     /// Segments of its longest base path.
     depth: usize,
-    /// The rules of a custom domain in their order; none: no custom domain.
-    domain: Option<Box<[Rule]>>,
+    /// None: no custom domain.
+    domain: Option<Domain>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Domain {
+    /// In their order.
+    rules: Box<[Rule]>,
+    is_guarded: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -66,6 +73,19 @@ pub struct Hit {
     pub base: u32,
     /// Found by a custom domain, whose base path belongs to what events call the path.
     pub by_domain: bool,
+    /// Not 0: only for clients that `HostTable::guard` says.
+    pub guard: u32,
+}
+
+impl Hit {
+    fn of(stage: u32, base: u32) -> Self {
+        Self {
+            stage,
+            base,
+            by_domain: false,
+            guard: 0,
+        }
+    }
 }
 
 /// Why there is no stage for a request.
@@ -101,6 +121,8 @@ pub struct DomainEntry<'a> {
     pub host: &'a str,
     /// In the order in which they are asked.
     pub rules: Vec<Rule>,
+    /// Only clients are let in that showed this domain a certificate it trusts.
+    pub is_guarded: bool,
 }
 
 /// Two entries with the same host and base path, as positions in the list given.
@@ -220,7 +242,10 @@ impl HostTable {
         self.sites.push(Site {
             pattern: domain.host.into(),
             depth: 0,
-            domain: Some(domain.rules.as_slice().into()),
+            domain: Some(Domain {
+                rules: domain.rules.as_slice().into(),
+                is_guarded: domain.is_guarded,
+            }),
         });
     }
 
@@ -277,11 +302,7 @@ impl HostTable {
         field: impl Fn(&str) -> Option<&'r [u8]>,
     ) -> Option<Hit> {
         if let Some(stage) = self.only {
-            return Some(Hit {
-                stage,
-                base: 0,
-                by_domain: false,
-            });
+            return Some(Hit::of(stage, 0));
         }
         self.search(host, path, &field)
             .and_then(|(_, hit)| hit.ok())
@@ -292,6 +313,14 @@ impl HostTable {
     pub fn explain(&self, host: &[u8], path: &[u8]) -> Option<(&str, Result<Hit, u32>)> {
         let (site, hit) = self.search(host, path, &|_| None)?;
         Some((&self.sites.get(site as usize)?.pattern, hit))
+    }
+
+    /// The domain, in lower case, whose certificate a client must have shown for a hit that is
+    /// guarded.
+    pub fn guard(&self, hit: Hit) -> &str {
+        let site = hit.guard.checked_sub(1);
+        let site = site.and_then(|site| self.sites.get(site as usize));
+        site.map_or("", |site| &site.pattern)
     }
 
     fn search<'r>(
@@ -398,7 +427,7 @@ impl HostTable {
     ) -> Option<Result<Hit, u32>> {
         match &self.sites.get(site as usize)?.domain {
             None => self.search_bases(site, path),
-            Some(rules) => Some(self.search_domain(site, rules, path, field)),
+            Some(domain) => Some(self.search_domain(site, domain, path, field)),
         }
     }
 
@@ -407,26 +436,23 @@ impl HostTable {
     fn search_domain<'r>(
         &self,
         site: u32,
-        rules: &[Rule],
+        domain: &Domain,
         path: &[u8],
         field: &impl Fn(&str) -> Option<&'r [u8]>,
     ) -> Result<Hit, u32> {
         if HEALTH_CHECKS.contains(&path) {
             return Err(0);
         }
-        let mut rules = rules.iter();
+        let mut rules = domain.rules.iter();
         let fitting = rules.find_map(|rule| Some((rule.stage, rule.fits(path, field)?)));
         let hit = match fitting {
             Some((None, _)) => Err(0),
-            Some((Some(stage), base)) => Ok(Hit {
-                stage,
-                base: base as u32,
-                by_domain: true,
-            }),
+            Some((Some(stage), base)) => Ok(Hit::of(stage, base as u32)),
             None => self.search_bases(site, path).unwrap_or(Err(0)),
         };
         hit.map(|hit| Hit {
             by_domain: true,
+            guard: if domain.is_guarded { site + 1 } else { 0 },
             ..hit
         })
     }
@@ -448,20 +474,13 @@ impl HostTable {
                     true => slashes(&rest[end..]).saturating_sub(1),
                     false => 0,
                 };
-                return Some(Ok(Hit {
-                    stage,
-                    base: (length + end + doubled) as u32,
-                    by_domain: false,
-                }));
+                let base = (length + end + doubled) as u32;
+                return Some(Ok(Hit::of(stage, base)));
             }
         }
         let base = length as u32;
         Some(match found.default {
-            Some(stage) => Ok(Hit {
-                stage,
-                base,
-                by_domain: false,
-            }),
+            Some(stage) => Ok(Hit::of(stage, base)),
             None => Err(base),
         })
     }

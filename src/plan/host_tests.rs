@@ -163,7 +163,11 @@ fn a_custom_domain_decides_alone_about_its_host() {
         stage: Some(7),
         strips_base_path: false,
     };
-    let domain = |host, rules| DomainEntry { host, rules };
+    let domain = |host, rules| DomainEntry {
+        host,
+        rules,
+        is_guarded: false,
+    };
     let table = HostTable::with_domains(
         &[
             entry("", "/", &[("$default", 0)]),

@@ -7,7 +7,7 @@ use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 
 use crate::base::Buffer;
-use crate::rt::tls::{self, Progress, Session, Socket};
+use crate::rt::tls::{self, ClientCertificate, Progress, Session, Socket};
 use crate::rt::{Core, Deadline, Ready, sys};
 
 /// A connected socket with its deadline. All methods that move bytes take `&self`, so that one
@@ -19,6 +19,7 @@ pub struct Stream {
     ready: Ready,
     core: &'static Core,
     tls: Option<Box<RefCell<Session>>>,
+    client_certificate: Option<Box<ClientCertificate>>,
 }
 
 /// The socket as a TLS session sees it.
@@ -55,6 +56,7 @@ impl Stream {
             ready,
             core,
             tls: None,
+            client_certificate: None,
         }
     }
 
@@ -97,8 +99,14 @@ impl Stream {
                 Err(error) => return Err(error),
             }
         }
+        self.client_certificate = session.client_certificate().map(Box::new);
         self.tls = Some(Box::new(RefCell::new(session)));
         Ok(())
+    }
+
+    /// The certificate of the client, where one was asked for.
+    pub fn client_certificate(&self) -> Option<&ClientCertificate> {
+        self.client_certificate.as_deref()
     }
 
     #[inline]

@@ -195,7 +195,7 @@ impl Running {
             let joined = making.join(&settings, &current);
             current = joined.map_err(Error::Made)?;
         }
-        listeners.set_given(&making.made.certificates());
+        listeners.set_domains(&making.made);
         let exporters = Exporters::start(&settings.logging)?;
         let mut names = dns::Watcher::start(dns_settings(&settings.dns));
         names.names(hosts(&current.published));

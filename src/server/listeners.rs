@@ -10,6 +10,7 @@ use crate::net::inbound::accept::Door;
 use crate::rt::socket::{self, Listening};
 use crate::rt::{arrange, tls};
 use crate::server::config::{Listener, TlsVersion};
+use crate::server::prepare::Made;
 
 /// One listener that is open.
 #[derive(Debug)]
@@ -18,7 +19,14 @@ pub struct Open {
     pub listener: Listener,
     /// As it came out: with the port that the system chose.
     pub local: SocketAddr,
-    certificates: Option<Arc<tls::Certificates>>,
+    tls: Option<Tls>,
+}
+
+/// How a listener speaks TLS.
+#[derive(Clone, Debug)]
+struct Tls {
+    server: Arc<tls::Server>,
+    certificates: Arc<tls::Certificates>,
 }
 
 /// All open listeners, and what a hand-over passes on.
@@ -58,18 +66,16 @@ impl Listeners {
                 own.push(Door {
                     fd,
                     local,
-                    tls: servers[index]
-                        .as_ref()
-                        .map(|(server, _)| Arc::clone(server)),
+                    tls: servers[index].as_ref().map(|own| Arc::clone(&own.server)),
                 });
             }
             doors.push(own);
         }
         let open = listeners.iter().zip(locals).zip(servers);
-        let open = open.map(|((listener, local), server)| Open {
+        let open = open.map(|((listener, local), tls)| Open {
             listener: listener.clone(),
             local,
-            certificates: server.map(|(_, certificates)| certificates),
+            tls,
         });
         let open = open.collect();
         Ok((Self { open, kept }, doors))
@@ -117,14 +123,15 @@ impl Listeners {
         }
     }
 
-    /// Answers for custom domains with the certificates that came with them.
-    pub fn set_given(&self, given: &[tls::GivenCertificate]) {
-        for open in &self.open {
-            let Some(certificates) = &open.certificates else {
-                continue;
-            };
-            for problem in certificates.set_given(given) {
+    /// Answers for custom domains with the certificates that came with them, and on their terms.
+    pub fn set_domains(&self, made: &Made) {
+        let (given, terms) = (made.certificates(), made.terms());
+        for tls in self.open.iter().filter_map(|open| open.tls.as_ref()) {
+            for problem in tls.certificates.set_given(&given) {
                 tracing::error!(%problem, "a domain has no certificate");
+            }
+            for problem in tls.server.set_terms(&terms) {
+                tracing::error!(%problem, "a domain lets nobody in");
             }
         }
     }
@@ -132,10 +139,10 @@ impl Listeners {
     /// Reads certificate files again that have changed, and says so in the log.
     pub fn reread_certificates(&self) {
         for open in &self.open {
-            let Some(certificates) = &open.certificates else {
+            let Some(tls) = &open.tls else {
                 continue;
             };
-            let report = certificates.reload();
+            let report = tls.certificates.reload();
             for file in report.renewed {
                 tracing::info!(listener = open.listener.name, certificate = %file.display(), "certificate renewed");
             }
@@ -158,8 +165,8 @@ fn renew_one(
             next.name, next.address
         ));
     }
-    match (&open.certificates, &next.tls) {
-        (Some(certificates), Some(tls)) => {
+    match (&open.tls, &next.tls) {
+        (Some(own), Some(tls)) => {
             let before = open.listener.tls.as_ref();
             if before.is_some_and(|before| before.minimum_version != tls.minimum_version) {
                 later.push(format!(
@@ -167,7 +174,13 @@ fn renew_one(
                     next.name
                 ));
             }
-            if let Err(errors) = certificates.replace(&certificate_files(tls)) {
+            if before.is_some_and(|before| before.client_authorities != tls.client_authorities) {
+                later.push(format!(
+                    "listener `{}` asks for other client certificates",
+                    next.name
+                ));
+            }
+            if let Err(errors) = own.certificates.replace(&certificate_files(tls)) {
                 problems.extend(errors.iter().map(ToString::to_string));
             } else if let Some(current) = &mut open.listener.tls {
                 current.certificates.clone_from(&tls.certificates);
@@ -189,13 +202,11 @@ pub fn check(listeners: &[Listener]) -> Result<(), Vec<String>> {
     servers(listeners).map(drop)
 }
 
-type ServerAndCertificates = (Arc<tls::Server>, Arc<tls::Certificates>);
-
 /// Reads the certificates of all listeners.
 ///
 /// # Errors
 /// All that is wrong with them.
-fn servers(listeners: &[Listener]) -> Result<Vec<Option<ServerAndCertificates>>, Vec<String>> {
+fn servers(listeners: &[Listener]) -> Result<Vec<Option<Tls>>, Vec<String>> {
     let (mut servers, mut problems) = (Vec::new(), Vec::new());
     for listener in listeners {
         match server(listener) {
@@ -214,7 +225,7 @@ fn servers(listeners: &[Listener]) -> Result<Vec<Option<ServerAndCertificates>>,
     }
 }
 
-fn server(listener: &Listener) -> Result<Option<ServerAndCertificates>, Vec<tls::Error>> {
+fn server(listener: &Listener) -> Result<Option<Tls>, Vec<tls::Error>> {
     let Some(config) = &listener.tls else {
         return Ok(None);
     };
@@ -223,9 +234,21 @@ fn server(listener: &Listener) -> Result<Option<ServerAndCertificates>, Vec<tls:
         TlsVersion::Tls12 => tls::Version::Tls12,
         TlsVersion::Tls13 => tls::Version::Tls13,
     };
-    let server = tls::Server::new(Arc::clone(&certificates), minimum, ALPN);
+    let truststore = match &config.client_authorities {
+        Some(file) => Some(tls::read_truststore(file).map_err(|error| vec![error])?),
+        None => None,
+    };
+    let server = tls::Server::new(
+        Arc::clone(&certificates),
+        minimum,
+        ALPN,
+        truststore.as_deref(),
+    );
     let server = server.map_err(|error| vec![error])?;
-    Ok(Some((Arc::new(server), certificates)))
+    Ok(Some(Tls {
+        server: Arc::new(server),
+        certificates,
+    }))
 }
 
 fn certificate_files(tls: &crate::server::config::ListenerTls) -> Vec<tls::CertificateFiles> {

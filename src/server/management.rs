@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use crate::base::Clock;
 use crate::control::publish::{Outbox, Surroundings};
 use crate::control::usage::Day;
-use crate::control::{self, Access, Control, Kept, Scope, fixed};
+use crate::control::{self, Access, Control, Kept, Scope, Truststores, fixed};
 use crate::gateway::Meter;
 use crate::model::{Snapshot, Usage};
 use crate::neighbor::function::FunctionApi;
@@ -81,7 +81,7 @@ impl Management {
                 .as_ref()
                 .and_then(|folder| std::path::absolute(folder).ok()),
         };
-        let control = Control::new(store.clone(), own, surroundings(snapshot), outbox)?;
+        let control = Control::new(store.clone(), own, surroundings(snapshot, settings), outbox)?;
         let records = |error: control::Error| ManagementError::Records(error.message);
         let kept = control.load().await.map_err(records)?;
         let plans = control.load_usage().await.map_err(records)?;
@@ -127,9 +127,9 @@ impl Management {
     }
 
     /// The config file has changed. `access` is what its keys say now.
-    pub fn renew(&self, snapshot: &Snapshot, access: Access) {
+    pub fn renew(&self, snapshot: &Snapshot, access: Access, settings: &config::Management) {
         let control = &self.services.control;
-        if control.set_surroundings(surroundings(snapshot)) {
+        if control.set_surroundings(surroundings(snapshot, settings)) {
             let services = Arc::clone(&self.services);
             tokio::spawn(async move {
                 if let Err(error) = services.control.look_at_all().await {
@@ -191,7 +191,7 @@ async fn keep(control: &Control, meter: &Meter) {
     }
 }
 
-fn surroundings(snapshot: &Snapshot) -> Surroundings {
+fn surroundings(snapshot: &Snapshot, settings: &config::Management) -> Surroundings {
     Surroundings {
         fixed: fixed::of(snapshot, Clock::real().epoch_ms()),
         upstreams: snapshot.upstreams.clone(),
@@ -200,5 +200,6 @@ fn surroundings(snapshot: &Snapshot) -> Surroundings {
             .iter()
             .flat_map(|api| api.hosts.iter().cloned())
             .collect(),
+        truststores: Truststores(settings.truststores.clone()),
     }
 }

@@ -9,7 +9,7 @@ use crate::gateway::{self, Published};
 use crate::model::{Snapshot, Upstream, Usage, v2};
 use crate::net;
 use crate::plan::Plan;
-use crate::rt::tls::GivenCertificate;
+use crate::rt::tls::{GivenCertificate, Terms};
 use crate::server::config::{self, Config, Located, Report};
 use crate::server::source::Source;
 use crate::wire;
@@ -47,6 +47,17 @@ impl Made {
             })
         });
         own.collect()
+    }
+
+    /// What the clients of domain names have to bring.
+    pub fn terms(&self) -> Vec<Terms> {
+        let domains = self.domains.values();
+        let terms = domains.map(|model| Terms {
+            name: model.domain.name.as_str().into(),
+            minimum: model.tls_minimum,
+            truststore: model.truststore.clone(),
+        });
+        terms.collect()
     }
 }
 

@@ -33,6 +33,8 @@ pub struct Making {
     /// What the config serves.
     pub snapshot: Snapshot,
     outbox: Outbox,
+    /// Domains have changed, which the listeners have not been told yet.
+    has_news_of_domains: bool,
     /// Versions of the store that what was made is of, by keys.
     versions: HashMap<String, u64>,
 }
@@ -64,6 +66,7 @@ impl Making {
                 publications: publisher,
                 tests: tester,
             },
+            has_news_of_domains: false,
             versions: HashMap::new(),
         };
         making.reopen(settings, beside, functions).await?;
@@ -104,10 +107,12 @@ impl Making {
     }
 
     /// The config has been read again. `access`: who may manage now.
-    pub fn renew(&mut self, snapshot: Snapshot, access: Option<Access>) {
+    pub fn renew(&mut self, snapshot: Snapshot, access: Option<Access>, settings: &Settings) {
         self.snapshot = snapshot;
-        if let (Some(management), Some(access)) = (&self.management, access) {
-            management.renew(&self.snapshot, access);
+        if let (Some(management), Some(access), Some(settings)) =
+            (&self.management, access, &settings.management)
+        {
+            management.renew(&self.snapshot, access, settings);
         }
     }
 
@@ -146,6 +151,7 @@ impl Making {
                 };
             }
         }
+        self.has_news_of_domains |= !changes.domains.is_empty();
         for (key, model) in changes.domains {
             if self.is_news(version, &key) {
                 match model {
@@ -197,8 +203,10 @@ impl Running {
             tracing::error!(problems, "the plan before stays");
         })?;
         self.current = next;
-        // A name that leads here has its certificate before it has its APIs.
-        self.listeners.set_given(&self.making.made.certificates());
+        if std::mem::take(&mut self.making.has_news_of_domains) {
+            // A name that leads here has its certificate before it has its APIs.
+            self.listeners.set_domains(&self.making.made);
+        }
         self.names.names(boot::hosts(&self.current.published));
         // A new host is known before a request needs it, unless its name servers are slow.
         self.names.settled(NAMES_LIMIT).await;

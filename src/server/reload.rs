@@ -78,7 +78,7 @@ impl Running {
             facts.plan_version = published.plan.version;
         }
         // Requests go by the new plan already; what the management APIs show of it may follow.
-        self.making.renew(config.snapshot, access);
+        self.making.renew(config.snapshot, access, &self.settings);
         self.watch_files();
         Ok(())
     }

@@ -30,6 +30,7 @@ address = "off"
 [management]
 address = "127.0.0.1:{port}"
 default_account = "{account}"
+truststores."s3://bucket/" = "truststores"
 {more}
 [apis.fixed.routes."GET /fixed"]
 integration = {{ type = "mock", status = 200, body = "fixed" }}
@@ -138,6 +139,22 @@ class Gateway:
         """Ends it without a word."""
         self.process.kill()
         self.process.wait(20)
+
+
+def authority(folder, name):
+    """A certificate that signs others and its key, PEM files `name`.pem and `name`.key."""
+    folder.mkdir(parents=True, exist_ok=True)
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 10".split()
+    files = ["-keyout", str(folder / f"{name}.key"), "-out", str(folder / f"{name}.pem")]
+    subprocess.run([*command, *files, "-subj", f"/CN={name}"], check=True, capture_output=True)
+    return folder / f"{name}.pem"
+
+
+@pytest.fixture(scope="session")
+def truststore(gateway):
+    """The URI of a truststore that the gateway can read."""
+    authority(gateway.file.parent / "truststores", "trust")
+    return "s3://bucket/trust.pem"
 
 
 @pytest.fixture(scope="session")

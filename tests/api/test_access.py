@@ -339,3 +339,63 @@ def test_keys_and_policies_change_with_the_config(guarded):
     arn = f"arn:aws:apigateway:{REGION}::/restapis/{mine}"
     writer.tag_resource(resourceArn=arn, tags={"a": "b"})
     assert writer.get_tags(resourceArn=arn)["tags"] == {"a": "b"}
+
+
+def test_policies_ask_for_tags(tmp_path):
+    """`aws:ResourceTag`, which what lies below an API inherits, `aws:RequestTag` and `aws:TagKeys`."""
+    only_team = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Action": "apigateway:*", "Resource": "*", "Condition": {"StringEquals": {"aws:ResourceTag/team": "pets"}}},
+            {
+                "Effect": "Allow",
+                "Action": "apigateway:POST",
+                "Resource": ["arn:aws:apigateway:*::/restapis", "arn:aws:apigateway:*::/apis"],
+                "Condition": {
+                    "StringEquals": {"aws:RequestTag/team": "pets"},
+                    "ForAllValues:StringEquals": {"aws:TagKeys": ["team", "cost"]},
+                },
+            },
+            {"Effect": "Deny", "Action": ["apigateway:PUT", "apigateway:DELETE"], "Resource": "arn:aws:apigateway:*::/tags/*",
+             "Condition": {"ForAnyValue:StringEquals": {"aws:TagKeys": "team"}}},
+        ],
+    }
+    keys = f"""
+[management.keys.{ALICE}]
+secret = "alice-secret"
+name = "alice"
+[management.keys.{READER}]
+secret = "reader-secret"
+name = "reader"
+policy = '{json.dumps(only_team)}'
+"""
+    gateway = Gateway(tmp_path, keys)
+    try:
+        alice = client(gateway, "apigateway", ALICE, "alice-secret")
+        v1, v2 = (client(gateway, service, READER, "reader-secret") for service in ("apigateway", "apigatewayv2"))
+        other = alice.create_rest_api(name="other", tags={"team": "shop"})["id"]
+        for tags in (None, {"team": "shop"}, {"team": "pets", "more": "a"}):
+            given = {"tags": tags} if tags else {}
+            assert refused(lambda: v1.create_rest_api(name="a", **given))[0] == "AccessDeniedException", tags
+        made = v1.create_rest_api(name="a", tags={"team": "pets", "cost": "1"})
+        place = {"restApiId": made["id"], "resourceId": made["rootResourceId"], "httpMethod": "GET"}
+        v1.put_method(**place, authorizationType="NONE")
+        assert v1.get_method(**place)["authorizationType"] == "NONE"
+        for call in (v1.get_rest_api, v1.delete_rest_api, v1.get_resources):
+            assert refused(call, restApiId=other)[0] == "AccessDeniedException"
+        api = v2.create_api(Name="b", ProtocolType="HTTP", Tags={"team": "pets"})["ApiId"]
+        assert v2.get_routes(ApiId=api)["Items"] == []
+        # A stage has tags of its own.
+        alice_v2 = client(gateway, "apigatewayv2", ALICE, "alice-secret")
+        alice_v2.create_stage(ApiId=api, StageName="s", Tags={"team": "shop"})
+        assert refused(v2.get_stage, ApiId=api, StageName="s")[0] == "AccessDeniedException"
+        arn = f"arn:aws:apigateway:{REGION}::/restapis/{made['id']}"
+        v1.tag_resource(resourceArn=arn, tags={"cost": "2"})
+        assert refused(v1.tag_resource, resourceArn=arn, tags={"team": "pets"})[0] == "AccessDeniedException"
+        assert refused(v1.untag_resource, resourceArn=arn, tagKeys=["cost", "team"])[0] == "AccessDeniedException"
+        v1.untag_resource(resourceArn=arn, tagKeys=["cost"])
+        assert v1.get_tags(resourceArn=arn)["tags"] == {"team": "pets"}
+        strange = f"arn:aws:apigateway:{REGION}::/restapis/{other}"
+        assert refused(v1.tag_resource, resourceArn=strange, tags={"cost": "2"})[0] == "AccessDeniedException"
+    finally:
+        gateway.stop()

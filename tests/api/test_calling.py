@@ -135,8 +135,8 @@ def test_rules_decide_by_header_and_base_path(gateway, v1, v2, http, rest):
     v1.delete_rest_api(restApiId=other)
 
 
-def test_a_domain_with_mutual_tls_lets_nobody_in(gateway, v1, v2, http):
-    trust = {"truststoreUri": "s3://bucket/trust.pem"}
+def test_a_domain_with_mutual_tls_lets_nobody_in_without_tls(gateway, v1, v2, http, truststore):
+    trust = {"truststoreUri": truststore}
     with domain(v1, "mutual.example.com", mutualTlsAuthentication=trust) as host:
         v2.create_api_mapping(DomainName=host, ApiId=http, Stage="$default")
         assert called(gateway, host, "/x") == FORBIDDEN

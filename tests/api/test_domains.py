@@ -96,7 +96,7 @@ def test_a_regional_domain_is_available_at_once(v1, v2):
         assert refused(call, DomainName="shop.example.com") == MISSING_V2
 
 
-def test_a_domain_becomes_regional_and_back(v1):
+def test_a_domain_becomes_regional_and_back(v1, truststore):
     made = v1.create_domain_name(domainName="edge.example.com", certificateArn="arn:aws:acm:us-east-1:1:certificate/e")
     assert made["distributionDomainName"].endswith(".cloudfront.net")
     assert made["distributionHostedZoneId"] == "Z2FDTNDATAQYW2"
@@ -105,13 +105,13 @@ def test_a_domain_becomes_regional_and_back(v1):
     patches = [
         {"op": "replace", "path": "/endpointConfiguration/types/0", "value": "REGIONAL"},
         {"op": "replace", "path": "/regionalCertificateArn", "value": "arn:aws:acm:eu-west-1:1:certificate/r"},
-        {"op": "replace", "path": "/mutualTlsAuthentication/truststoreUri", "value": "s3://bucket/trust.pem"},
+        {"op": "replace", "path": "/mutualTlsAuthentication/truststoreUri", "value": truststore},
         {"op": "replace", "path": "/routingMode", "value": "ROUTING_RULE_ONLY"},
     ]
     changed = v1.update_domain_name(domainName="edge.example.com", patchOperations=patches)
     assert changed["endpointConfiguration"]["types"] == ["REGIONAL"]
     assert "distributionDomainName" not in changed and changed["regionalDomainName"]
-    assert changed["mutualTlsAuthentication"] == {"truststoreUri": "s3://bucket/trust.pem"}
+    assert changed["mutualTlsAuthentication"] == {"truststoreUri": truststore}
     patches = [
         {"op": "replace", "path": "/mutualTlsAuthentication/truststoreUri", "value": ""},
         {"op": "replace", "path": "/endpointConfiguration/types/REGIONAL", "value": "EDGE"},
@@ -127,13 +127,13 @@ def test_a_domain_becomes_regional_and_back(v1):
     v1.delete_domain_name(domainName="edge.example.com")
 
 
-def test_the_second_service_changes_what_the_first_shows(v1, v2):
+def test_the_second_service_changes_what_the_first_shows(v1, v2, truststore):
     made = v2.create_domain_name(
         DomainName="v2.example.com",
         DomainNameConfigurations=[
             {"CertificateArn": "arn:aws:acm:eu-west-1:1:certificate/a", "EndpointType": "REGIONAL", "SecurityPolicy": "TLS_1_2"}
         ],
-        MutualTlsAuthentication={"TruststoreUri": "s3://bucket/a.pem", "TruststoreVersion": "1"},
+        MutualTlsAuthentication={"TruststoreUri": truststore, "TruststoreVersion": "1"},
         RoutingMode="ROUTING_RULE_THEN_API_MAPPING",
         Tags={"a": "b"},
     )
@@ -141,7 +141,7 @@ def test_the_second_service_changes_what_the_first_shows(v1, v2):
     assert made["DomainNameConfigurations"][0]["DomainNameStatus"] == "AVAILABLE"
     shown = v1.get_domain_name(domainName="v2.example.com")
     assert shown["routingMode"] == "ROUTING_RULE_THEN_BASE_PATH_MAPPING"
-    assert shown["mutualTlsAuthentication"] == {"truststoreUri": "s3://bucket/a.pem", "truststoreVersion": "1"}
+    assert shown["mutualTlsAuthentication"] == {"truststoreUri": truststore, "truststoreVersion": "1"}
     changed = v2.update_domain_name(
         DomainName="v2.example.com",
         DomainNameConfigurations=[{"CertificateArn": "arn:aws:acm:eu-west-1:1:certificate/b"}],

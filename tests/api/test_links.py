@@ -171,6 +171,67 @@ def test_an_http_api_asks_the_upstream_of_its_listener(linked):
         assert (status, json.loads(text)["target"]) == (200, path), path
 
 
+def test_requests_over_a_link_are_mapped_as_others_are(linked):
+    v2 = linked.client("apigatewayv2")
+    link = v2.create_vpc_link(Name="any", SubnetIds=["subnet-1"])["VpcLinkId"]
+    api = v2.create_api(Name="a", ProtocolType="HTTP")["ApiId"]
+    made = v2.create_integration(
+        ApiId=api,
+        IntegrationType="HTTP_PROXY",
+        IntegrationMethod="POST",
+        IntegrationUri=LISTENER,
+        ConnectionType="VPC_LINK",
+        ConnectionId=link,
+        PayloadFormatVersion="1.0",
+        RequestParameters={
+            "overwrite:path": "/inner/${request.path.id}",
+            "append:querystring.stage": "$stageVariables.colour",
+            "remove:querystring.secret": "''",
+            "overwrite:header.x-route": "$context.routeKey",
+            "append:header.x-from": "$request.querystring.a",
+        },
+        ResponseParameters={"200": {"overwrite:statuscode": "203", "append:header.x-seen": "$context.stage"}},
+    )
+    v2.create_route(ApiId=api, RouteKey="ANY /pets/{id}", Target=f"integrations/{made['IntegrationId']}")
+    for stage in ("$default", "beta"):
+        v2.create_stage(ApiId=api, StageName=stage, AutoDeploy=True, StageVariables={"colour": "red"})
+    for start, stage in (("", "$default"), ("/beta", "beta")):
+        status, headers, text = linked.call_api("GET", api, f"{start}/pets/7?a=b&secret=c", headers={"x-from": "z"})
+        seen = json.loads(text)
+        headers = {name.lower(): value for name, value in headers.items()}
+        assert (status, headers["x-seen"]) == (203, stage)
+        assert (seen["method"], seen["target"]) == ("POST", "/inner/7?a=b&stage=red")
+        sent = {name.lower(): value for name, value in seen["headers"].items()}
+        assert sent["x-route"] == "ANY /pets/{id}" and sent["x-from"] in ("z,b", "z, b", "b")
+        assert sent["host"] == f"{api}.execute-api.eu-west-1.amazonaws.com"
+
+
+def test_a_rest_api_asks_the_listener_that_its_integration_names(linked):
+    """`integrationTarget`: a link of the second service, and behind it the listener."""
+    v1, v2 = linked.client("apigateway"), linked.client("apigatewayv2")
+    link = v2.create_vpc_link(Name="any", SubnetIds=["subnet-1"])["VpcLinkId"]
+    api = v1.create_rest_api(name="a")
+    place = {"restApiId": api["id"], "resourceId": api["rootResourceId"], "httpMethod": "GET"}
+    v1.put_method(**place, authorizationType="NONE")
+    made = v1.put_integration(
+        **place,
+        type="HTTP_PROXY",
+        integrationHttpMethod="GET",
+        uri="http://shop.internal/x",
+        connectionType="VPC_LINK",
+        connectionId=link,
+        integrationTarget=LISTENER,
+    )
+    assert made["integrationTarget"] == v1.get_integration(**place)["integrationTarget"] == LISTENER
+    v1.create_deployment(restApiId=api["id"], stageName="prod")
+    status, _, text = linked.call_api("GET", api["id"], "/prod")
+    assert (status, json.loads(text)["target"]) == (200, "/x")
+    patches = [{"op": "replace", "path": "/integrationTarget", "value": LISTENER + "0"}]
+    assert v1.update_integration(**place, patchOperations=patches)["integrationTarget"] == LISTENER + "0"
+    v1.create_deployment(restApiId=api["id"], stageName="prod")
+    assert linked.call_api("GET", api["id"], "/prod")[0] == 501
+
+
 def test_client_certificates_are_really_made(v1, tmp_path):
     made = v1.generate_client_certificate(description="d", tags={"a": "b"})
     assert made["ResponseMetadata"]["HTTPStatusCode"] == 201

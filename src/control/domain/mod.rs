@@ -2,4 +2,5 @@
 
 pub mod mapping;
 pub mod record;
+pub mod trust;
 pub mod zone;

@@ -202,12 +202,3 @@ pub fn mode_of_first(mode: &str) -> &str {
     let found = MODES.iter().find(|(_, second)| *second == mode);
     found.map_or(mode, |(first, _)| first)
 }
-
-/// An object that says where the authorities of clients are; one without a place is none.
-pub fn mutual_tls(record: &mut Record) {
-    const MEMBER: &str = "mutualTlsAuthentication";
-    let place = record.get(MEMBER).map(|own| own["truststoreUri"].clone());
-    if place.is_some_and(|place| place.as_str().is_none_or(str::is_empty)) {
-        record.shift_remove(MEMBER);
-    }
-}

@@ -5,7 +5,7 @@ use crate::control::protocol::operation::{Operation, Service, ServiceName, UriSe
 use crate::control::protocol::query;
 
 /// The operation that a request asks for, and the labels of its path, decoded.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Found {
     pub service: &'static Service,
     pub operation: &'static Operation,

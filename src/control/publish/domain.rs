@@ -12,6 +12,7 @@ use crate::control::kind;
 use crate::control::publish::{Surroundings, compiled, scopes, text};
 use crate::model::domain::{Condition, Mapping, Routing, RoutingRule};
 use crate::model::{Domain, Snapshot};
+use crate::rt::tls::Version;
 use crate::store::{Prefix, View};
 
 /// A domain as `compile` takes it, and the certificate that it came with.
@@ -19,6 +20,10 @@ use crate::store::{Prefix, View};
 pub struct DomainModel {
     pub domain: Arc<Domain>,
     pub certificate: Option<Arc<PemPair>>,
+    /// The oldest TLS version for its clients.
+    pub tls_minimum: Version,
+    /// Certificates in PEM, one of which must have signed that of a client.
+    pub truststore: Option<Arc<str>>,
 }
 
 /// A certificate with those that sign it, and its private key, both PEM.
@@ -37,6 +42,8 @@ impl fmt::Debug for PemPair {
 /// The members of a record that hold a `PemPair`; no operation shows them.
 pub const CHAIN: &str = "chainPem";
 pub const KEY: &str = "privateKeyPem";
+/// What was in the truststore when the domain was told of it; no operation shows it.
+pub const TRUST: &str = "truststorePem";
 
 /// What names a domain among those of all accounts and regions.
 pub fn key(scope: &Scope, id: &str) -> String {
@@ -90,13 +97,17 @@ pub fn model(desk: &Desk<'_>, id: &str) -> Outcome<Option<DomainModel>> {
         return Ok(None);
     };
     let below = format!("{id}/");
-    let mut mappings = desk.list(kind::API_MAPPING, &below)?;
-    let mut rules = desk.list(kind::ROUTING_RULE, &below)?;
-    if record.contains_key("mutualTlsAuthentication") {
+    let mappings = desk.list(kind::API_MAPPING, &below)?;
+    let rules = desk.list(kind::ROUTING_RULE, &below)?;
+    let truststore = match text(&record, TRUST) {
+        "" => None,
+        own => Some(Arc::from(own)),
+    };
+    let is_guarded = record.contains_key("mutualTlsAuthentication");
+    if is_guarded && truststore.is_none() {
         // To let everybody in would be worse than to refuse all.
-        let why = "mutual TLS is not checked by this version: calls are refused";
+        let why = "its truststore was never read: calls are refused until it is set again";
         tracing::warn!(domain = id, why);
-        (mappings, rules) = (Vec::new(), Vec::new());
     }
     let certificate = match (text(&record, CHAIN), text(&record, KEY)) {
         ("", _) | (_, "") => None,
@@ -115,8 +126,19 @@ pub fn model(desk: &Desk<'_>, id: &str) -> Outcome<Option<DomainModel>> {
                 "ROUTING_RULE_THEN_BASE_PATH_MAPPING" => Routing::RulesThenMappings,
                 _ => Routing::Mappings,
             },
+            is_guarded,
         }),
         certificate,
+        tls_minimum: match text(&record, "securityPolicy") {
+            // All others allow TLS 1.2, and those that allow older versions get none here.
+            policy
+                if policy.contains("_TLS13_1_3_") || policy == "SecurityPolicy_TLS13_2025_EDGE" =>
+            {
+                Version::Tls13
+            }
+            _ => Version::Tls12,
+        },
+        truststore,
     }))
 }
 

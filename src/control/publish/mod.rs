@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::base::id::ResourceIds;
 use crate::compile::{self, Ledger};
 use crate::control::desk::{Desk, Fixed, Record, Rows, Scope};
+use crate::control::domain::trust::Truststores;
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::publish::refusal::{unchecked, unserved};
@@ -83,9 +84,11 @@ pub struct Surroundings {
     pub upstreams: Vec<Upstream>,
     /// The hosts of its APIs.
     pub hosts: Vec<String>,
+    pub truststores: Truststores,
 }
 
-/// The models of all APIs in the store. One that cannot be made any more is left out and said.
+/// The models of all APIs in the store. One that cannot be made any more is left out and said; that
+/// each can be compiled is seen when all of them are.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -108,11 +111,7 @@ pub fn all(
     for (scope, id) in &apis {
         let desk = Desk::new(Rows::Read(view), scope, &surroundings.fixed, ids, 0);
         let desk = desk.with_quotas(strict);
-        let made = model(&desk, id).and_then(|made| match made {
-            Some(made) => check(&made, surroundings).map(|()| Some(made)),
-            None => Ok(None),
-        });
-        match made {
+        match model(&desk, id) {
             Ok(made) => {
                 if let Some(made) = &made {
                     report(made, None);
@@ -184,7 +183,7 @@ pub fn model(desk: &Desk<'_>, id: &str) -> Outcome<Option<ApiModel>> {
     let mut stages = Vec::new();
     for (_, stage) in desk.list(kind::STAGE, &below)? {
         let deployment = format!("{below}{}", text(&stage, "deploymentId"));
-        if let Some(mut deployment) = desk.get(kind::DEPLOYMENT, &deployment)? {
+        if let Some(mut deployment) = desk.take(kind::DEPLOYMENT, &deployment)? {
             let mut made = match kind {
                 ApiKind::File | ApiKind::Http => {
                     link::in_http(desk, &stage, &mut deployment)?;

@@ -53,7 +53,7 @@ fn create(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
     let shown = Value::Object(record.clone());
     record.insert("frozen".to_owned(), frozen);
     let api = input.given("restApiId");
-    desk.put(kind::DEPLOYMENT, &format!("{api}/{id}"), &record)?;
+    desk.put_large(kind::DEPLOYMENT, &format!("{api}/{id}"), record)?;
     if let Some((key, mut stage)) = stage {
         match input.members.get("canarySettings") {
             Some(settings) => canary::set(&mut stage, &id, settings)?,
@@ -99,11 +99,9 @@ fn move_stage(desk: &Desk<'_>, input: &Input, stage: &mut Record, id: &str) -> O
 
 /// All that calls depend on; there must be something to serve.
 fn freeze(desk: &Desk<'_>, input: &Input) -> Outcome<Value> {
-    let resources = desk.list(kind::RESOURCE, &format!("{}/", input.given("restApiId")))?;
-    let methods = resources.iter().filter_map(|(_, resource)| {
-        let methods = resource.get("resourceMethods");
-        methods.and_then(Value::as_object)
-    });
+    let frozen = freeze::freeze(desk, input.given("restApiId"))?;
+    let resources = frozen["resources"].as_array().into_iter().flatten();
+    let methods = resources.filter_map(|resource| resource["resourceMethods"].as_object());
     let methods: Vec<&Value> = methods.flat_map(Map::values).collect();
     if methods.is_empty() {
         return Err(Error::bad_request(
@@ -116,7 +114,7 @@ fn freeze(desk: &Desk<'_>, input: &Input) -> Outcome<Value> {
     {
         return Err(Error::bad_request("No integration defined for method"));
     }
-    freeze::freeze(desk, input.given("restApiId"))
+    Ok(frozen)
 }
 
 fn get(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::control::Handler;
 use crate::control::desk::{Desk, Record};
-use crate::control::domain::record;
+use crate::control::domain::{record, trust};
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::patch::{ANY, As, Family, Patch, REPLACE, Rules};
@@ -83,7 +83,7 @@ fn create(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
             "routingMode",
         ],
     );
-    record::mutual_tls(&mut record);
+    trust::take(desk, &mut record)?;
     if input.has("certificateBody") || input.has("certificatePrivateKey") {
         let now = desk.now();
         keep_certificate(&mut record, input, now.as_i64().unwrap_or_default())?;
@@ -138,7 +138,10 @@ fn update(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
         }
     }
     check(&record)?;
-    record::mutual_tls(&mut record);
+    let mut all = Patch::all(input).into_iter();
+    if all.any(|patch| patch.path.starts_with("/mutualTlsAuthentication")) {
+        trust::take(desk, &mut record)?;
+    }
     record::complete(desk, &mut record);
     desk.put(kind::DOMAIN_NAME, &key, &record)?;
     Ok(Value::Object(record))

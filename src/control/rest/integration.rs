@@ -39,6 +39,7 @@ const RULES: Rules = Rules {
         ("/requestTemplates/*", As::Text, ANY),
         ("/tlsConfig/insecureSkipVerification", As::Flag, REPLACE),
         ("/responseTransferMode", As::Text, REPLACE),
+        ("/integrationTarget", As::Text, REPLACE),
     ],
 };
 
@@ -73,6 +74,7 @@ fn put(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
             "timeoutInMillis",
             "tlsConfig",
             "responseTransferMode",
+            "integrationTarget",
         ],
     );
     if let Some(verb) = input.text("integrationHttpMethod") {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::control::Handler;
 use crate::control::desk::{Desk, Record};
-use crate::control::domain::record;
+use crate::control::domain::{record, trust};
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::protocol::{Input, ServiceName, page};
@@ -40,7 +40,7 @@ fn create(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
         "endpointConfiguration".to_owned(),
         json!({ "types": ["REGIONAL"] }),
     );
-    take(&mut own, input)?;
+    take(desk, &mut own, input)?;
     if let Some(tags) = input.members.get("tags") {
         own.insert("tags".to_owned(), tags.clone());
     }
@@ -51,7 +51,7 @@ fn create(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
 }
 
 /// Puts what was given into a record.
-fn take(own: &mut Record, input: &Input) -> Outcome<()> {
+fn take(desk: &Desk<'_>, own: &mut Record, input: &Input) -> Outcome<()> {
     let configurations = input.members.get("domainNameConfigurations");
     match configurations.and_then(Value::as_array).map(Vec::as_slice) {
         None | Some([]) => {}
@@ -63,7 +63,7 @@ fn take(own: &mut Record, input: &Input) -> Outcome<()> {
     }
     if let Some(mutual) = input.members.get("mutualTlsAuthentication") {
         own.insert("mutualTlsAuthentication".to_owned(), mutual.clone());
-        record::mutual_tls(own);
+        trust::take(desk, own)?;
     }
     if let Some(mode) = input.text("routingMode") {
         let mode = record::mode_of_first(mode);
@@ -108,7 +108,7 @@ fn list(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
 
 fn update(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
     let (key, mut own) = find(desk, input)?;
-    take(&mut own, input)?;
+    take(desk, &mut own, input)?;
     record::complete(desk, &mut own);
     desk.put(kind::DOMAIN_NAME, &key, &own)?;
     Ok(record::of_second(&own))

@@ -12,6 +12,7 @@ use crate::net::inbound::accept::Hall;
 use crate::net::outbound::Asking;
 use crate::plan::{Params, Route, Stage};
 use crate::rt::task;
+use crate::rt::tls::ClientCertificate;
 use crate::wire::head::RequestHead;
 
 /// Renewals under way on a core at most; what is not renewed now is renewed for a later request.
@@ -37,6 +38,7 @@ struct Renewal {
     bytes: Vec<u8>,
     body: Vec<u8>,
     peer: Option<std::net::IpAddr>,
+    certificate: Option<ClientCertificate>,
 }
 
 /// Asks for `held` anew, in the background.
@@ -99,6 +101,7 @@ impl Renewal {
             bytes: asked.bytes.to_vec(),
             body: asked.body.to_vec(),
             peer: asked.peer,
+            certificate: asked.certificate.cloned(),
         })
     }
 
@@ -130,6 +133,7 @@ impl Renewal {
             bytes: &self.bytes,
             body: &self.body,
             peer: self.peer,
+            certificate: self.certificate.as_ref(),
         };
         let settings = worker.settings();
         let asking = Asking {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::base::{ascii, crypto, json};
 use crate::plan::function::EventFacts;
+use crate::rt::tls::ClientCertificate;
 
 /// What a client asked, ready to be told.
 #[derive(Debug)]
@@ -38,6 +39,8 @@ pub struct Asked<'a> {
     pub epoch_ms: u64,
     /// What an authorizer said, as a JSON object.
     pub authorizer: Option<&'a str>,
+    /// What the client has proved to be, where certificates are asked for.
+    pub certificate: Option<&'a ClientCertificate>,
 }
 
 impl Asked<'_> {
@@ -119,6 +122,20 @@ pub fn grouped<'p>(
         }
     }
     groups
+}
+
+/// The member that tells which certificate the client has shown.
+pub fn client_cert(members: &mut Members<'_>, shown: &ClientCertificate) {
+    members.object("clientCert", |members| {
+        members.text("clientCertPem", &shown.pem);
+        members.text("issuerDN", &shown.issuer);
+        members.text("serialNumber", &shown.serial);
+        members.text("subjectDN", &shown.subject);
+        members.object("validity", |members| {
+            members.text("notAfter", &shown.not_after);
+            members.text("notBefore", &shown.not_before);
+        });
+    });
 }
 
 /// Writes a JSON object, member by member, in the order of the calls.

@@ -5,7 +5,7 @@
 
 use crate::base::{crypto, json};
 use crate::gateway::answer::{Answer, Headers};
-use crate::gateway::integrate::event::{Asked, Members, grouped};
+use crate::gateway::integrate::event::{self, Asked, Members, grouped};
 
 /// Appends the event. HTTP APIs say the version, and know no resource.
 pub fn write(out: &mut Vec<u8>, asked: &Asked<'_>, is_http: bool) {
@@ -157,6 +157,9 @@ fn identity(members: &mut Members<'_>, asked: &Asked<'_>) {
     }
     members.text_or_null("userAgent", asked.header("user-agent"));
     members.raw("user", "null");
+    if let Some(certificate) = asked.certificate {
+        event::client_cert(members, certificate);
+    }
 }
 
 /// Why an output is not an answer, in the words of AWS's execution log.

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use crate::base::{ascii, json};
 use crate::gateway::answer::{Answer, Headers};
-use crate::gateway::integrate::event::{Asked, Members, grouped};
+use crate::gateway::integrate::event::{self, Asked, Members, grouped};
 use crate::gateway::integrate::event_v1::{self, MALFORMED};
 
 /// Appends the event.
@@ -99,6 +99,11 @@ fn context(members: &mut Members<'_>, asked: &Asked<'_>, raw_path: &str) {
     let facts = asked.facts;
     members.text("accountId", &facts.account_id);
     members.text("apiId", &facts.api_id);
+    if let Some(certificate) = asked.certificate {
+        members.object("authentication", |members| {
+            event::client_cert(members, certificate);
+        });
+    }
     if let Some(authorizer) = asked.authorizer {
         members.raw("authorizer", authorizer);
     }

@@ -161,6 +161,7 @@ fn event(
         time: &time,
         epoch_ms,
         authorizer: None,
+        certificate: exchange.client.stream.client_certificate(),
     };
     if let Some(changed) = &changed {
         changed.apply(&mut asked);

@@ -107,8 +107,9 @@ fn context(scene: &Scene<'_>) -> Vec<(Cow<'static, str>, Datum<'static>)> {
     let mut root: Vec<(Cow<'static, str>, Datum<'static>)> = Vec::new();
     for name in NAMES {
         let value = match (*name, scene.context(name)) {
-            // These are only there for who was refused.
+            // These are only there for who was refused, or has shown a certificate.
             (name, None) if name.starts_with("error.") => continue,
+            (name, None) if name.starts_with("identity.clientCert.") => continue,
             (_, None) => Datum::Null,
             ("requestTimeEpoch", Some(value)) => match value.parse() {
                 Ok(number) => Datum::Integer(number),
@@ -116,18 +117,26 @@ fn context(scene: &Scene<'_>) -> Vec<(Cow<'static, str>, Datum<'static>)> {
             },
             (_, Some(value)) => Datum::Text(Cow::Owned(value)),
         };
-        match name.split_once('.') {
-            None => root.push((Cow::Borrowed(name), value)),
-            Some((group, own)) => {
-                let found = root.iter_mut().find(|(other, _)| other == group);
-                if let Some((_, Datum::Map(members))) = found {
-                    members.push((Cow::Borrowed(own), value));
-                } else {
-                    let members = vec![(Cow::Borrowed(own), value)];
-                    root.push((Cow::Borrowed(group), Datum::Map(members)));
-                }
-            }
-        }
+        insert(&mut root, name, value);
     }
     root
+}
+
+/// Puts a value where the dots of its name lead.
+fn insert(
+    members: &mut Vec<(Cow<'static, str>, Datum<'static>)>,
+    name: &'static str,
+    value: Datum<'static>,
+) {
+    let Some((group, own)) = name.split_once('.') else {
+        members.push((Cow::Borrowed(name), value));
+        return;
+    };
+    let mut all = members.iter_mut();
+    if let Some((_, Datum::Map(below))) = all.find(|(other, _)| other == group) {
+        return insert(below, own, value);
+    }
+    let mut below = Vec::new();
+    insert(&mut below, own, value);
+    members.push((Cow::Borrowed(group), Datum::Map(below)));
 }

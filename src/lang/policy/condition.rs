@@ -74,6 +74,11 @@ impl Condition {
         })
     }
 
+    /// In lower case.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
     pub(crate) fn holds(&self, context: &Context) -> bool {
         let found = context.values(&self.key);
         // Several values of the policy are joined by OR, those of a negated operator by NOR.

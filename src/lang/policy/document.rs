@@ -131,6 +131,15 @@ impl Policy {
         Self::from_value(&value, kind)
     }
 
+    /// Whether a condition asks for a key that begins with `start`, which is in lower case.
+    pub fn asks(&self, start: &str) -> bool {
+        let mut statements = self.statements.iter();
+        statements.any(|statement| {
+            let mut conditions = statement.conditions.iter();
+            conditions.any(|condition| condition.key().starts_with(start))
+        })
+    }
+
     /// # Errors
     /// The first thing that is wrong.
     pub fn from_value(value: &Value, kind: Kind) -> Result<Self, PolicyError> {

@@ -15,6 +15,9 @@ pub enum Error {
     /// A certificate that was given for a name and cannot be used.
     #[error("the certificate of {name}: {what}")]
     Given { name: String, what: String },
+    /// Authorities that the clients of a name were to be held against and that cannot be used.
+    #[error("the truststore of {name}: {what}")]
+    Truststore { name: String, what: String },
     /// A certificate that we were to show and cannot.
     #[error("the client certificate cannot be used: {0}")]
     Identity(String),
@@ -62,6 +65,7 @@ impl fmt::Display for Explained<'_> {
             rustls::Error::AlertReceived(alert) => {
                 write!(f, "the peer ended TLS with the alert {alert:?}")
             }
+            rustls::Error::NoCertificatesPresented => f.write_str("the peer shows no certificate"),
             rustls::Error::NoApplicationProtocol => {
                 f.write_str("the peer speaks none of the offered application protocols (ALPN)")
             }

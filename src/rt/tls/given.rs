@@ -9,6 +9,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
 use crate::rt::tls::certificate::dns_names;
+use crate::rt::tls::der::validity;
 use crate::rt::tls::error::Error;
 use crate::rt::tls::provider::provider;
 
@@ -151,71 +152,6 @@ fn digest(given: &GivenCertificate) -> u64 {
     let mut hasher = DefaultHasher::new();
     (&given.chain, &given.key).hash(&mut hasher);
     hasher.finish()
-}
-
-/// Begin and end in milliseconds since 1970 (RFC 5280, section 4.1.2.5); none if this is no
-/// certificate.
-fn validity(certificate: &[u8]) -> Option<[i64; 2]> {
-    const SEQUENCE: u8 = 0x30;
-    const VERSION: u8 = 0xa0;
-    let (_, outer, _) = element(certificate)?;
-    let (_, mut rest, _) = element(outer)?;
-    if rest.first() == Some(&VERSION) {
-        rest = element(rest)?.2;
-    }
-    // The serial number, the algorithm and the issuer stand before it.
-    for _ in 0..3 {
-        rest = element(rest)?.2;
-    }
-    let (SEQUENCE, times, _) = element(rest)? else {
-        return None;
-    };
-    let (begin_tag, begin, rest) = element(times)?;
-    let (end_tag, end, _) = element(rest)?;
-    Some([moment(begin_tag, begin)?, moment(end_tag, end)?])
-}
-
-/// Tag, content and what follows of the first element of DER text.
-fn element(text: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (&tag, rest) = text.split_first()?;
-    let (&first, mut rest) = rest.split_first()?;
-    let mut length = usize::from(first);
-    if first >= 0x80 {
-        let bytes = rest.get(..usize::from(first & 0x7f))?;
-        if bytes.len() > 4 {
-            return None;
-        }
-        let fold = |sum: usize, byte: &u8| sum << 8 | usize::from(*byte);
-        length = bytes.iter().fold(0, fold);
-        rest = &rest[bytes.len()..];
-    }
-    let (content, rest) = rest.split_at_checked(length)?;
-    Some((tag, content, rest))
-}
-
-/// `YYMMDDHHMMSSZ` or, as generalised time, `YYYYMMDDHHMMSSZ`.
-fn moment(tag: u8, text: &[u8]) -> Option<i64> {
-    const UTC_TIME: u8 = 0x17;
-    let digits = text.strip_suffix(b"Z")?;
-    let number = |range: std::ops::Range<usize>| -> Option<i16> {
-        std::str::from_utf8(digits.get(range)?).ok()?.parse().ok()
-    };
-    let (year, at) = match tag {
-        // "Where YY is greater than or equal to 50, the year SHALL be interpreted as 19YY."
-        UTC_TIME => match number(0..2)? {
-            year @ 50.. => (1900 + year, 2),
-            year => (2000 + year, 2),
-        },
-        _ => (number(0..4)?, 4),
-    };
-    let part = |index: usize| {
-        let start = at + 2 * index;
-        i8::try_from(number(start..start + 2)?).ok()
-    };
-    let date = jiff::civil::Date::new(year, part(0)?, part(1)?).ok()?;
-    let time = jiff::civil::Time::new(part(2)?, part(3)?, part(4)?, 0).ok()?;
-    let zoned = date.to_datetime(time).to_zoned(jiff::tz::TimeZone::UTC);
-    Some(zoned.ok()?.timestamp().as_millisecond())
 }
 
 #[cfg(test)]

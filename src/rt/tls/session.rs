@@ -10,11 +10,12 @@
 //! caller had no room for, ciphertext the socket had no room for. Idle, all three are empty and
 //! own no memory.
 
+use std::sync::Arc;
 use std::{fmt, io};
 
 use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::ServerName;
-use rustls::server::UnbufferedServerConnection;
+use rustls::server::{Acceptor, UnbufferedServerConnection};
 use rustls::{CipherSuite, CommonState, HandshakeKind, ProtocolVersion};
 
 use crate::rt::tls::accept::Server;
@@ -25,6 +26,8 @@ use crate::rt::tls::error::Error;
 use crate::rt::tls::machine::{
     Halt, Hands, Job, Plain, RECORD_PLAIN_BYTES_MAX, RECORD_WIRE_BYTES_MAX, Seal, drive, last_words,
 };
+use crate::rt::tls::terms::{Names, Own};
+use crate::rt::tls::trust::ClientCertificate;
 
 /// A non-blocking byte stream: `WouldBlock` when nothing can be done now.
 pub trait Socket {
@@ -103,12 +106,23 @@ pub struct Session {
     /// Why this session is over, told again in every call.
     fault: Option<Box<Error>>,
     server_name: Option<Box<str>>,
+    /// Names have terms of their own, and the client has not said yet which one it wants.
+    greeting: Option<Box<Greeting>>,
+    /// The terms that the client's name has of its own.
+    own: Option<Arc<Own>>,
     /// `held` may have complete records.
     is_behind: bool,
     /// The peer's close_notify was seen.
     peer_closed: bool,
     /// `close` was called.
     closed: bool,
+}
+
+/// Reads a ClientHello for the name in it, before the machine does: what the machine offers depends
+/// on it.
+struct Greeting {
+    names: Arc<Names>,
+    acceptor: Acceptor,
 }
 
 impl fmt::Debug for Session {
@@ -124,7 +138,12 @@ impl Session {
     /// A session that waits for a client's first flight.
     pub fn accept(server: &Server) -> Result<Self, Error> {
         let connection = UnbufferedServerConnection::new(server.config())?;
-        Ok(Self::new(Connection::Server(Box::new(connection)), None))
+        let mut session = Self::new(Connection::Server(Box::new(connection)), None);
+        session.greeting = server.names().map(|names| {
+            let acceptor = Acceptor::default();
+            Box::new(Greeting { names, acceptor })
+        });
+        Ok(session)
     }
 
     /// A session that will greet a server called `server_name`: a host name or an IP address
@@ -154,6 +173,8 @@ impl Session {
             outbox: Backlog::default(),
             fault: None,
             server_name,
+            greeting: None,
+            own: None,
             is_behind: false,
             peer_closed: false,
             closed: false,
@@ -169,7 +190,9 @@ impl Session {
         scratch: &mut Scratch,
     ) -> io::Result<Progress> {
         self.check()?;
-        self.run_held(Job::Handshake, &mut []);
+        if self.greeting.is_none() {
+            self.run_held(Job::Handshake, &mut []);
+        }
         loop {
             // Before the check, since the outbox may hold the alert about the fault.
             let flushed = self.flush(socket);
@@ -188,8 +211,12 @@ impl Session {
                     return Err(io::ErrorKind::UnexpectedEof.into());
                 }
                 Ok(received) => {
-                    let end = received.end;
-                    self.run(&mut scratch.incoming[..end], Job::Handshake, &mut []);
+                    let incoming = &mut scratch.incoming[..received.end];
+                    if self.greet(&incoming[received.end - received.bytes..])? {
+                        self.run(incoming, Job::Handshake, &mut []);
+                    } else {
+                        self.held.extend_from_slice(incoming);
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     return Ok(Progress::WantRead);
@@ -197,6 +224,45 @@ impl Session {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Takes the terms of the name that the client wants, once it is known: true from then on.
+    fn greet(&mut self, mut fresh: &[u8]) -> Result<bool, Error> {
+        let Some(greeting) = &mut self.greeting else {
+            return Ok(true);
+        };
+        let own = loop {
+            match greeting.acceptor.accept() {
+                Ok(Some(accepted)) => {
+                    let hello = accepted.client_hello();
+                    let name = hello.server_name();
+                    break name.and_then(|name| greeting.names.find(name)).cloned();
+                }
+                Ok(None) if fresh.is_empty() => return Ok(false),
+                Ok(None) if greeting.acceptor.read_tls(&mut fresh).is_ok() => {}
+                // The machine finds the same fault, and has the words for it.
+                Ok(None) | Err(_) => break None,
+            }
+        };
+        self.greeting = None;
+        if let Some(config) = own.as_ref().and_then(|own| own.config.as_ref()) {
+            let connection = UnbufferedServerConnection::new(Arc::clone(config))?;
+            self.connection = Connection::Server(Box::new(connection));
+            self.own = own;
+        }
+        Ok(true)
+    }
+
+    /// What the client has proved to be, where certificates are asked for.
+    pub fn client_certificate(&self) -> Option<ClientCertificate> {
+        let Connection::Server(server) = &self.connection else {
+            return None;
+        };
+        let shown = server.peer_certificates()?.first()?;
+        let own = self.own.as_ref();
+        let own = own.filter(|own| own.terms.truststore.is_some());
+        let name = own.map_or_else(|| "".into(), |own| Arc::clone(&own.terms.name));
+        ClientCertificate::of(name, shown)
     }
 
     /// Reads plaintext into `into`, as much as is there, and says how many bytes.

@@ -104,12 +104,12 @@ pub fn header_value(text: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// `pets.example.com` or `*.example.com`, without a port.
 /// What stands behind the last dot of `{api}.execute-api.`
 pub fn host_suffix(text: &str) -> Result<(), Fault> {
     host(text, "a part of a host")
 }
 
+/// `pets.example.com` or `*.example.com`, without a port.
 pub fn host_pattern(text: &str) -> Result<(), Fault> {
     let rest = text.strip_prefix("*.").unwrap_or(text);
     if let Some(at) = rest.find('*') {

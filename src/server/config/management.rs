@@ -5,6 +5,7 @@ use crate::server::config::check;
 use crate::server::config::field::Default::{Absent, Is, Required};
 use crate::server::config::field::Plain::{Flag, Text};
 use crate::server::config::field::{Kind, Section, field};
+use crate::server::config::problem::{Fault, quoted};
 use crate::server::config::resolve::Resolver;
 use crate::server::config::settings::{Listener, Management, ManagementKey, Written};
 use crate::server::config::value::{Table, Value};
@@ -62,6 +63,20 @@ pub static MANAGEMENT: Section = Section {
              was made here; absent: anything.",
         ),
         field(
+            "truststores",
+            Kind::Map {
+                key: truststore,
+                of: &Kind::Text(check::any),
+                sample: "s3://bucket/truststore.pem",
+            },
+            Absent(
+                "{ \"s3://bucket/truststore.pem\" = \"truststore.pem\", \"s3://other/\" = \"truststores\" }",
+            ),
+            "The PEM files that stand for the truststores of domain names with mutual TLS, by \
+             `truststoreUri`; what ends with a slash stands for a folder. Read when a domain is \
+             created or updated.",
+        ),
+        field(
             "keys",
             Kind::Map {
                 key: check::access_key_id,
@@ -75,6 +90,18 @@ pub static MANAGEMENT: Section = Section {
         ),
     ],
 };
+
+/// `s3://bucket/key`, or `s3://bucket/` for all keys that begin like this.
+fn truststore(text: &str) -> Result<(), Fault> {
+    let rest = text.strip_prefix("s3://").unwrap_or_default();
+    match rest.split_once('/') {
+        Some((bucket, _)) if !bucket.is_empty() => Ok(()),
+        _ => Err(
+            Fault::new(format!("{} is not the place of a truststore", quoted(text)))
+                .hint("write \"s3://bucket/truststore.pem\", or \"s3://bucket/\" for a folder"),
+        ),
+    }
+}
 
 static KEY: Section = Section {
     title: "an access key",
@@ -170,6 +197,14 @@ impl Resolver<'_> {
                 .iter()
                 .filter_map(|item| match &item.value {
                     Value::Text(text) => Some(text.clone()),
+                    _ => None,
+                })
+                .collect(),
+            truststores: management
+                .map("truststores")
+                .iter()
+                .filter_map(|(uri, item)| match &item.value {
+                    Value::Text(path) => Some((uri.clone(), self.folder.join(path))),
                     _ => None,
                 })
                 .collect(),

@@ -171,6 +171,7 @@ impl Resolver<'_> {
                 Some("1.3") => TlsVersion::Tls13,
                 _ => TlsVersion::Tls12,
             },
+            client_authorities: self.file(tls, "client_authorities"),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What the gateway itself is told by the config file: plain values, all decided.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -81,6 +82,8 @@ pub struct ListenerTls {
     /// At least one; the first serves names that no other has.
     pub certificates: Vec<CertificateFiles>,
     pub minimum_version: TlsVersion,
+    /// A PEM file: clients must show a certificate that one in it signed.
+    pub client_authorities: Option<PathBuf>,
 }
 
 /// PEM files.
@@ -112,6 +115,8 @@ pub struct Management {
     pub stale_while_revalidate: bool,
     /// What alone may stand behind `{api}.execute-api.`; empty: anything.
     pub execute_api_suffixes: Vec<String>,
+    /// Files and folders that stand for what AWS keeps in S3, by `s3://bucket/key`.
+    pub truststores: BTreeMap<String, PathBuf>,
     /// Empty: any key is accepted.
     pub keys: Vec<ManagementKey>,
 }

@@ -147,6 +147,13 @@ static LISTENER_TLS: Section = Section {
             Is(Text("1.2")),
             "The oldest TLS version to accept.",
         ),
+        field(
+            "client_authorities",
+            Kind::File,
+            Absent("\"clients.pem\""),
+            "PEM file with certificates, one of which must have signed that of each client; absent: \
+             clients need none. Changes hold after a restart.",
+        ),
     ],
 };
 

@@ -11,6 +11,7 @@ use crate::store::StoreError;
 use crate::store::change::View;
 use crate::store::feed::{Feed, lock};
 use crate::store::job::Job;
+use crate::store::sqlite::checkpoint::Checkpoints;
 use crate::store::sqlite::lock::FolderLock;
 use crate::store::sqlite::rows::Tables;
 use crate::store::sqlite::writer::{Message, Writer};
@@ -48,6 +49,7 @@ impl Sqlite {
             path: path.clone(),
             messages: waiting,
             feed: feed.clone(),
+            checkpoints: Checkpoints::start(&path)?,
             _lock: folder,
         };
         let writer = thread::Builder::new()

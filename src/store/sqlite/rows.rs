@@ -16,6 +16,7 @@ pub(crate) struct Tables<'a> {
     /// The first error of the engine, after which the transaction cannot be trusted any more:
     /// SQLite ends it by itself when the disk is full.
     fault: RefCell<Option<StoreError>>,
+    written_bytes: usize,
 }
 
 impl<'a> Tables<'a> {
@@ -24,11 +25,17 @@ impl<'a> Tables<'a> {
             connection,
             path,
             fault: RefCell::new(None),
+            written_bytes: 0,
         }
     }
 
     pub(crate) fn into_fault(self) -> Option<StoreError> {
         self.fault.into_inner()
+    }
+
+    /// Of the records that were put.
+    pub(crate) fn written_bytes(&self) -> usize {
+        self.written_bytes
     }
 
     pub(crate) fn head(&self) -> Result<u64, StoreError> {
@@ -138,6 +145,7 @@ impl Rows for Tables<'_> {
 
 impl Draft for Tables<'_> {
     fn put(&mut self, key: &Key, version: u64, bytes: &[u8]) -> Result<(), StoreError> {
+        self.written_bytes += bytes.len();
         self.run(PUT, |statement| {
             let Key {
                 account,

@@ -72,6 +72,23 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     open().map_err(|error| fault::of_sqlite(path, &error))
 }
 
+/// A connection that only moves the write-ahead log into the database.
+pub(crate) fn open_checkpointer(path: &Path) -> Result<Connection, StoreError> {
+    let open = || -> rusqlite::Result<Connection> {
+        let connection = Connection::open_with_flags(
+            path,
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        )?;
+        connection.execute_batch(
+            "PRAGMA synchronous = FULL;
+             PRAGMA fullfsync = ON;
+             PRAGMA checkpoint_fullfsync = ON;",
+        )?;
+        Ok(connection)
+    };
+    open().map_err(|error| fault::of_sqlite(path, &error))
+}
+
 /// Whether this is a database of ours, of a schema that we know. An empty one is.
 pub(crate) fn check(path: &Path, connection: &Connection) -> Result<(), StoreError> {
     let number = |sql: &str| -> Result<i64, StoreError> {
@@ -99,14 +116,16 @@ pub(crate) fn check(path: &Path, connection: &Connection) -> Result<(), StoreErr
 fn arrange(connection: &Connection) -> rusqlite::Result<String> {
     let mode = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     // "In WAL mode … FULL [is] the setting that adds a sync of the WAL file after each transaction
-    // commit": what was acknowledged survives a power cut.
+    // commit": what was acknowledged survives a power cut. A commit moves the log into the database
+    // only if `Checkpoints` does not come to it before there are 64 MiB.
     connection.execute_batch(
         "PRAGMA synchronous = FULL;
          PRAGMA fullfsync = ON;
          PRAGMA checkpoint_fullfsync = ON;
          PRAGMA trusted_schema = OFF;
          PRAGMA temp_store = MEMORY;
-         PRAGMA journal_size_limit = 67108864;",
+         PRAGMA journal_size_limit = 67108864;
+         PRAGMA wal_autocheckpoint = 16384;",
     )?;
     Ok(mode)
 }

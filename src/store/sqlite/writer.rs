@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use crate::store::change::Change;
 use crate::store::feed::Feed;
 use crate::store::job::Job;
+use crate::store::sqlite::checkpoint::Checkpoints;
 use crate::store::sqlite::fault;
 use crate::store::sqlite::lock::FolderLock;
 use crate::store::sqlite::rows::Tables;
@@ -29,7 +30,8 @@ pub(crate) struct Writer {
     pub(crate) path: PathBuf,
     pub(crate) messages: mpsc::Receiver<Message>,
     pub(crate) feed: Arc<Feed>,
-    /// Goes last, after the connection.
+    pub(crate) checkpoints: Checkpoints,
+    /// Goes last, after the connections.
     pub(crate) _lock: FolderLock,
 }
 
@@ -45,7 +47,10 @@ impl Writer {
                 .drain(..)
                 .filter_map(|message| self.job(message))
                 .collect();
-            let kept = self.commit(&mut jobs).map(|changes| {
+            let kept = self.commit(&mut jobs).map(|(changes, bytes)| {
+                if !changes.is_empty() {
+                    self.checkpoints.count(bytes);
+                }
                 // First the feed, then the answers: who was answered finds the new version.
                 self.feed.publish(changes);
             });
@@ -68,8 +73,9 @@ impl Writer {
         }
     }
 
-    /// All jobs in one SQL transaction. An error means that none of them was kept.
-    fn commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<Changes, StoreError> {
+    /// All jobs in one SQL transaction, and how many bytes that were. An error means that none of
+    /// them was kept.
+    fn commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(Changes, usize), StoreError> {
         let path = &self.path;
         let failed = |error: rusqlite::Error| fault::of_sqlite(path, &error);
         // Rolls back when it is dropped.
@@ -78,12 +84,14 @@ impl Writer {
         let before = self.feed.version();
         let mut version = before;
         let mut changes = Changes::new();
+        let mut bytes = 0;
         for job in jobs {
             group.execute_batch("SAVEPOINT change").map_err(failed)?;
             let mut tables = Tables::new(&group, path);
             let mut change = Change::new(&mut tables, version + 1);
             let keep = job.run(&mut change);
             let touched = change.into_touched();
+            bytes += tables.written_bytes();
             // A change may swallow an error, but the engine's own are not its to judge.
             if let Some(fault) = tables.into_fault() {
                 return Err(fault);
@@ -103,6 +111,6 @@ impl Writer {
             Tables::new(&group, path).set_head(version)?;
             group.commit().map_err(failed)?;
         }
-        Ok(changes)
+        Ok((changes, bytes))
     }
 }
