@@ -29,8 +29,9 @@ pub(in crate::compile) struct Groups<'a> {
     ids: Pool,
 }
 
-/// Authority, upstream in its place, and the id of the certificate that is shown.
-type Asked = (String, Option<String>, Option<String>);
+/// Authority, upstream in its place, the id of the certificate that is shown, and what is wanted of
+/// the one that is shown to us.
+type Asked = (String, Option<String>, Option<String>, Option<String>, bool);
 
 /// Where an authority leads.
 #[derive(Clone, Debug)]
@@ -67,6 +68,8 @@ impl<'a> Groups<'a> {
             authority.text.clone(),
             authority.via.clone(),
             authority.identity.as_ref().map(|own| own.id.clone()),
+            authority.server_name.clone(),
+            authority.trusts_any_authority,
         );
         let known = self.resolved[usize::from(tls)].get(&asked);
         if let Some(known) = known {
@@ -110,14 +113,8 @@ impl<'a> Groups<'a> {
             }
         };
         let (mut key, mut settings) = (key, settings);
-        if let (Some(identity), Some(tls)) = (&authority.identity, &mut settings.tls) {
-            // Connections of one certificate are not for requests of another.
-            key = format!("{key} as {}", identity.id);
-            tls.identity = Some(GroupIdentity {
-                id: identity.id.as_str().into(),
-                chain: identity.chain.as_str().into(),
-                key: identity.key.as_str().into(),
-            });
+        if let Some(tls) = &mut settings.tls {
+            wish(authority, tls, &mut key);
         }
         let (key, group) = self.place(key.into(), settings);
         Ok(Resolved {
@@ -182,6 +179,28 @@ pub(in crate::compile) fn changed(before: &[Upstream], now: &[Upstream]) -> Hash
     let mut names: HashSet<String> = differ(before, now).into_iter().collect();
     names.extend(differ(now, before));
     names
+}
+
+/// What an integration wants of the connection. Connections of other wishes are not for its requests.
+fn wish(authority: &Authority, tls: &mut GroupTls, key: &mut String) {
+    if let Some(identity) = &authority.identity {
+        key.push_str(" as ");
+        key.push_str(&identity.id);
+        tls.identity = Some(GroupIdentity {
+            id: identity.id.as_str().into(),
+            chain: identity.chain.as_str().into(),
+            key: identity.key.as_str().into(),
+        });
+    }
+    if let Some(name) = &authority.server_name {
+        key.push_str(" named ");
+        key.push_str(name);
+        tls.server_name = name.as_str().into();
+    }
+    if authority.trusts_any_authority && tls.trust != Trust::Anybody {
+        key.push_str(" of any authority");
+        tls.trust = Trust::AnyAuthority;
+    }
 }
 
 /// Default settings, one target.

@@ -40,6 +40,10 @@ pub(in crate::compile) struct Authority {
     pub via: Option<String>,
     /// How to show the other side who asks.
     pub identity: Option<Identity>,
+    /// The name that the other side has to prove, in the place of its host.
+    pub server_name: Option<String>,
+    /// Whoever signed the certificate of the other side is believed.
+    pub trusts_any_authority: bool,
     /// Where it stands in the URI as written.
     pub within: Range<usize>,
 }
@@ -352,13 +356,17 @@ fn strange_at(text: &str, at: usize, found: char) -> Option<Fault> {
 /// VPC links are given it when they are published.
 const VIA: char = '|';
 
-/// `host`, `host|upstream` or `|upstream`, the last for the host that the client asked for.
+/// `host`, `host|upstream` or `|upstream`, the last for the host that the client asked for; behind
+/// another bar stands the name that the upstream has to prove.
 fn authority(text: &str, range: Range<usize>) -> Result<Authority, Fault> {
     let whole = &text[range.clone()];
     let Some((host, via)) = whole.split_once(VIA) else {
         return host_and_port(text, range);
     };
-    let via = Some(via.trim_end_matches(VIA).to_owned());
+    let (via, server_name) = via.split_once(VIA).unwrap_or((via, ""));
+    let via = Some(via.to_owned());
+    let server_name = server_name.trim_end_matches(VIA);
+    let server_name = (!server_name.is_empty()).then(|| server_name.to_owned());
     if host.is_empty() {
         return Ok(Authority {
             text: String::new(),
@@ -366,12 +374,18 @@ fn authority(text: &str, range: Range<usize>) -> Result<Authority, Fault> {
             port: None,
             via,
             identity: None,
+            server_name,
+            trusts_any_authority: false,
             within: range,
         });
     }
     let end = range.start + host.len();
     let own = host_and_port(text, range.start..end)?;
-    Ok(Authority { via, ..own })
+    Ok(Authority {
+        via,
+        server_name,
+        ..own
+    })
 }
 
 fn host_and_port(text: &str, range: Range<usize>) -> Result<Authority, Fault> {
@@ -420,6 +434,8 @@ fn host_and_port(text: &str, range: Range<usize>) -> Result<Authority, Fault> {
         port,
         via: None,
         identity: None,
+        server_name: None,
+        trusts_any_authority: false,
         within: range,
     })
 }

@@ -98,6 +98,7 @@ fn settings_of(
         let trust = match &tls.trust {
             Trust::System => tls::Trust::System,
             Trust::File(file) => tls::Trust::File(PathBuf::from(&**file)),
+            Trust::AnyAuthority => tls::Trust::AnyAuthority,
             Trust::Anybody => tls::Trust::Anybody,
         };
         let identity = tls.identity.as_ref();

@@ -295,6 +295,8 @@ pub enum Trust {
     System,
     /// Only the authorities in this PEM file.
     File(Box<str>),
+    /// Any authority that the target shows.
+    AnyAuthority,
     /// Anybody: for tests and closed networks.
     Anybody,
 }

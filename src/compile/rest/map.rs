@@ -36,11 +36,11 @@ pub fn headers(
     Ok(moved.into())
 }
 
-/// Templates by media type in lower case.
+/// Templates by media type in lower case; `of` says whose they are.
 ///
 /// # Errors
 /// One that cannot be parsed, with line, column and a caret.
-pub fn templates(written: &[(String, String)]) -> Result<Templates, Fault> {
+pub fn templates(written: &[(String, String)], of: &str) -> Result<Templates, Fault> {
     let template = |(kind, text): &(String, String)| {
         let made = match text.contains(['$', '#', '\\']) {
             false => Template::Static(text.as_str().into()),
@@ -48,7 +48,7 @@ pub fn templates(written: &[(String, String)]) -> Result<Templates, Fault> {
                 Ok(template) => Template::Dynamic(Box::new(template)),
                 Err(error) => {
                     return Err(Fault::new(format!(
-                        "the template for {kind} cannot be parsed: {error}"
+                        "the template of {of} for {kind} cannot be parsed: {error}"
                     )));
                 }
             },

@@ -101,7 +101,7 @@ fn draft(method: &Method, key: &RouteKey, stage: &Stage) -> Result<RestRoute, Fa
         queries: map::headers(parameters, "integration.request.querystring.", stage)?,
         templates: match kind {
             Kind::HttpProxy | Kind::FunctionProxy => Box::default(),
-            _ => map::templates(&integration.request_templates)?,
+            _ => map::templates(&integration.request_templates, "the request")?,
         },
         passthrough: match integration.passthrough {
             rest::Passthrough::WhenNoMatch => Passthrough::WhenNoMatch,
@@ -244,11 +244,12 @@ fn reply(response: &rest::Response, stage: &Stage) -> Result<Reply, Fault> {
         };
         Pattern::full(pattern).map_err(wrong)
     });
+    let of = format!("the response {}", response.status);
     Ok(Reply {
         pattern: pattern.transpose()?,
         status: response.status,
         headers: map::headers(&response.parameters, "method.response.header.", stage)?,
-        templates: map::templates(&response.templates)?,
+        templates: map::templates(&response.templates, &of)?,
         handling: response.handling.map(map::handling),
     })
 }
@@ -263,7 +264,8 @@ fn asked(
     written: &str,
 ) -> Result<(HttpTarget, Needs), Vec<Fault>> {
     let one = |fault: Fault| vec![fault];
-    let read = uri::read(written, stage)?;
+    let mut read = uri::read(written, stage)?;
+    read.uri.authority.trusts_any_authority = read.uri.tls && integration.trusts_any_authority;
     let parameters = &integration.request_parameters;
     let mapped = map::headers(parameters, "integration.request.path.", stage).map_err(one)?;
     let path = read.parts(&read.uri.path, key, &mapped).map_err(one)?;

@@ -65,10 +65,17 @@ pub fn in_http(desk: &Desk<'_>, stage: &Record, deployment: &mut Record) -> Outc
         };
         let is_secure = integration["tlsConfig"].is_object();
         let scheme = if is_secure { "https" } else { "http" };
-        let asked = link.map(|upstream| format!("{scheme}://|{upstream}|/{name}"));
+        let server = integration["tlsConfig"]["serverNameToVerify"].as_str();
+        let server = server.unwrap_or_default();
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
+        let asked = link.and_then(|upstream| match server.bytes().all(is_name) {
+            true if server.is_empty() => Ok(format!("{scheme}://|{upstream}|/{name}")),
+            true => Ok(format!("{scheme}://|{upstream}|{server}|/{name}")),
+            false => Err(format!("The server name to verify {server}")),
+        });
         turn(integration, "integrationUri", asked);
         if let Some(integration) = integration.as_object_mut() {
-            // Whom to expect there is what the upstream says.
+            // It stands in the URI now.
             integration.shift_remove("tlsConfig");
         }
     }

@@ -248,6 +248,7 @@ fn integration(written: &Value, facts: FunctionCall) -> Result<Integration, Stri
         },
         handling: handling(written),
         timeout_ms: timeout(&written["timeoutInMillis"], TIMEOUT_MS),
+        trusts_any_authority: written["tlsConfig"]["insecureSkipVerification"] == true,
         streams: written["responseTransferMode"] == "STREAM",
         responses: entries(&written["integrationResponses"])
             .map(|(code, written)| response(code, written))

@@ -13,6 +13,8 @@ pub struct Integration {
     pub handling: Option<ContentHandling>,
     /// 50 milliseconds at least.
     pub timeout_ms: u32,
+    /// Whoever signed the certificate of the backend is believed.
+    pub trusts_any_authority: bool,
     /// `responseTransferMode` is STREAM: the answer goes to the client while it comes. Of proxies.
     pub streams: bool,
     pub responses: Vec<Response>,

@@ -8,7 +8,10 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore,
+    SignatureScheme,
+};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -25,6 +28,9 @@ pub enum Trust {
     System,
     /// Those signed by the authorities in this PEM file, and no others.
     File(PathBuf),
+    /// Those of any authority that the server shows with its own certificate: dates and names count,
+    /// who the authority is does not.
+    AnyAuthority,
     /// Any: for tests and closed networks. The line is still encrypted.
     Anybody,
 }
@@ -49,9 +55,12 @@ impl Client {
         let builder = match trust {
             Trust::System => builder.with_root_certificates(system_roots()?),
             Trust::File(file) => builder.with_root_certificates(Arc::new(file_roots(file)?)),
-            Trust::Anybody => builder
+            Trust::AnyAuthority | Trust::Anybody => builder
                 .dangerous()
-                .with_custom_certificate_verifier(Arc::new(Unchecked(provider()))),
+                .with_custom_certificate_verifier(Arc::new(Lenient {
+                    provider: provider(),
+                    wants_authority: *trust == Trust::AnyAuthority,
+                })),
         };
         let mut config = match identity {
             None => builder.with_no_client_auth(),
@@ -114,19 +123,72 @@ fn file_roots(file: &Path) -> Result<RootCertStore, Error> {
     Ok(roots)
 }
 
-/// Believes any certificate, but still wants the peer to own its key.
+/// Believes certificates of people it does not know, but wants the peer to own its key.
 #[derive(Debug)]
-struct Unchecked(Arc<CryptoProvider>);
+struct Lenient {
+    provider: Arc<CryptoProvider>,
+    /// The chain must end with an authority, and all of it be valid for the name.
+    wants_authority: bool,
+}
 
-impl ServerCertVerifier for Unchecked {
+impl Lenient {
+    /// AWS: "API Gateway still performs basic certificate validation, which includes checking the
+    /// certificate's expiration date, hostname, and presence of a root certificate authority."
+    fn check(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<(), webpki::Error> {
+        let own = webpki::EndEntityCert::try_from(end_entity)?;
+        let shown = intermediates.iter().chain([end_entity]);
+        let mut roots = Vec::new();
+        for one in shown.filter(|one| is_self_issued(one)) {
+            roots.push(webpki::anchor_from_trusted_cert(one)?);
+        }
+        let verified = own.verify_for_usage(
+            self.provider.signature_verification_algorithms.all,
+            &roots,
+            intermediates,
+            now,
+            webpki::KeyUsage::server_auth(),
+            None,
+            None,
+        );
+        match verified.map(|_| is_self_issued(end_entity)) {
+            Ok(false) => {}
+            // "The root certificate … must have CA:TRUE."
+            Ok(true) => return Err(webpki::Error::UnknownIssuer),
+            // An authority that signs itself; its dates were looked at before.
+            Err(webpki::Error::CaUsedAsEndEntity) if is_self_issued(end_entity) => {}
+            Err(error) => return Err(error),
+        }
+        own.verify_is_valid_for_subject_name(name)
+    }
+}
+
+fn is_self_issued(certificate: &CertificateDer<'_>) -> bool {
+    let parsed = webpki::EndEntityCert::try_from(certificate);
+    parsed.is_ok_and(|parsed| parsed.subject() == parsed.issuer())
+}
+
+impl ServerCertVerifier for Lenient {
     fn verify_server_cert(
         &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
         _ocsp_response: &[u8],
-        _now: UnixTime,
+        now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
+        if self.wants_authority {
+            let checked = self.check(end_entity, intermediates, server_name, now);
+            checked.map_err(|error| {
+                let error = CertificateError::Other(OtherError(Arc::new(error)));
+                rustls::Error::InvalidCertificate(error)
+            })?;
+        }
         Ok(ServerCertVerified::assertion())
     }
 
@@ -136,7 +198,7 @@ impl ServerCertVerifier for Unchecked {
         cert: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
+        let algorithms = &self.provider.signature_verification_algorithms;
         verify_tls12_signature(message, cert, signed, algorithms)
     }
 
@@ -146,12 +208,12 @@ impl ServerCertVerifier for Unchecked {
         cert: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
+        let algorithms = &self.provider.signature_verification_algorithms;
         verify_tls13_signature(message, cert, signed, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        let algorithms = &self.0.signature_verification_algorithms;
+        let algorithms = &self.provider.signature_verification_algorithms;
         algorithms.supported_schemes()
     }
 }
