@@ -6,9 +6,8 @@ use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use serde_json::{Map, Value, json};
 
-use crate::base::json;
+use crate::base::json::{self, Value};
 use crate::gateway::trial::Told;
 use crate::server::admin::Observed;
 
@@ -90,31 +89,29 @@ fn call(parts: &Parts, body: &[u8]) -> Vec<u8> {
 }
 
 fn shown(told: &Told) -> Value {
-    let headers = told
-        .headers
-        .iter()
-        .map(|(name, value)| json!([name, value]));
+    let headers = told.headers.iter();
+    let headers = headers.map(|(name, value)| Value::from(vec![name.clone(), value.clone()]));
     let trace = told.trace.iter().map(|fact| {
-        let mut members = Map::new();
-        members.insert("step".to_owned(), fact.topic.into());
+        let mut members = vec![("step", Value::from(fact.topic))];
         if fact.at_us > 0 {
-            members.insert("at_us".to_owned(), fact.at_us.into());
+            members.push(("at_us", fact.at_us.into()));
         }
-        for (name, value) in &fact.members {
-            members.insert((*name).to_owned(), value.clone().into());
-        }
-        Value::Object(members)
+        let own = fact.members.iter();
+        members.extend(own.map(|(name, value)| (*name, value.clone().into())));
+        Value::from_iter(members)
     });
     let log = told.events.iter().map(|event| Value::from(&*event.line));
-    json!({
-        "answer": {
-            "status": told.status,
-            "headers": headers.collect::<Vec<Value>>(),
-            "body": String::from_utf8_lossy(&told.body),
-        },
-        "request_id": told.request_id,
-        "latency_ms": told.latency_ms,
-        "trace": trace.collect::<Vec<Value>>(),
-        "log": log.collect::<Vec<Value>>(),
-    })
+    let body = String::from_utf8_lossy(&told.body).into_owned();
+    let answer = Value::from_iter([
+        ("status", Value::from(told.status)),
+        ("headers", headers.collect()),
+        ("body", body.into()),
+    ]);
+    Value::from_iter([
+        ("answer", answer),
+        ("request_id", told.request_id.clone().into()),
+        ("latency_ms", told.latency_ms.into()),
+        ("trace", trace.collect()),
+        ("log", log.collect()),
+    ])
 }

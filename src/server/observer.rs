@@ -70,13 +70,6 @@ impl Observer {
     }
 }
 
-impl Observer {
-    /// Calls may be explained from now on.
-    pub fn allow_explaining(&self) {
-        self.facts().explains = true;
-    }
-}
-
 impl Observed for Observer {
     fn explains(&self) -> bool {
         self.facts().explains
