@@ -126,3 +126,25 @@ def test_every_variable_of_an_http_api_has_its_value(logged, upstream):
     assert "cannot connect" in closed["integrationError"]
     assert closed["endpoint"] == "-"
     v2.delete_api(ApiId=api)
+
+
+@pytest.mark.parametrize(
+    "bad, said",
+    [
+        ("$context.status", "needs the id of the request: add `$context.requestId`"),
+        ("$context.requestId $context.reqestId", "reqestId"),
+        ("$context.requestId\n$context.status", "line"),
+    ],
+)
+def test_a_format_that_cannot_be_used_is_refused_by_the_stage_that_brings_it(logged, bad, said):
+    """Not by the next route, when nobody thinks of the log any more; and nothing is changed."""
+    api = logged[0].client("apigatewayv2")
+    id_ = api.create_api(Name="bad-log", ProtocolType="HTTP")["ApiId"]
+    bad = {"DestinationArn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:x", "Format": bad}
+    with pytest.raises(api.exceptions.BadRequestException, match=re.escape(said)):
+        api.create_stage(ApiId=id_, StageName="s", AccessLogSettings=bad)
+    good = {**bad, "Format": "$context.requestId"}
+    api.create_stage(ApiId=id_, StageName="s", AccessLogSettings=good)
+    with pytest.raises(api.exceptions.BadRequestException, match=re.escape(said)):
+        api.update_stage(ApiId=id_, StageName="s", AccessLogSettings=bad)
+    assert api.get_stage(ApiId=id_, StageName="s")["AccessLogSettings"] == good

@@ -8,6 +8,7 @@ use crate::control::kind;
 use crate::control::protocol::Input;
 use crate::control::v2::noun::{self, Noun, flag, given, is_http, text, with_defaults};
 use crate::control::{AUTHORIZER_EPOCH, Handler};
+use crate::lang::logline::Format;
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
     ("CreateStage", create),
@@ -103,7 +104,26 @@ fn check(desk: &Desk<'_>, input: &Input, record: &Record) -> Outcome<()> {
     for (name, value) in variables.into_iter().flatten() {
         check_variable(name, value.as_str().unwrap_or_default())?;
     }
-    Ok(())
+    check_access_log(record)
+}
+
+/// A stage without routes is not compiled, so nothing later would say it in time.
+fn check_access_log(record: &Record) -> Outcome<()> {
+    let settings = record.get("accessLogSettings");
+    let format = settings.and_then(|settings| settings.get("format")?.as_str());
+    let Some(format) = format.filter(|format| !format.is_empty()) else {
+        return Ok(());
+    };
+    let fault = match Format::parse(format) {
+        Ok(_) => return Ok(()),
+        Err(fault) => fault,
+    };
+    let hint = fault.hint.map(|hint| format!(": {hint}"));
+    Err(Error::bad_request(format!(
+        "AccessLogSettings.Format is invalid: {}{}",
+        fault.message,
+        hint.unwrap_or_default()
+    )))
 }
 
 /// Names and values as AWS allows them.
