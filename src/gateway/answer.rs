@@ -15,23 +15,37 @@ pub struct Answer {
 
 /// Header fields in their order, names in the case they came in. Names must be tokens and values
 /// clean (`base::ascii::is_field_value`): `push` refuses others.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Headers(Vec<Header>);
+///
+/// One text with places in it: a piece of memory for each name and value would cost more than the
+/// rest of an answer does.
+#[derive(Clone, Debug, Default)]
+pub struct Headers {
+    /// Names and values; of fields that were taken out too.
+    text: Vec<u8>,
+    fields: Vec<Places>,
+}
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Header {
-    pub name: Box<str>,
-    pub value: Box<[u8]>,
+/// Where a field is: its value stands right behind its name.
+#[derive(Clone, Copy, Debug)]
+struct Places {
+    start: usize,
+    value: usize,
+    end: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header<'h> {
+    pub name: &'h str,
+    pub value: &'h [u8],
 }
 
 impl Answer {
     /// The whole response of an upstream; fields of its connection are among the headers, since
     /// some pipelines show them under another name.
     pub fn of(head: &ResponseHead, bytes: &[u8], body: Vec<u8>) -> Self {
-        let mut headers = Headers::default();
+        let mut headers = Headers::with_room(head.fields.len(), head.length as usize);
         for field in &head.fields {
-            let name = String::from_utf8_lossy(field.name.of(bytes));
-            headers.push(&name, field.value.of(bytes));
+            headers.push_bytes(field.name.of(bytes), field.value.of(bytes));
         }
         Self {
             status: head.status,
@@ -42,43 +56,72 @@ impl Answer {
 }
 
 impl Headers {
+    /// For so many fields and bytes.
+    pub fn with_room(fields: usize, bytes: usize) -> Self {
+        Self {
+            text: Vec::with_capacity(bytes),
+            fields: Vec::with_capacity(fields),
+        }
+    }
+
     /// Appends a field; says whether it could be one.
     pub fn push(&mut self, name: &str, value: &[u8]) -> bool {
+        self.push_bytes(name.as_bytes(), value)
+    }
+
+    fn push_bytes(&mut self, name: &[u8], value: &[u8]) -> bool {
         let value = ascii::trim(value);
-        let is_clean = ascii::is_token(name.as_bytes()) && ascii::is_field_value(value);
+        let is_clean = ascii::is_token(name) && ascii::is_field_value(value);
         if is_clean {
-            self.0.push(Header {
-                name: name.into(),
-                value: value.into(),
+            let start = self.text.len();
+            self.text.extend_from_slice(name);
+            let at = self.text.len();
+            self.text.extend_from_slice(value);
+            self.fields.push(Places {
+                start,
+                value: at,
+                end: self.text.len(),
             });
         }
         is_clean
     }
 
+    fn header(&self, places: Places) -> Header<'_> {
+        let name = self.text.get(places.start..places.value);
+        let value = self.text.get(places.value..places.end);
+        Header {
+            // A token is ASCII.
+            name: std::str::from_utf8(name.unwrap_or_default()).unwrap_or_default(),
+            value: value.unwrap_or_default(),
+        }
+    }
+
     /// The value of the first field of this name, in any case.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        let found = self.0.iter().find(|header| header.is(name));
-        found.map(|header| &*header.value)
+        let found = self.iter().find(|header| header.is(name));
+        found.map(|header| header.value)
     }
 
     /// The values of all fields of this name, in any case.
     pub fn all<'h>(&'h self, name: &'h str) -> impl DoubleEndedIterator<Item = &'h [u8]> {
-        let found = self.0.iter().filter(move |header| header.is(name));
-        found.map(|header| &*header.value)
+        let found = self.iter().filter(move |header| header.is(name));
+        found.map(|header| header.value)
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = &Header> {
-        self.0.iter()
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = Header<'_>> {
+        self.fields.iter().map(|places| self.header(*places))
     }
 
     /// Takes out all fields of this name, in any case.
     pub fn remove(&mut self, name: &str) {
-        self.0.retain(|header| !header.is(name));
+        self.retain(|other| !other.eq_ignore_ascii_case(name));
     }
 
     /// Takes out all fields whose name does not please.
     pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
-        self.0.retain(|header| keep(&header.name));
+        let mut fields = std::mem::take(&mut self.fields);
+        fields.retain(|places| keep(self.header(*places).name));
+        self.fields = fields;
     }
 
     /// This one value in the place of all that there were; says whether it could be a field.
@@ -88,7 +131,15 @@ impl Headers {
     }
 }
 
-impl Header {
+impl PartialEq for Headers {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Headers {}
+
+impl Header<'_> {
     pub fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name)
     }
@@ -105,7 +156,7 @@ mod tests {
         assert_eq!(headers.get("X-a"), Some(&b"1"[..]));
         assert_eq!(headers.all("x-A").collect::<Vec<_>>(), [b"1", b"2"]);
         assert!(headers.set("X-B", b"3") && headers.set("X-A", b"4"));
-        let names: Vec<&str> = headers.iter().map(|header| &*header.name).collect();
+        let names: Vec<&str> = headers.iter().map(|header| header.name).collect();
         assert_eq!(names, ["X-B", "X-A"]);
     }
 

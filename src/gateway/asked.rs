@@ -88,13 +88,13 @@ impl<'a> Asked<'a> {
     }
 
     /// The media type of the body, in lower case and without parameters; JSON where none is said.
-    pub fn content_type(&self) -> String {
+    pub fn content_type(&self) -> Cow<'a, str> {
         let said = self.head.field(self.bytes, Name::ContentType);
-        media_type(said).unwrap_or_else(|| "application/json".to_owned())
+        media_type(said).unwrap_or(Cow::Borrowed("application/json"))
     }
 
     /// The first media type that the client accepts.
-    pub fn accept(&self) -> Option<String> {
+    pub fn accept(&self) -> Option<Cow<'a, str>> {
         let said = self.head.field(self.bytes, Name::Accept)?;
         media_type(said.split(|byte| *byte == b',').next())
     }
@@ -118,10 +118,15 @@ impl<'a> Asked<'a> {
 }
 
 /// Without parameters, in lower case.
-pub fn media_type(said: Option<&[u8]>) -> Option<String> {
+pub fn media_type(said: Option<&[u8]>) -> Option<Cow<'_, str>> {
     let bare = said?.split(|byte| *byte == b';').next()?;
-    let bare = ascii::trim(bare).to_ascii_lowercase();
-    (!bare.is_empty()).then(|| String::from_utf8_lossy(&bare).into_owned())
+    let bare = String::from_utf8_lossy(ascii::trim(bare));
+    let has_capitals = bare.bytes().any(|byte| byte.is_ascii_uppercase());
+    match (bare.is_empty(), has_capitals) {
+        (true, _) => None,
+        (false, false) => Some(bare),
+        (false, true) => Some(Cow::Owned(bare.to_ascii_lowercase())),
+    }
 }
 
 /// Whether AWS hides a header from mappings and templates.

@@ -4,6 +4,7 @@
 //! belongs to one connection (RFC 9110 section 7.6.1) never goes on as it is; `Name::is_hop` sees
 //! to that before these rules are asked.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use crate::base::ascii;
@@ -262,10 +263,10 @@ pub fn may_map(name: &[u8], to_aws: bool) -> bool {
 }
 
 /// The name under which a client gets what is called `name`; none if it does not get it.
-pub fn given_name(rules: Rules, name: &str) -> Option<String> {
+pub fn given_name(rules: Rules, name: &str) -> Option<Cow<'_, str>> {
     match rules.gives(Name::of(name.as_bytes())) {
-        Given::AsIs => Some(name.to_owned()),
-        Given::Remapped => Some(format!("x-amzn-Remapped-{name}")),
+        Given::AsIs => Some(Cow::Borrowed(name)),
+        Given::Remapped => Some(Cow::Owned(["x-amzn-Remapped-", name].concat())),
         Given::Not => None,
     }
 }

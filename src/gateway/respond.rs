@@ -72,8 +72,8 @@ fn write_fields(out: &mut Vec<u8>, call: &Call<'_>, exchange: &Exchange<'_>, ans
     for field in answer.headers.iter() {
         let name = field.name.as_bytes();
         let is_ours = name.eq_ignore_ascii_case(id_name) || cors::replaces(call, name);
-        if !is_ours && !is_framing(&field.name) {
-            encode::field(out, name, &field.value);
+        if !is_ours && !is_framing(field.name) {
+            encode::field(out, name, field.value);
         }
     }
 }

@@ -160,7 +160,7 @@ pub(in crate::gateway) async fn work(
         overrides: &overrides,
     };
     explain::request(call, asked, moved);
-    let answered = match &route.target {
+    let mut answered = match &route.target {
         Target::Http(target) => {
             let head = request::head(moved, target, &Scene { call, asked }, &body);
             let answer = ask(worker, call, asking, target, asked, (&head, &body)).await?;
@@ -173,7 +173,7 @@ pub(in crate::gateway) async fn work(
         _ => mock::answer(call, &body)?.into(),
     };
     let reply = response::choose(call, rest, &answered)?;
-    let mut answer = response::answer(call, asked, reply, &overrides, &answered)?;
+    let mut answer = response::answer(call, asked, reply, &overrides, &mut answered)?;
     if rest.kind != Kind::Mock {
         respond::add_trace(call, &mut answer);
     }

@@ -108,7 +108,7 @@ pub async fn answer(
         Err(refused) => Err(refused),
         Ok(_) if payload.len() > EVENT_BYTES_MAX => return Err(Reject::RequestTooLarge.into()),
         Ok(manner) => match checked(payload) {
-            Err(answered) => return Ok(answered),
+            Err(answered) => return Ok(*answered),
             Ok(payload) => run(worker, call, target, manner, verb, payload)
                 .await
                 .map_err(refusal),
@@ -125,7 +125,7 @@ pub async fn answer(
 
 /// Lambda takes JSON only, and nothing for an empty object. What it says of anything else is an
 /// answer like others.
-fn checked(payload: &[u8]) -> Result<Vec<u8>, Answered> {
+fn checked(payload: &[u8]) -> Result<Vec<u8>, Box<Answered>> {
     if payload.is_empty() {
         return Ok(b"{}".to_vec());
     }
@@ -144,11 +144,11 @@ fn checked(payload: &[u8]) -> Result<Vec<u8>, Answered> {
             answer.headers.push("Content-Type", b"application/json");
             let kind = b"InvalidRequestContentException";
             answer.headers.push("x-amzn-ErrorType", kind);
-            Err(Answered {
+            Err(Box::new(Answered {
                 answer,
                 text: Some(String::new()),
                 fields: None,
-            })
+            }))
         }
     }
 }

@@ -316,13 +316,14 @@ pub(super) fn shown(call: &Call<'_>, target: &FunctionTarget, mut answer: Answer
     if target.format != Format::Rest {
         return answer;
     }
-    let is_as_it_is =
-        |header: &Header| Rules::RestProxy.gives(Name::of(header.name.as_bytes())) == Given::AsIs;
+    let is_as_it_is = |header: Header<'_>| {
+        Rules::RestProxy.gives(Name::of(header.name.as_bytes())) == Given::AsIs
+    };
     if !answer.headers.iter().all(is_as_it_is) {
         let mut given = Headers::default();
         for header in answer.headers.iter() {
-            if let Some(name) = headers::given_name(Rules::RestProxy, &header.name) {
-                given.push(&name, &header.value);
+            if let Some(name) = headers::given_name(Rules::RestProxy, header.name) {
+                given.push(&name, header.value);
             }
         }
         answer.headers = given;

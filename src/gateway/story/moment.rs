@@ -201,7 +201,7 @@ fn received_of<N, V>(
 
 fn fields(answer: &Answer) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
     let fields = answer.headers.iter();
-    fields.map(|field| (&*field.name, lossy(&field.value)))
+    fields.map(|field| (field.name, lossy(field.value)))
 }
 
 /// What the client gets.

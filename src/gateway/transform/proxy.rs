@@ -61,8 +61,8 @@ pub fn answer(answer: Answer) -> Answer {
         ..Answer::default()
     };
     for header in answer.headers.iter() {
-        if let Some(name) = headers::given_name(RULES, &header.name) {
-            given.headers.push(&name, &header.value);
+        if let Some(name) = headers::given_name(RULES, header.name) {
+            given.headers.push(&name, header.value);
         }
     }
     given

@@ -275,7 +275,7 @@ pub fn head(moved: Moved<'_>, target: &HttpTarget, scene: &Scene<'_>, body: &[u8
     usual("Host", target.host_for(asked.head.host.of(asked.bytes)));
     let api = scene.call.stage.map_or("", |stage| &stage.api_id);
     usual("Accept", b"application/json");
-    usual("User-Agent", format!("AmazonAPIGateway_{api}").as_bytes());
+    usual("User-Agent", ["AmazonAPIGateway_", api].concat().as_bytes());
     usual("X-Amzn-Apigateway-Api-Id", api.as_bytes());
     if !has_no_body(asked.head.method) {
         let said = asked.head.field(asked.bytes, Name::ContentType);

@@ -43,14 +43,15 @@ pub fn choose<'r>(
     answered: &Answered,
 ) -> Result<&'r Reply, Reject> {
     let status = answered.answer.status;
+    let mut digits = [0; 3];
     let text = match &answered.text {
-        Some(text) => text.into(),
-        None => Cow::from(status.to_string()),
+        Some(text) => text,
+        None => digits_of(status, &mut digits),
     };
     let matches = |reply: &&Reply| {
         let pattern = reply.pattern.as_ref();
         // A pattern that takes too long matches nothing.
-        pattern.is_some_and(|pattern| pattern.is_match(&text) == Ok(true))
+        pattern.is_some_and(|pattern| pattern.is_match(text) == Ok(true))
     };
     let mut matching = route.replies.iter().filter(matches);
     let exact = match route.kind {
@@ -67,6 +68,14 @@ pub fn choose<'r>(
     })
 }
 
+/// A status has three digits.
+fn digits_of(status: u16, digits: &mut [u8; 3]) -> &str {
+    for (digit, unit) in digits.iter_mut().zip([100, 10, 1]) {
+        *digit = b'0' + (status / unit % 10) as u8;
+    }
+    std::str::from_utf8(digits).unwrap_or_default()
+}
+
 /// What the client gets of the integration's `answer`. `earlier` is what the request's template has
 /// overridden; that of the response comes behind it.
 ///
@@ -77,7 +86,7 @@ pub fn answer(
     asked: &Asked<'_>,
     reply: &Reply,
     earlier: &Overrides,
-    answered: &Answered,
+    answered: &mut Answered,
 ) -> Result<Answer, Reject> {
     let answer = &answered.answer;
     let mut given = Answer {
@@ -116,7 +125,11 @@ pub fn answer(
             own
         }
         Ok(None) => {
-            given.body = payload.into_owned();
+            given.body = match payload {
+                Cow::Owned(bytes) => bytes,
+                // All of it.
+                Cow::Borrowed(_) => std::mem::take(&mut answered.answer.body),
+            };
             Overrides::default()
         }
         Err(error) => return Err(template::failed(call, "response template", &error)),

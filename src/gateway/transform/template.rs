@@ -6,7 +6,7 @@ use crate::gateway::asked::Asked;
 use crate::gateway::context::{NAMES, Scene};
 use crate::gateway::story::explain;
 use crate::gateway::{Call, Reject};
-use crate::lang::vtl::{Budget, Datum, Overrides, RenderError, Scope};
+use crate::lang::vtl::{Budget, Datum, Overrides, RenderError, Scope, Uses};
 use crate::plan::rest::{Template, Templates};
 
 /// What is changed where no template changes anything.
@@ -54,32 +54,22 @@ pub fn render<'t>(
         Template::Static(text) => return Ok((Cow::Borrowed(text), Overrides::default())),
         Template::Dynamic(template) => template,
     };
-    let (call, asked) = (scene.call, scene.asked);
-    let names = call.route.map_or(&[][..], |route| &route.param_names);
-    let path = names.iter().map(|name| {
-        let value = asked.path_parameter(call, name).unwrap_or_default();
-        (Cow::Borrowed(&**name), value)
-    });
-    let path: Vec<(Cow<'_, str>, Cow<'_, str>)> = path.collect();
-    let queries = asked.queries();
-    let headers: Vec<(Cow<'_, str>, Cow<'_, str>)> = asked.all_headers().collect();
-    // Most templates do not look at it.
-    let context = match template.source().contains("context") {
-        true => context(scene),
-        false => Vec::new(),
+    let uses = template.uses();
+    let params = match uses.params() {
+        true => Params::of(scene),
+        false => Params::default(),
     };
-    let stage = call.stage.and_then(|stage| stage.rest.as_deref());
-    let variables = stage.map_or(&[][..], |stage| &stage.variables);
+    let context = context(scene, uses);
+    let stage = scene.call.stage.and_then(|stage| stage.rest.as_deref());
+    let variables = stage.filter(|_| uses.stage_variables());
+    let variables = variables.map_or(&[][..], |stage| &stage.variables);
     let variables = variables.iter().map(|(name, value)| (&**name, &**value));
     let outcome = template.render(
         &Scope {
             body,
-            path: &path.iter().map(pair).collect::<Vec<_>>(),
-            query: &queries
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_str()))
-                .collect::<Vec<_>>(),
-            headers: &headers.iter().map(pair).collect::<Vec<_>>(),
+            path: &pairs(&params.path),
+            query: &pairs(&params.query),
+            headers: &pairs(&params.headers),
             context: &context,
             stage_variables: &variables.collect::<Vec<_>>(),
         },
@@ -92,8 +82,38 @@ pub fn render<'t>(
     Ok((Cow::Owned(rendered.text), rendered.overrides))
 }
 
-fn pair<'p>((name, value): &'p (Cow<'_, str>, Cow<'_, str>)) -> (&'p str, &'p str) {
-    (name, value)
+type Named<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
+
+/// `$input.params`.
+#[derive(Default)]
+struct Params<'a> {
+    path: Named<'a>,
+    query: Named<'a>,
+    headers: Named<'a>,
+}
+
+impl<'a> Params<'a> {
+    fn of(scene: &Scene<'a>) -> Self {
+        let (call, asked) = (scene.call, scene.asked);
+        let names = call.route.map_or(&[][..], |route| &route.param_names);
+        let path = names.iter().map(|name| {
+            let value = asked.path_parameter(call, name).unwrap_or_default();
+            (Cow::Borrowed(&**name), value)
+        });
+        let query = asked.queries().into_iter();
+        Self {
+            path: path.collect(),
+            query: query
+                .map(|(name, value)| (Cow::Owned(name), Cow::Owned(value)))
+                .collect(),
+            headers: asked.all_headers().collect(),
+        }
+    }
+}
+
+fn pairs<'n>(named: &'n Named<'_>) -> Vec<(&'n str, &'n str)> {
+    let pairs = named.iter().map(|(name, value)| (&**name, &**value));
+    pairs.collect()
 }
 
 /// The call learns why its template failed, for the log.
@@ -102,10 +122,10 @@ pub fn failed(call: &mut Call<'_>, what: &str, error: &RenderError) -> Reject {
     Reject::ApiConfigurationError
 }
 
-/// `$context` as a map of maps.
-fn context(scene: &Scene<'_>) -> Vec<(Cow<'static, str>, Datum<'static>)> {
+/// `$context` as a map of maps, of which there is what a template may look at.
+fn context(scene: &Scene<'_>, uses: &Uses) -> Vec<(Cow<'static, str>, Datum<'static>)> {
     let mut root: Vec<(Cow<'static, str>, Datum<'static>)> = Vec::new();
-    for name in NAMES {
+    for name in NAMES.iter().filter(|name| uses.context(name)) {
         let value = match (*name, scene.context(name)) {
             // These are only there for who was refused, or has shown a certificate.
             (name, None) if name.starts_with("error.") => continue,

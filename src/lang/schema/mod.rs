@@ -4,13 +4,20 @@
 //! `https://apigateway.amazonaws.com/restapis/{id}/models/{Name}`. Nothing else is fetched: any other
 //! remote reference is an error when the schema is compiled.
 
+mod document;
+#[cfg(test)]
+mod document_tests;
 mod wording;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
+use jsonschema::json::Json;
 use jsonschema::{Draft, PatternOptions, Retrieve, Uri, Validator};
 use serde_json::Value;
+
+use document::{Document, Items};
 
 pub use wording::Fault;
 
@@ -28,8 +35,14 @@ const MODELS: &str = "https://apigateway.amazonaws.com/restapis/";
 
 /// One compiled schema.
 #[derive(Clone, Debug)]
-pub struct Schema {
-    validator: std::sync::Arc<Validator>,
+pub struct Schema(Arc<Validators>);
+
+/// Most bodies follow their schema: whether one does is found out by the first, what is wrong with
+/// one that does not by the second, which needs a tree of it.
+#[derive(Debug)]
+struct Validators {
+    quick: Validator<Items>,
+    telling: Validator,
 }
 
 /// Why a schema cannot be compiled.
@@ -59,19 +72,11 @@ impl Schema {
         let known = models
             .iter()
             .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
-        let patterns = PatternOptions::fancy_regex()
-            .backtrack_limit(BACKTRACKS_MAX)
-            .size_limit(PATTERN_BYTES_MAX);
-        let validator = jsonschema::options()
-            .with_draft(Draft::Draft4)
-            .with_retriever(Models(known.collect()))
-            .with_pattern_options(patterns)
-            .should_validate_formats(true)
-            .build(&schema)
-            .map_err(|error| SchemaError(error.to_string()))?;
-        Ok(Self {
-            validator: std::sync::Arc::new(validator),
-        })
+        let models = Models(Arc::new(known.collect()));
+        Ok(Self(Arc::new(Validators {
+            telling: build(&schema, models.clone())?,
+            quick: build(&schema, models)?,
+        })))
     }
 
     /// Checks a body. An empty one is `{}`.
@@ -80,14 +85,33 @@ impl Schema {
     /// Why it is refused.
     pub fn check(&self, body: &[u8]) -> Result<(), Refused> {
         let body = if body.is_empty() { b"{}" } else { body };
-        let value: Value =
-            serde_json::from_slice(body).map_err(|error| Refused::Malformed(error.to_string()))?;
-        if self.validator.is_valid(&value) {
+        let Validators { quick, telling } = &*self.0;
+        let document = Document::read(body);
+        if document.is_some_and(|document| quick.is_valid(document.root())) {
             return Ok(());
         }
-        let errors = self.validator.iter_errors(&value).take(FAULTS_MAX);
-        Err(Refused::Invalid(wording::faults(errors)))
+        let value: Value =
+            serde_json::from_slice(body).map_err(|error| Refused::Malformed(error.to_string()))?;
+        let errors = telling.iter_errors(&value).take(FAULTS_MAX);
+        match wording::faults(errors) {
+            // A tree that holds what the list of items does not.
+            faults if faults.is_empty() => Ok(()),
+            faults => Err(Refused::Invalid(faults)),
+        }
     }
+}
+
+fn build<F: Json>(schema: &Value, models: Models) -> Result<Validator<F>, SchemaError> {
+    let patterns = PatternOptions::fancy_regex()
+        .backtrack_limit(BACKTRACKS_MAX)
+        .size_limit(PATTERN_BYTES_MAX);
+    jsonschema::options_for::<F>()
+        .with_draft(Draft::Draft4)
+        .with_retriever(models)
+        .with_pattern_options(patterns)
+        .should_validate_formats(true)
+        .build(schema)
+        .map_err(|error| SchemaError(error.to_string()))
 }
 
 impl Refused {
@@ -135,7 +159,8 @@ impl std::error::Error for SchemaError {}
 impl std::error::Error for Refused {}
 
 /// The models of an API by name.
-struct Models(HashMap<String, String>);
+#[derive(Clone)]
+struct Models(Arc<HashMap<String, String>>);
 
 impl Retrieve for Models {
     fn retrieve(

@@ -1,5 +1,7 @@
 //! What is wrong with a body, in the words that clients of API Gateway know.
 
+use std::io;
+
 use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use serde_json::Value;
@@ -44,7 +46,6 @@ pub(super) fn faults<'i>(errors: impl Iterator<Item = ValidationError<'i>>) -> V
 
 fn message(kind: &ValidationErrorKind, instance: &Value) -> String {
     use ValidationErrorKind as Kind;
-    let found = shown(instance);
     let items = instance.as_array().map_or(0, Vec::len);
     let members = instance.as_object().map_or(0, serde_json::Map::len);
     match kind {
@@ -56,6 +57,7 @@ fn message(kind: &ValidationErrorKind, instance: &Value) -> String {
             )
         }
         Kind::Enum { options } => {
+            let found = shown(instance);
             format!("instance value ({found}) not found in enum (possible values: {options})")
         }
         Kind::AdditionalProperties { unexpected } => {
@@ -84,19 +86,21 @@ fn message(kind: &ValidationErrorKind, instance: &Value) -> String {
             "object has too few properties (found {members} but schema requires at least {limit})"
         ),
         Kind::Pattern { pattern } => {
+            let found = shown(instance);
             format!("ECMA 262 regex \"{pattern}\" does not match input string {found}")
         }
         Kind::Format { format } => {
+            let found = shown(instance);
             format!("string {found} is invalid against requested format \"{format}\"")
         }
-        Kind::AnyOf { context } => format!(
-            "instance failed to match at least one required schema among {}",
-            context.len()
-        ),
-        Kind::OneOfNotValid { context } => format!(
-            "instance failed to match exactly one schema (matched 0 out of {})",
-            context.len()
-        ),
+        Kind::AnyOf { context } => {
+            let count = context.len();
+            format!("instance failed to match at least one required schema among {count}")
+        }
+        Kind::OneOfNotValid { context } => {
+            let count = context.len();
+            format!("instance failed to match exactly one schema (matched 0 out of {count})")
+        }
         Kind::OneOfMultipleValid { context } => {
             let matched = context.iter().filter(|errors| errors.is_empty()).count();
             format!(
@@ -171,11 +175,31 @@ fn quoted(text: &str) -> String {
 
 /// As JSON, cut off when it is long.
 fn shown(value: &Value) -> String {
-    let text = value.to_string();
+    let mut head = Head(Vec::new());
+    // Ends with an error where it is full.
+    let _ = serde_json::to_writer(&mut head, value);
+    let text = String::from_utf8_lossy(&head.0);
     if text.len() <= SHOWN_CHARACTERS_MAX {
-        return text;
+        return text.into_owned();
     }
     let mut cut: String = text.chars().take(SHOWN_CHARACTERS_MAX).collect();
     cut.push('…');
     cut
+}
+
+/// Keeps what of a text may be shown.
+struct Head(Vec<u8>);
+
+impl io::Write for Head {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // A character has four bytes at most; one more tells that there is more.
+        let room = 4 * SHOWN_CHARACTERS_MAX + 4 - self.0.len();
+        let taken = bytes.len().min(room);
+        self.0.extend_from_slice(&bytes[..taken]);
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

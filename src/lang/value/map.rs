@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{Text, Value};
 
 /// From here on a map keeps an index of its keys.
-const INDEXED_FROM: usize = 16;
+const INDEXED_FROM: usize = 32;
 
 #[derive(Clone, Debug, Default)]
 pub struct Map<'a> {

@@ -9,10 +9,30 @@ use super::Text;
 pub enum Number<'a> {
     Int(i32),
     Long(i64),
-    Big(i128),
+    Big(Wide),
     Double(f64),
     /// `BigDecimal`, as it was written. Arithmetic on it is that of doubles.
     Decimal(Text<'a>),
+}
+
+/// 128 bits in two halves: aligned as they are, a value takes half the room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wide {
+    high: i64,
+    low: u64,
+}
+
+impl Wide {
+    pub fn new(value: i128) -> Self {
+        Self {
+            high: (value >> 64) as i64,
+            low: value as u64,
+        }
+    }
+
+    pub fn get(self) -> i128 {
+        i128::from(self.high) << 64 | i128::from(self.low)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +51,7 @@ impl<'a> Number<'a> {
 
     /// The smallest class that holds it.
     pub fn from_i128(value: i128) -> Self {
-        i64::try_from(value).map_or(Self::Big(value), Self::from_i64)
+        i64::try_from(value).map_or_else(|_| Self::Big(Wide::new(value)), Self::from_i64)
     }
 
     /// An integer of any length, `None` beyond 128 bits.
@@ -54,7 +74,7 @@ impl<'a> Number<'a> {
         match self {
             Self::Int(value) => f64::from(*value),
             Self::Long(value) => *value as f64,
-            Self::Big(value) => *value as f64,
+            Self::Big(value) => value.get() as f64,
             Self::Double(value) => *value,
             Self::Decimal(text) => text.as_str().parse().unwrap_or(f64::NAN),
         }
@@ -64,7 +84,7 @@ impl<'a> Number<'a> {
         match self {
             Self::Int(value) => Some(i128::from(*value)),
             Self::Long(value) => Some(i128::from(*value)),
-            Self::Big(value) => Some(*value),
+            Self::Big(value) => Some(value.get()),
             Self::Double(_) | Self::Decimal(_) => None,
         }
     }
@@ -88,8 +108,8 @@ impl<'a> Number<'a> {
     fn wrap(value: i128, width: u8) -> Self {
         match width {
             0 => Self::from_i128(value),
-            1 => i64::try_from(value).map_or(Self::Big(value), Self::Long),
-            _ => Self::Big(value),
+            1 => i64::try_from(value).map_or_else(|_| Self::Big(Wide::new(value)), Self::Long),
+            _ => Self::Big(Wide::new(value)),
         }
     }
 
@@ -129,9 +149,13 @@ impl<'a> Number<'a> {
         use std::fmt::Write as _;
         // Writing into a text cannot fail.
         let _ = match self {
+            Self::Int(value @ 0..=9) => {
+                out.push(char::from(b'0' + *value as u8));
+                Ok(())
+            }
             Self::Int(value) => write!(out, "{value}"),
             Self::Long(value) => write!(out, "{value}"),
-            Self::Big(value) => write!(out, "{value}"),
+            Self::Big(value) => write!(out, "{}", value.get()),
             Self::Double(value) => {
                 print_double(out, *value);
                 Ok(())
@@ -215,6 +239,14 @@ mod tests {
     }
 
     #[test]
+    fn values_are_small() {
+        assert!(size_of::<crate::lang::value::Value<'_>>() <= 32);
+        for value in [0, -1, i128::MIN, i128::MAX, i128::from(u64::MAX), -1 << 64] {
+            assert_eq!(Wide::new(value).get(), value);
+        }
+    }
+
+    #[test]
     fn integers_grow_as_they_need() {
         let sum = Number::Int(i32::MAX).calculate(Operation::Add, &Number::Int(1));
         assert!(matches!(sum, Some(Number::Long(2_147_483_648))));
@@ -228,7 +260,7 @@ mod tests {
                 .is_none()
         );
         assert!(
-            Number::Big(i128::MAX)
+            Number::Big(Wide::new(i128::MAX))
                 .calculate(Operation::Add, &Number::Int(1))
                 .is_none()
         );

@@ -153,6 +153,14 @@ impl<'a> Reader<'_, 'a> {
     fn number(&mut self, place: Place) -> Value<'a> {
         let text = self.bare(place);
         let digits = text.strip_prefix('-').unwrap_or(text);
+        if let Some(value) = small(digits.as_bytes()) {
+            let value = if digits.len() < text.len() {
+                -value
+            } else {
+                value
+            };
+            return Value::Number(Number::Int(value));
+        }
         if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
             return Number::parse_integer(text).map_or(Value::borrowed(text), Value::Number);
         }
@@ -255,6 +263,22 @@ impl<'a> Reader<'_, 'a> {
     fn wrong(&self, what: &'static str) -> ReadError {
         ReadError { at: self.at, what }
     }
+}
+
+/// The value of one to nine digits.
+fn small(digits: &[u8]) -> Option<i32> {
+    if digits.is_empty() || digits.len() > 9 {
+        return None;
+    }
+    let mut value = 0;
+    for digit in digits {
+        let digit = digit.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value = value * 10 + i32::from(digit);
+    }
+    Some(value)
 }
 
 enum Unit {

@@ -23,7 +23,8 @@ impl Parser<'_, '_> {
             let member = self.image(member);
             if self.method_follows()? {
                 let arguments = self.method_arguments()?;
-                steps.push(method(member, arguments));
+                let name: Box<str> = member.into();
+                steps.push(self.method(name, arguments));
             } else {
                 steps.push(Step::Property(member.into()));
             }
@@ -41,13 +42,17 @@ impl Parser<'_, '_> {
         let image = self.image(first);
         let rest = self.literal(first + 1, self.next);
         let at = self.base + self.start(first);
-        let plain = |parser: &mut Self, kind, prefix: &str, clean: &str, root: &str| Reference {
-            slot: parser.shared.slot(root),
-            steps,
-            at,
-            literal: format!("{clean}{rest}").into(),
-            prefix: prefix.into(),
-            kind,
+        let plain = |parser: &mut Self, kind, prefix: &str, clean: &str, root: &str| {
+            let slot = parser.shared.slot(root);
+            parser.shared.uses.note_reference(slot, &steps);
+            Reference {
+                slot,
+                steps,
+                at,
+                literal: format!("{clean}{rest}").into(),
+                prefix: prefix.into(),
+                kind,
+            }
         };
         // `$\!x` is the reference to something that nothing can be named.
         if image.contains("\\!") {
@@ -105,6 +110,29 @@ impl Parser<'_, '_> {
         }
         self.expect(Kind::MethodClose)?;
         Ok(arguments)
+    }
+
+    fn method(&mut self, name: Box<str>, mut arguments: Vec<Expression>) -> Step {
+        self.shared.uses.note_method(&name);
+        if let [Expression::Quoted(text), ..] = &arguments[..] {
+            match &*name {
+                "path" | "json" if arguments.len() == 1 => {
+                    if let Ok(path) = Path::parse(text)
+                        && let Some(argument) = arguments.pop()
+                    {
+                        return Step::Path(Box::new(KnownPath {
+                            method: name,
+                            argument,
+                            path,
+                        }));
+                    }
+                }
+                "matches" => self.shared.keep_pattern(text, true),
+                "split" | "replaceAll" | "replaceFirst" => self.shared.keep_pattern(text, false),
+                _ => {}
+            }
+        }
+        Step::Method(name, arguments)
     }
 
     fn indexes(&mut self, steps: &mut Vec<Step>) -> Result<(), ParseError> {
@@ -347,21 +375,6 @@ impl Parser<'_, '_> {
         self.eat(Kind::Blank)?;
         Ok(value)
     }
-}
-
-fn method(name: &str, mut arguments: Vec<Expression>) -> Step {
-    if matches!(name, "path" | "json")
-        && let [Expression::Quoted(text)] = &arguments[..]
-        && let Ok(path) = Path::parse(text)
-        && let Some(argument) = arguments.pop()
-    {
-        return Step::Path(Box::new(KnownPath {
-            method: name.into(),
-            argument,
-            path,
-        }));
-    }
-    Step::Method(name.into(), arguments)
 }
 
 const LEVELS: &[&[(Kind, Operator)]] = &[

@@ -25,15 +25,18 @@ mod rule;
 mod run;
 mod scan;
 mod scope;
+mod shared;
 mod text_method;
 mod token;
 mod tree;
+mod uses;
 mod util;
 
 use std::fmt;
 
 pub use overrides::Overrides;
 pub use scope::{Datum, Scope};
+pub use uses::Uses;
 
 /// Larger templates are refused, as AWS refuses them.
 pub const TEMPLATE_BYTES_MAX: usize = 300 * 1024;
@@ -167,6 +170,11 @@ impl Template {
         trace: &mut Vec<Traced>,
     ) -> Result<Rendered, RenderError> {
         run::render(self, scope, budget, Some(trace))
+    }
+
+    /// What it may look at: all else can be left out of its scope.
+    pub fn uses(&self) -> &Uses {
+        &self.tree.uses
     }
 
     /// The text it was compiled from.

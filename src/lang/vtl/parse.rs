@@ -1,8 +1,9 @@
 //! Tokens to tree: statements and directives.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::lex::Lexer;
+use super::shared::Shared;
 use super::token::{Kind, Token};
 use super::tree::{Block, Expression, Foreach, Node, Tree};
 use super::{DEPTH_MAX, ParseError};
@@ -28,27 +29,9 @@ pub fn tree(text: &str) -> Result<Tree, ParseError> {
         blocks: shared.blocks,
         names: shared.names,
         sources: shared.sources,
+        patterns: shared.patterns,
+        uses: shared.uses,
     })
-}
-
-/// What a template shares with the texts in it that are templates too.
-#[derive(Debug, Default)]
-pub(super) struct Shared {
-    names: Vec<Box<str>>,
-    blocks: Vec<Block>,
-    pub(super) sources: Vec<Box<str>>,
-    /// Macros are never called, but their names may be escaped.
-    macros: HashSet<String>,
-}
-
-impl Shared {
-    pub(super) fn slot(&mut self, name: &str) -> usize {
-        let known = self.names.iter().position(|known| &**known == name);
-        known.unwrap_or_else(|| {
-            self.names.push(name.into());
-            self.names.len() - 1
-        })
-    }
 }
 
 pub(super) struct Parser<'t, 's> {

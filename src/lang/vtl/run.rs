@@ -330,8 +330,10 @@ impl<'a> Engine<'a, '_> {
             UTIL => Value::Handle(Handle::Util),
             CONTEXT => {
                 let context = keep_map(&mut self.heap, self.scope.context);
-                overrides::prepare(&mut self.heap, context);
-                self.context = Some(context);
+                if self.tree.uses.overrides() {
+                    overrides::prepare(&mut self.heap, context);
+                    self.context = Some(context);
+                }
                 Value::Map(context)
             }
             STAGE_VARIABLES => Value::Map(keep_texts(&mut self.heap, self.scope.stage_variables)),

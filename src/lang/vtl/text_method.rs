@@ -1,5 +1,7 @@
 //! Methods of texts. Java counts in UTF-16 units, so we do.
 
+use std::borrow::Cow;
+
 use super::method::{compared, int};
 use super::run::{Engine, Halt};
 use crate::lang::pattern::{Pattern, PatternError, Replacement};
@@ -67,7 +69,7 @@ impl<'a> Engine<'a, '_> {
             }
             ("matches", [Value::Text(pattern)]) => {
                 self.spend(pattern.as_str().len() + text.len() / 16)?;
-                let pattern = Pattern::full(pattern.as_str()).map_err(pattern_halt)?;
+                let pattern = self.pattern(pattern.as_str(), true)?;
                 let matches = pattern.is_match(text).map_err(pattern_halt)?;
                 Ok(Some(Value::Bool(matches)))
             }
@@ -137,7 +139,7 @@ impl<'a> Engine<'a, '_> {
             self.allot(result.len())?;
             return Ok(Value::text(result));
         }
-        let pattern = Pattern::search(pattern).map_err(pattern_halt)?;
+        let pattern = self.pattern(pattern, false)?;
         let how = Replacement {
             with,
             first_only,
@@ -149,9 +151,20 @@ impl<'a> Engine<'a, '_> {
         Ok(Value::text(result))
     }
 
+    /// The compiled regular expression, which may be known from the template.
+    fn pattern(&self, java: &str, is_whole: bool) -> Result<Cow<'a, Pattern>, Halt> {
+        let tree = self.tree;
+        let known = tree.patterns.iter().find(|known| known.is(java, is_whole));
+        Ok(match known {
+            Some(known) => Cow::Borrowed(&known.pattern),
+            None if is_whole => Cow::Owned(Pattern::full(java).map_err(pattern_halt)?),
+            None => Cow::Owned(Pattern::search(java).map_err(pattern_halt)?),
+        })
+    }
+
     fn split(&mut self, text: &str, pattern: &str, limit: i32) -> Result<Value<'a>, Halt> {
         self.spend(pattern.len() + text.len() / 16)?;
-        let pattern = Pattern::search(pattern).map_err(pattern_halt)?;
+        let pattern = self.pattern(pattern, false)?;
         let pieces = pattern
             .split(text, limit, PIECES_MAX)
             .map_err(pattern_halt)?;

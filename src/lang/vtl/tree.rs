@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
+use super::uses::Uses;
 use crate::lang::jsonpath::Path;
+use crate::lang::pattern::Pattern;
 use crate::lang::value::Operation;
 
 #[derive(Clone, Debug, Default)]
@@ -151,4 +153,22 @@ pub struct Tree {
     pub names: Vec<Box<str>>,
     /// The template and the texts in it that are templates too, where a `+` may need their words.
     pub sources: Vec<Box<str>>,
+    /// Regular expressions that stand in the template as they are.
+    pub patterns: Vec<KnownPattern>,
+    pub uses: Uses,
+}
+
+/// A regular expression that need not be compiled for each request.
+#[derive(Clone, Debug)]
+pub struct KnownPattern {
+    pub java: Box<str>,
+    /// It must match a whole text; else it is looked for in texts.
+    pub is_whole: bool,
+    pub pattern: Pattern,
+}
+
+impl KnownPattern {
+    pub fn is(&self, java: &str, is_whole: bool) -> bool {
+        self.is_whole == is_whole && *self.java == *java
+    }
 }

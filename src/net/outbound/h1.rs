@@ -202,15 +202,21 @@ async fn more(
             // Boxed: most requests come whole, and this would double what a resting connection holds.
             Box::pin(upload_until_readable(exchange, stream)).await?;
         }
-        match stream.try_fill(&mut message.buffer) {
-            Ok(0) | Err(_) if stream.deadline.expired() => return Err(Failure::Timeout),
-            Ok(0) if message.buffer.is_empty() => return Err(Failure::Closed),
-            Ok(0) => return Err(Failure::Truncated),
-            Ok(_) => return Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(_) if message.buffer.is_empty() => return Err(Failure::Closed),
-            Err(_) => return Err(Failure::Truncated),
+        if fill(stream, message)? {
+            return Ok(());
         }
+    }
+}
+
+/// One read of a response's head; says whether something came.
+#[inline]
+pub(super) fn fill(stream: &Stream, message: &mut Message<ResponseHead>) -> Result<bool, Failure> {
+    match stream.try_fill(&mut message.buffer) {
+        Ok(0) | Err(_) if stream.deadline.expired() => Err(Failure::Timeout),
+        Ok(1..) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+        Ok(0) | Err(_) if message.buffer.is_empty() => Err(Failure::Closed),
+        Ok(0) | Err(_) => Err(Failure::Truncated),
     }
 }
 

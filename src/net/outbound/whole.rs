@@ -2,6 +2,7 @@
 
 use std::io::{self, IoSlice};
 
+use crate::net::outbound::h1::fill;
 use crate::net::outbound::{Connection, Failure, Reply};
 use crate::net::{Message, Pools, Settings};
 use crate::rt::task::{Either, Turns, first};
@@ -146,7 +147,10 @@ async fn read_head(
     let mut seen = 0;
     let mut turns = Turns::default();
     loop {
-        fill(stream, message).await?;
+        stream.readable().await;
+        if !fill(stream, message)? {
+            continue;
+        }
         turns.count().await;
         while head_may_be_complete(message.bytes(), seen)
             || message.bytes().len() > limits.head_bytes_max as usize
@@ -169,20 +173,8 @@ async fn read_head(
     }
 }
 
-async fn fill(stream: &Stream, message: &mut Message<ResponseHead>) -> Result<(), Failure> {
-    loop {
-        stream.readable().await;
-        match stream.try_fill(&mut message.buffer) {
-            Ok(0) | Err(_) if stream.deadline.expired() => return Err(Failure::Timeout),
-            Ok(0) if message.buffer.is_empty() => return Err(Failure::Closed),
-            Ok(0) => return Err(Failure::Truncated),
-            Ok(_) => return Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(_) if message.buffer.is_empty() => return Err(Failure::Closed),
-            Err(_) => return Err(Failure::Truncated),
-        }
-    }
-}
+/// What is made room for before it has come: an upstream may announce more than it sends.
+const RESERVED_BYTES_MAX: usize = 64 * 1024;
 
 /// How much of a body is still to come.
 enum Rest {
@@ -205,8 +197,11 @@ async fn read_body(
         Body::Chunked => Rest::Chunked(Chunked::new(&asking.settings.limits)),
         Body::UntilClose => Rest::UntilClose,
     };
-    let mut payload = Vec::new();
     let behind = &message.bytes()[message.head.length as usize..];
+    let mut payload = Vec::with_capacity(match rest {
+        Rest::Length(length) => usize::try_from(length).unwrap_or(0).min(RESERVED_BYTES_MAX),
+        _ => behind.len(),
+    });
     let mut step = rest.take(behind, &mut payload)?;
     let mut turns = Turns::default();
     while !step.done {
