@@ -77,7 +77,7 @@ pub fn render<'t>(
     );
     let told = outcome.as_ref();
     let told = told.map(|rendered| (rendered.text.as_str(), &rendered.overrides));
-    explain::rendered(call, template.source(), body, told);
+    explain::rendered(scene.call, template.source(), body, told);
     let rendered = outcome?;
     Ok((Cow::Owned(rendered.text), rendered.overrides))
 }
