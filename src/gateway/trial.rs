@@ -126,7 +126,7 @@ fn with_answer(mut told: Told, answer: Answer, is_test: bool) -> Told {
         !(is_test && is_ours)
     });
     let shown = shown.map(|header| {
-        let value = String::from_utf8_lossy(&header.value).into_owned();
+        let value = String::from_utf8_lossy(header.value).into_owned();
         (header.name.to_string(), value)
     });
     let is_refusal = is_test && told.is_refusal();
