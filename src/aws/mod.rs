@@ -1,5 +1,6 @@
 //! What AWS means by a name, a key, a signature and an error.
 
+pub mod action;
 pub mod arn;
 pub mod credential;
 pub mod endpoint;

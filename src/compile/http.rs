@@ -284,11 +284,11 @@ impl StageDraft {
 
     /// One group looks for one upstream: thousands of routes add a few entries.
     fn need(&mut self, needs: Option<target::Needs>, target: &Target) {
-        if let (Some(needs), Some(target)) = (needs, target.http())
+        if let (Some(needs), Some(group)) = (needs, target.group())
             && !self.groups.contains_key(&needs.key)
         {
             self.lookups.push(needs.lookup);
-            self.groups.insert(needs.key, Arc::clone(&target.group));
+            self.groups.insert(needs.key, Arc::clone(group));
         }
     }
 }

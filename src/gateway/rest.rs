@@ -5,7 +5,7 @@ use crate::gateway::asked::Asked;
 use crate::gateway::cache::{self, Found, Given, renew};
 use crate::gateway::context::Scene;
 use crate::gateway::integrate::invoke::{self, Manner};
-use crate::gateway::integrate::{self, mock, whole};
+use crate::gateway::integrate::{self, aws, mock, whole};
 use crate::gateway::story::{self, explain, moment};
 use crate::gateway::transform::request::{self, Moved};
 use crate::gateway::transform::{proxy, response};
@@ -89,7 +89,7 @@ pub async fn run(
 /// Whether the answer goes from the integration to the client as it comes.
 fn streams(stage: &RestStage, rest: &RestRoute, shows_payloads: bool) -> bool {
     match rest.kind {
-        Kind::Http | Kind::Function | Kind::Mock => false,
+        Kind::Http | Kind::Function | Kind::Service | Kind::Mock => false,
         kind => {
             let is_looked_at = rest.cache.is_some() || stage.compress_from.is_some();
             kind != Kind::HttpProxy || !(is_looked_at && !rest.streams || shows_payloads)
@@ -170,6 +170,12 @@ pub(in crate::gateway) async fn work(
             let manner = Manner::of(moved, &Scene { call, asked });
             invoke::answer(worker, call, target, manner, asked.verb(), &body).await?
         }
+        Target::Service(target) => {
+            // Boxed: its state would make every connection's task larger.
+            let made = (moved, &*body);
+            let answer = aws::answer(worker, call, asked, asking, target, made);
+            Box::pin(answer).await?.into()
+        }
         _ => mock::answer(call, &body)?.into(),
     };
     let reply = response::choose(call, rest, &answered)?;
@@ -196,7 +202,7 @@ async fn ask(
     };
     let group = target.group.id;
     if call.story.is_some() && whole::has_address(worker, call, group) {
-        moment::sending(call, target, head, body);
+        moment::sending(call, target.group.tls.is_some(), head, body);
     }
     let outcome = whole::run(worker, call, group, asking, method, request).await;
     let answer = outcome.map_err(|failure| Stop::of(call.kind, &failure))?;

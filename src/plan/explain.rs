@@ -74,6 +74,12 @@ pub enum GoesTo {
         qualifier: Option<String>,
         timeout_ms: u32,
     },
+    /// A service of AWS.
+    Service {
+        name: String,
+        region: String,
+        host: String,
+    },
     Upstream {
         url: String,
         /// The `Host` sent.
@@ -213,6 +219,13 @@ fn goes_to(target: &Target, asked: &Asked<'_>, path: &str, params: &Params) -> G
                 name: target.arn.to_string(),
                 qualifier: target.qualifier.as_deref().map(str::to_owned),
                 timeout_ms: target.timeout_ms,
+            };
+        }
+        Target::Service(target) => {
+            return GoesTo::Service {
+                name: target.service.name.to_string(),
+                region: target.service.region.to_string(),
+                host: target.service.host.to_string(),
             };
         }
         Target::Subtype(target) => {
@@ -486,6 +499,10 @@ impl Served {
                 let version = qualifier.as_deref().unwrap_or("$LATEST");
                 line(f, "function", &format!("{name}, version {version}"))?;
                 line(f, "", &format!("within {timeout_ms} ms"))
+            }
+            GoesTo::Service { name, region, host } => {
+                line(f, "service", &format!("{name} of {region}"))?;
+                line(f, "", &format!("Host: {host}"))
             }
             GoesTo::Upstream {
                 url,

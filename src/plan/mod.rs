@@ -41,7 +41,7 @@ pub use limit::{Limit, LimitId};
 pub use mapped::{Changes, MappedTarget, ReplyMapping};
 pub use route::{Route, RouteId};
 pub use router::{Params, Router};
-pub use service::Service;
+pub use service::{Service, ServiceTarget};
 pub use stage::Stage;
 pub use subtype::SubtypeTarget;
 pub use target::{Group, GroupId, HttpTarget, MockTarget, Piece, Pieces, Target};

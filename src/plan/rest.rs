@@ -115,6 +115,8 @@ pub enum Kind {
     FunctionProxy,
     /// A function gets what is made of the request.
     Function,
+    /// A service of AWS gets what is made of the request.
+    Service,
     /// Nobody is asked.
     Mock,
 }
@@ -122,7 +124,7 @@ pub enum Kind {
 impl Kind {
     /// Whether a service of AWS is asked, which takes fewer headers than others.
     pub fn is_aws(self) -> bool {
-        matches!(self, Self::FunctionProxy | Self::Function)
+        matches!(self, Self::FunctionProxy | Self::Function | Self::Service)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::base::Method;
 use crate::plan::Group;
 
 #[derive(Clone, Debug)]
@@ -27,4 +28,22 @@ pub enum Credentials {
     Role(Box<str>),
     /// Those of whoever called the API.
     Caller,
+}
+
+/// A service that a method of a REST API asks; path and query are among what the method moves.
+#[derive(Debug)]
+pub struct ServiceTarget {
+    pub service: Service,
+    /// None: the client's own.
+    pub method: Option<Method>,
+    /// None: path and query say it all.
+    pub action: Option<Action>,
+}
+
+/// An action of AWS's JSON protocols.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Action {
+    /// The value of `X-Amz-Target`.
+    pub target: Box<str>,
+    pub content_type: &'static str,
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::base::Method;
-use crate::plan::{FunctionTarget, MappedTarget, Params, SubtypeTarget};
+use crate::plan::{FunctionTarget, MappedTarget, Params, ServiceTarget, SubtypeTarget};
 
 #[derive(Debug)]
 pub enum Target {
@@ -13,6 +13,8 @@ pub enum Target {
     Mapped(Box<MappedTarget>),
     Mock(MockTarget),
     Function(Box<FunctionTarget>),
+    /// What a method of a REST API makes of a request.
+    Service(Box<ServiceTarget>),
     /// An action of a service of AWS.
     Subtype(Box<SubtypeTarget>),
     /// Nobody: a REST method makes its answer of what it was asked.
@@ -20,12 +22,28 @@ pub enum Target {
 }
 
 impl Target {
+    /// Whose connections its requests use, if any.
+    pub fn group(&self) -> Option<&Arc<Group>> {
+        match self {
+            Self::Http(target) => Some(&target.group),
+            Self::Mapped(mapped) => Some(&mapped.http.group),
+            Self::Service(target) => Some(&target.service.group),
+            Self::Subtype(target) => Some(&target.service.group),
+            Self::Function(target) => Some(&target.remote.as_ref()?.group),
+            Self::Mock(_) | Self::Nobody => None,
+        }
+    }
+
     /// Where it sends requests to, if it does.
     pub fn http(&self) -> Option<&HttpTarget> {
         match self {
             Self::Http(target) => Some(target),
             Self::Mapped(mapped) => Some(&mapped.http),
-            Self::Mock(_) | Self::Function(_) | Self::Subtype(_) | Self::Nobody => None,
+            Self::Mock(_)
+            | Self::Function(_)
+            | Self::Service(_)
+            | Self::Subtype(_)
+            | Self::Nobody => None,
         }
     }
 }

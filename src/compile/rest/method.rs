@@ -3,7 +3,7 @@
 use crate::compile::function;
 use crate::compile::group::Groups;
 use crate::compile::problem::{Fault, Place, Problems};
-use crate::compile::rest::{map, uri};
+use crate::compile::rest::{map, service, uri};
 use crate::compile::target::{Made, Needs, TIMEOUT_MS_MIN, method_of};
 use crate::lang::params::{Part, Source};
 use crate::lang::pattern::Pattern;
@@ -55,6 +55,19 @@ pub(in crate::compile) fn method(
                 ..made
             });
         }
+        rest::Kind::Service(asked) => {
+            let asked = (integration, asked);
+            return Some(
+                match service::target(asked, key, stage, groups, &mut route) {
+                    Ok((target, needs)) => Made {
+                        target: Target::Service(Box::new(target)),
+                        needs: Some(needs),
+                        rest: Some(Box::new(route)),
+                    },
+                    Err(faults) => faulty(route, faults),
+                },
+            );
+        }
         rest::Kind::Http { uri, method } | rest::Kind::HttpProxy { uri, method } => (uri, method),
     };
     match asked(integration, key, stage, groups, &mut route, uri) {
@@ -69,12 +82,15 @@ pub(in crate::compile) fn method(
                 rest: Some(Box::new(route)),
             })
         }
-        Err(faults) => {
-            let messages: Vec<String> = faults.into_iter().map(|fault| fault.message).collect();
-            route.fault = Some(messages.join("; ").into());
-            Some(alone(route))
-        }
+        Err(faults) => Some(faulty(route, faults)),
     }
+}
+
+/// What AWS finds out only when the method is called.
+fn faulty(mut route: RestRoute, faults: Vec<Fault>) -> Made {
+    let messages: Vec<String> = faults.into_iter().map(|fault| fault.message).collect();
+    route.fault = Some(messages.join("; ").into());
+    alone(route)
 }
 
 fn alone(route: RestRoute) -> Made {
@@ -94,6 +110,7 @@ fn draft(method: &Method, key: &RouteKey, stage: &Stage) -> Result<RestRoute, Fa
         rest::Kind::HttpProxy { .. } => Kind::HttpProxy,
         rest::Kind::FunctionProxy(_) => Kind::FunctionProxy,
         rest::Kind::Function(_) => Kind::Function,
+        rest::Kind::Service(_) => Kind::Service,
     };
     let parameters = &integration.request_parameters;
     let request = RequestMap {
@@ -143,7 +160,7 @@ fn draft(method: &Method, key: &RouteKey, stage: &Stage) -> Result<RestRoute, Fa
         models,
         is_plain: false,
         streams: integration.streams,
-        needs_body: matches!(kind, Kind::Http | Kind::Function)
+        needs_body: matches!(kind, Kind::Http | Kind::Function | Kind::Service)
             || method.models.is_some()
             || !request.templates.is_empty()
             || request.sources().any(Source::needs_request_body),

@@ -2,6 +2,7 @@
 
 mod map;
 mod method;
+mod service;
 mod stage;
 #[cfg(test)]
 mod tests;

@@ -15,7 +15,7 @@ use crate::control::publish::{
 use crate::model::Throttle;
 use crate::model::rest::{
     Cache, Canary, ContentHandling, ExecutionLog, GatewayResponse, Identity, Integration, Kind,
-    Method, Passthrough, Response, Settings, Unauthorized,
+    Method, Passthrough, Response, Service, Settings, Unauthorized,
 };
 use crate::model::v2::{self, EventFormat, FunctionCall, Route, RouteKey, Stage};
 
@@ -235,7 +235,12 @@ fn integration(written: &Value, facts: FunctionCall) -> Result<Integration, Stri
             "HTTP_PROXY" => Kind::HttpProxy { uri, method },
             "HTTP" => Kind::Http { uri, method },
             "AWS_PROXY" => Kind::FunctionProxy(function(written, facts)),
-            "AWS" if uri.contains(":lambda:path/") => Kind::Function(function(written, facts)),
+            "AWS" if is_invocation(&uri) => Kind::Function(function(written, facts)),
+            "AWS" => Kind::Service(Service {
+                uri,
+                method,
+                credentials: credentials(written),
+            }),
             "MOCK" => Kind::Mock,
             other => return Err(format!("Integration type {other}")),
         },
@@ -255,6 +260,11 @@ fn integration(written: &Value, facts: FunctionCall) -> Result<Integration, Stri
             .collect(),
     };
     Ok(made)
+}
+
+/// Lambda has other paths too.
+fn is_invocation(uri: &str) -> bool {
+    uri.contains(":lambda:path/") && uri.ends_with("/invocations")
 }
 
 fn credentials(written: &Value) -> String {
@@ -377,7 +387,16 @@ mod tests {
         check(json!({ "type": "MOCK" }), Ok(Kind::Mock));
         let over_link = json!({ "type": "HTTP", "connectionType": "VPC_LINK" });
         check(over_link, Err("An integration over a VPC link"));
-        check(json!({ "type": "AWS" }), Err("Integration type AWS"));
+        let queue = "arn:aws:apigateway:eu-west-1:sqs:path/111122223333/pets";
+        let asks = Kind::Service(Service {
+            uri: queue.to_owned(),
+            method: Some("POST".to_owned()),
+            credentials: "role".to_owned(),
+        });
+        check(
+            json!({ "type": "AWS", "uri": queue, "httpMethod": "POST", "credentials": "role" }),
+            Ok(asks),
+        );
         let uri = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/f/invocations";
         let call = |function: &str| {
             Ok(Kind::Function(FunctionCall {

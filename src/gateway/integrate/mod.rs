@@ -1,6 +1,7 @@
 //! One verb: ask the target of a route and give its answer to the client.
 
 pub mod attempt;
+pub mod aws;
 pub mod event;
 pub mod event_mapped;
 pub mod event_v1;
@@ -38,7 +39,7 @@ pub async fn run(
         Target::Mapped(target) => Box::pin(mapped::run(worker, call, exchange, target)).await,
         Target::Subtype(target) => Box::pin(subtype::run(worker, call, exchange, target)).await,
         Target::Mock(target) => mock::run(worker, call, exchange, target).await,
-        // Only a method of a REST API has no target, and its pipeline does not come here.
-        Target::Nobody => Err(Reject::ApiConfigurationError.into()),
+        // Only methods of REST APIs have such targets, and their pipeline does not come here.
+        Target::Service(_) | Target::Nobody => Err(Reject::ApiConfigurationError.into()),
     }
 }

@@ -4,6 +4,7 @@
 use crate::aws::sigv4::{Payload, Request};
 use crate::base::{Method, ascii};
 use crate::gateway::integrate::whole;
+use crate::gateway::story::moment;
 use crate::gateway::{Answer, Call, Reject, Stop, Worker};
 use crate::net::outbound::{Asking, Failure, whole as outbound};
 use crate::plan::Service;
@@ -69,8 +70,17 @@ pub async fn ask(
         is_head: outgoing.method == Method::Head,
     };
     let group = service.group.id;
+    // Whoever invokes a function has told its story already.
+    let tells = call.story.is_some() && &*service.name != "lambda";
+    if tells && whole::has_address(worker, call, group) {
+        moment::sending(call, service.group.tls.is_some(), &head, outgoing.body);
+    }
     let answered = whole::run(worker, call, group, asking, outgoing.method, request);
-    answered.await.map_err(Unanswered::Failure)
+    let answer = answered.await.map_err(Unanswered::Failure)?;
+    if tells {
+        moment::received(call, &answer);
+    }
+    Ok(answer)
 }
 
 type Added = Vec<(&'static str, String)>;

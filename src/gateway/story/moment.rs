@@ -8,7 +8,6 @@ use crate::gateway::asked::Asked;
 use crate::gateway::http::rest_of_path;
 use crate::gateway::story::{explain, text};
 use crate::gateway::{Answer, Call, Reject, Story};
-use crate::plan::HttpTarget;
 use crate::plan::rest::ExecutionLog::{Failures, Payloads, Steps};
 use crate::plan::rest::{Kind, RestRoute, RestStage};
 
@@ -107,12 +106,9 @@ pub fn started(call: &Call<'_>, asked: &Asked<'_>) {
 }
 
 /// A whole HTTP/1.1 request is about to go to an integration.
-pub fn sending(call: &Call<'_>, target: &HttpTarget, head: &[u8], body: &[u8]) {
+pub fn sending(call: &Call<'_>, is_tls: bool, head: &[u8], body: &[u8]) {
     let Some(story) = call.story() else { return };
-    let scheme = match target.group.tls {
-        Some(_) => "https",
-        None => "http",
-    };
+    let scheme = if is_tls { "https" } else { "http" };
     let head = String::from_utf8_lossy(head);
     let mut lines = head.split("\r\n");
     let path = lines.next().and_then(|line| line.split(' ').nth(1));

@@ -118,16 +118,16 @@ impl<'a> Moved<'a> {
         }
     }
 
+    /// Names and values of mapped headers.
+    pub fn headers(self, scene: &Scene<'_>) -> Vec<(&'a str, Vec<String>)> {
+        let same = |one: &str, other: &str| one.eq_ignore_ascii_case(other);
+        let overrides = &self.overrides.request_headers;
+        moved(&self.map.headers, overrides, scene, same)
+    }
+
     /// Appends the lines of mapped headers. A value that could not stand in a head is left out.
     pub fn write_headers(self, out: &mut Vec<u8>, scene: &Scene<'_>) {
-        let same = |one: &str, other: &str| one.eq_ignore_ascii_case(other);
-        let all = moved(
-            &self.map.headers,
-            &self.overrides.request_headers,
-            scene,
-            same,
-        );
-        for (name, values) in all {
+        for (name, values) in self.headers(scene) {
             for value in values {
                 let value = ascii::trim(value.as_bytes());
                 if ascii::is_token(name.as_bytes()) && ascii::is_field_value(value) {

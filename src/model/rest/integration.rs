@@ -37,6 +37,18 @@ pub enum Kind {
     FunctionProxy(FunctionCall),
     /// A Lambda function that gets what templates make of the request (`AWS`).
     Function(FunctionCall),
+    /// A service of AWS (`AWS`).
+    Service(Service),
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Service {
+    /// `arn:aws:apigateway:{region}:{service}:path/…` or `…:action/…`.
+    pub uri: String,
+    /// None: the client's own.
+    pub method: Option<String>,
+    /// The ARN of a role, `arn:aws:iam::*:user/*` for the caller's own; empty: those of the gateway.
+    pub credentials: String,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,6 +4,6 @@ mod integration;
 mod method;
 mod stage;
 
-pub use integration::{ContentHandling, Integration, Kind, Passthrough, Response};
+pub use integration::{ContentHandling, Integration, Kind, Passthrough, Response, Service};
 pub use method::{Cache, ExecutionLog, Method, Unauthorized};
 pub use stage::{Canary, GatewayResponse, Identity, Settings};
