@@ -399,3 +399,23 @@ policy = '{json.dumps(only_team)}'
         assert refused(v1.tag_resource, resourceArn=strange, tags={"cost": "2"})[0] == "AccessDeniedException"
     finally:
         gateway.stop()
+
+
+def test_whoever_may_invoke_a_function_may_do_no_more(tmp_path):
+    """Both ways to invoke are `lambda:InvokeFunction`, as on AWS."""
+    policy = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "*"}}
+    keys = f"""
+[management.keys.{READER}]
+secret = "reader-secret"
+name = "reader"
+policy = '{json.dumps(policy)}'
+"""
+    gateway = Gateway(tmp_path, keys)
+    try:
+        functions = client(gateway, "lambda", READER, "reader-secret")
+        assert refused(functions.get_function, FunctionName="none")[0] == "AccessDeniedException"
+        assert refused(functions.invoke, FunctionName="none")[0] == "ResourceNotFoundException"
+        streamed = functions.invoke_with_response_stream
+        assert refused(streamed, FunctionName="none")[0] == "ResourceNotFoundException"
+    finally:
+        gateway.stop()

@@ -114,7 +114,7 @@ impl FunctionApi {
 
     async fn outcome(&self, caller: &Caller, request: &Request) -> Outcome<Given> {
         let call = Call::of(request, &caller.scope)?;
-        caller.may(&format!("lambda:{}", call.operation.name()), &call.resource)?;
+        caller.may(&call.operation.action(), &call.resource)?;
         match call.operation {
             Operation::Invoke => return Ok(self.invoke(&call, request).await?.into()),
             Operation::InvokeWithResponseStream => {

@@ -13,7 +13,7 @@ macro_rules! operations {
         pub enum Operation { $($name,)* }
 
         impl Operation {
-            pub fn name(self) -> &'static str {
+            fn name(self) -> &'static str {
                 match self { $(Self::$name => stringify!($name),)* }
             }
 
@@ -148,6 +148,17 @@ impl Call {
 
     pub fn number(&self, name: &str) -> Option<usize> {
         self.query(name)?.parse().ok()
+    }
+}
+
+impl Operation {
+    /// What an identity policy has to allow for it. Both ways of invoking are one action of AWS's.
+    pub fn action(self) -> String {
+        let name = match self {
+            Self::Invoke | Self::InvokeWithResponseStream => "InvokeFunction",
+            other => other.name(),
+        };
+        format!("lambda:{name}")
     }
 }
 
