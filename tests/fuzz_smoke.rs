@@ -68,6 +68,60 @@ fn json_paths_keep_their_promises() {
 }
 
 #[test]
+fn expressions_keep_their_promises() {
+    smoke(&targets::params::TARGET);
+}
+
+#[test]
+fn models_keep_their_promises() {
+    smoke(&targets::schema::TARGET);
+}
+
+/// AWS's largest body, of kinds that break readers: deep, long, and no text at all.
+#[test]
+fn the_largest_bodies_end_as_small_ones_do() {
+    let heads: [(&Target, &[u8]); 5] = [
+        (
+            &targets::vtl::TARGET,
+            b"$input.json('$') $input.path('$.a') $util.parseJson($input.body)\0",
+        ),
+        (&targets::jsonpath::TARGET, b"$..a\n"),
+        (
+            &targets::mapping::TARGET,
+            b"append:header.x\n$request.body.a\n",
+        ),
+        (&targets::params::TARGET, b"method.request.body.$..a\n\n"),
+        (
+            &targets::schema::TARGET,
+            b"{\"items\":{\"type\":\"string\"}}\0",
+        ),
+    ];
+    let long = [b"\"", vec![b'x'; 1000].as_slice(), b"\","].concat();
+    let bodies: [(&[u8], &[u8], &[u8]); 5] = [
+        (b"", b"[", b""),
+        (b"", b"{\"a\":", b""),
+        (b"", b"\xff", b""),
+        (b"{\"a\":\"", b"\\u00e9", b"\"}"),
+        (b"[", &long, b"1]"),
+    ];
+    for (target, head) in heads {
+        for (begin, middle, end) in bodies {
+            let count = BODY_BYTES / middle.len();
+            let input = [head, begin, &middle.repeat(count), end].concat();
+            let began = Instant::now();
+            (target.run)(&input);
+            let took = began.elapsed();
+            let name = target.name;
+            assert!(took < BODY_LIMIT, "{name}: {took:?} for {middle:?}");
+        }
+    }
+}
+
+const BODY_BYTES: usize = 10 * 1024 * 1024;
+/// Without optimisation, on a machine that does other things as well.
+const BODY_LIMIT: Duration = Duration::from_secs(60);
+
+#[test]
 fn every_target_has_a_program_for_libfuzzer() {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
     let manifest = fs::read_to_string(fuzz.join("Cargo.toml")).expect("fuzz/Cargo.toml");

@@ -9,8 +9,10 @@ pub mod head;
 pub mod jsonpath;
 pub mod logline;
 pub mod mapping;
+pub mod params;
 pub mod request_head;
 pub mod response_head;
+pub mod schema;
 pub mod target_and_router;
 pub mod vtl;
 
@@ -41,4 +43,6 @@ pub const TARGETS: &[Target] = &[
     mapping::TARGET,
     vtl::TARGET,
     jsonpath::TARGET,
+    params::TARGET,
+    schema::TARGET,
 ];

@@ -134,7 +134,11 @@ def refusing(gateway, v1, backend):
         api.delete()
 
 
-@pytest.mark.parametrize("kind", sorted(ROWS))
+# AWS: "This response type cannot be customized."
+FIXED = {"REQUEST_TOO_LARGE"}
+
+
+@pytest.mark.parametrize("kind", sorted(set(ROWS) - FIXED))
 def test_a_refusal_is_what_its_author_has_set(refusing, kind):
     """Status, header and template of the type itself, which goes before its class."""
     template = '{"kind": "$context.error.responseType", "why": $context.error.messageString}'
@@ -147,7 +151,7 @@ def test_a_refusal_is_what_its_author_has_set(refusing, kind):
         assert said["why"] == ROWS[kind]["message"]
 
 
-@pytest.mark.parametrize("kind", sorted(ROWS))
+@pytest.mark.parametrize("kind", sorted(set(ROWS) - FIXED))
 def test_a_refusal_is_that_of_its_class(refusing, kind):
     """`DEFAULT_4XX` or `DEFAULT_5XX`, where the type has nothing of its own."""
     own = {"DEFAULT_4XX": (499, "4 $context.error.message"), "DEFAULT_5XX": (599, "5 $context.error.message")}
@@ -158,8 +162,8 @@ def test_a_refusal_is_that_of_its_class(refusing, kind):
 
 @pytest.mark.parametrize("kind", sorted(ROWS))
 def test_a_refusal_is_awss_where_nothing_is_set(refusing, kind):
-    """Status, type of content and message."""
-    given, headers, text = refusing(kind)
+    """Status, type of content and message; some are so whatever is set."""
+    given, headers, text = refusing(kind, {kind: (455, "own"), "DEFAULT_4XX": (499, "own")} if kind in FIXED else None)
     assert (given, headers["content-type"]) == (USUAL[kind], JSON)
     if ROWS[kind]["message"] is not None:
         assert json.loads(text) == {"message": ROWS[kind]["message"]}

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import ROOT, Gateway
+from conftest import ROOT, Gateway, authority
 
 PROVIDER = "*/hashicorp/aws"
 # Where Terraform itself and packages for machines without a network keep providers.
@@ -99,6 +99,7 @@ def terraform(tmp_path, upstream):
     providers = mirror()
     if providers is None:
         pytest.skip("no folder has Terraform's AWS provider 5.1xx (see FOLDERS); name one in TF_PLUGIN_CACHE_DIR")
+    authority(tmp_path / "truststores", "trust")
     gateway = Gateway(tmp_path, more=KEYS)
     try:
         yield Terraform(tmp_path / "work", providers, gateway, upstream), gateway
