@@ -13,6 +13,8 @@ pub enum Style {
     Clf,
     /// `2026-11-22T12:00:00Z`.
     Iso8601,
+    /// `Sun Nov 22 12:00:00 UTC 2026`: that of Java's `Date`, in the logs of tests.
+    Java,
 }
 
 /// The last second of 9999; all three forms have four digits for the year.
@@ -79,6 +81,7 @@ impl DateCache {
         let form = match self.style {
             Style::Http => "%a, %d %b %Y %H:%M:%S GMT",
             Style::Clf => "%d/%b/%Y:%H:%M:%S +0000",
+            Style::Java => "%a %b %d %H:%M:%S UTC %Y",
             Style::Iso8601 => "%Y-%m-%dT%H:%M:%SZ",
         };
         let second = i64::try_from(self.second.min(EPOCH_SECONDS_MAX)).unwrap_or(i64::MAX);
@@ -113,6 +116,11 @@ mod tests {
         check(Style::Clf, 784_111_777_999, "06/Nov/1994:08:49:37 +0000");
         check(Style::Iso8601, 784_111_777_000, "1994-11-06T08:49:37Z");
         check(Style::Clf, 1_795_348_800_000, "22/Nov/2026:12:00:00 +0000");
+        check(
+            Style::Java,
+            1_759_175_054_000,
+            "Mon Sep 29 19:44:14 UTC 2025",
+        );
         check(Style::Http, 0, "Thu, 01 Jan 1970 00:00:00 GMT");
     }
 

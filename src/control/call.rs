@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use crate::base::Clock;
 use crate::base::id::ResourceIds;
@@ -15,7 +15,10 @@ use crate::control::error::{Error, Outcome};
 use crate::control::protocol::decode::{Parts, decode};
 use crate::control::protocol::route::{self, Found};
 use crate::control::protocol::{Input, docs, encode, validate};
-use crate::control::publish::{self, ApiModel, Changes, DomainModel, Publication, Surroundings};
+use crate::control::publish::{
+    self, ApiModel, Changes, DomainModel, MethodTest, Outbox, Publication, Surroundings,
+};
+use crate::control::rest::test_invoke;
 use crate::control::{Caller, Handler, handler, kind, live, permission, tags, v2};
 use crate::model::Usage;
 use crate::store::{Prefix, Store};
@@ -68,7 +71,7 @@ pub struct Control {
     surroundings: Mutex<Arc<Surroundings>>,
     /// What was published last, so that a change that nobody would see is not published.
     served: Arc<Mutex<Served>>,
-    publications: mpsc::UnboundedSender<Publication>,
+    outbox: Outbox,
 }
 
 /// What is served, by keys.
@@ -102,7 +105,7 @@ impl Control {
         store: Store,
         settings: Settings,
         surroundings: Surroundings,
-        publications: mpsc::UnboundedSender<Publication>,
+        outbox: Outbox,
     ) -> std::io::Result<Self> {
         Ok(Self {
             store,
@@ -111,7 +114,7 @@ impl Control {
             ids: Mutex::new(ResourceIds::from_system()?),
             surroundings: Mutex::new(Arc::new(surroundings)),
             served: Arc::default(),
-            publications,
+            outbox,
         })
     }
 
@@ -217,6 +220,7 @@ impl Control {
         let input = input?;
         validate::validate(service, operation, &input, self.settings.strict)?;
         let output = match operation.method.as_str() {
+            _ if operation.name == test_invoke::NAME => self.test_method(scope, input).await?,
             "GET" => self.read(handler, scope, input).await?,
             _ => self.change(handler, scope, input).await?,
         };
@@ -280,6 +284,25 @@ impl Control {
             live::answer(&path, &caller, sight)
         };
         self.store.read(work).await
+    }
+
+    /// Tries a method as it is now. Nothing is changed by it.
+    async fn test_method(&self, scope: Scope, input: Input) -> Outcome<Value> {
+        let surroundings = locked(&self.surroundings).clone();
+        let (mut ids, now_ms) = (locked(&self.ids).fork(), locked(&self.clock).epoch_ms());
+        let work = move |view: &crate::store::View<'_>| {
+            let rows = Rows::Read(view);
+            let desk = Desk::new(rows, &scope, &surroundings.fixed, &mut ids, now_ms);
+            test_invoke::draft(&desk, &input)
+        };
+        let draft = self.store.read(work).await?;
+        let (done, is_done) = oneshot::channel();
+        let gone = || Error::unavailable("The gateway is stopping.");
+        let test = MethodTest { draft, done };
+        self.outbox.tests.send(test).map_err(|_| gone())?;
+        let told = is_done.await.map_err(|_| gone())?;
+        told.map(|told| test_invoke::shown(&told))
+            .map_err(Error::bad_request)
     }
 
     async fn read(&self, handler: Handler, scope: Scope, input: Input) -> Outcome<Value> {
@@ -399,7 +422,10 @@ impl Control {
             done,
         };
         let gone = || Error::unavailable("The gateway is stopping.");
-        self.publications.send(publication).map_err(|_| gone())?;
+        self.outbox
+            .publications
+            .send(publication)
+            .map_err(|_| gone())?;
         is_done.await.map_err(|_| gone())?.map_err(Error::internal)
     }
 }

@@ -50,7 +50,7 @@ mod tests {
 
     use super::*;
     use crate::control::caller::Access;
-    use crate::control::{Publication, Request, Settings, Surroundings};
+    use crate::control::{Outbox, Publication, Request, Settings, Surroundings};
     use crate::store::Store;
 
     async fn asked(control: &Control, method: &str, target: &str, body: Value) -> Value {
@@ -90,7 +90,11 @@ mod tests {
             });
             let store = Store::memory();
             let surroundings = Surroundings::default();
-            let control = Control::new(store, settings, surroundings, publications).unwrap();
+            let outbox = Outbox {
+                publications,
+                tests: mpsc::unbounded_channel().0,
+            };
+            let control = Control::new(store, settings, surroundings, outbox).unwrap();
             let quota = json!({ "limit": 10, "period": "MONTH" });
             let plan = json!({ "name": "p", "quota": quota });
             let plan = asked(&control, "POST", "/usageplans", plan).await;

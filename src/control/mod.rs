@@ -34,7 +34,7 @@ pub use desk::{Desk, Fixed, Record, Scope};
 pub use domain::trust::Truststores;
 pub use error::{Error, Outcome};
 pub use metering::Used;
-pub use publish::{Publication, Surroundings};
+pub use publish::{MethodTest, Outbox, Publication, Surroundings};
 
 use protocol::{Input, ServiceName};
 

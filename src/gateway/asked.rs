@@ -31,7 +31,7 @@ impl<'a> Asked<'a> {
             head: exchange.head(),
             bytes: exchange.bytes(),
             body,
-            peer: Some(exchange.client.peer.ip()),
+            peer: Some(exchange.client.peer.ip()).filter(|ip| !ip.is_unspecified()),
             certificate: exchange.client.stream.client_certificate(),
         }
     }

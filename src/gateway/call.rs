@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::base::Uuid;
 use crate::base::id::RequestId;
 use crate::gateway::{Reject, Story};
-use crate::net::outbound::GroupState;
+use crate::net::outbound::{GroupState, Groups};
 use crate::observe::Trace;
 use crate::plan::stage::StageKind;
 use crate::plan::usage::ApiKey;
@@ -58,6 +58,8 @@ pub struct Call<'p> {
     pub integration_error: Option<Box<str>>,
     /// The backend's own id of the request, and its second one; only if the log shows them.
     pub endpoint_ids: Option<Box<[Box<[u8]>; 2]>>,
+    /// Its upstreams, of a plan that is not published; none: those of the core.
+    pub groups: Option<Rc<Groups>>,
     /// Told while it happens; none: nobody listens.
     pub story: Option<Box<Story>>,
 }
@@ -89,6 +91,7 @@ impl Call<'_> {
             integration_us: 0,
             integration_error: None,
             endpoint_ids: None,
+            groups: None,
             story: None,
         }
     }

@@ -24,7 +24,9 @@ pub async fn pass<'p>(
         return Ok(cors::preflight(worker, call, exchange, cors).await?);
     }
     let route = choose_route(stage, call, exchange)?;
-    if let Some(rest) = route.rest.as_deref().filter(|rest| !rest.is_plain) {
+    if let Some(rest) = route.rest.as_deref()
+        && (!rest.is_plain || call.story.is_some())
+    {
         // Boxed: what is mapped is held in memory, which other routes should not have to reserve.
         let method = (stage, route, rest);
         return Box::pin(rest::pass(worker, live, call, exchange, method)).await;

@@ -25,6 +25,7 @@ pub mod serve;
 pub mod story;
 pub mod throttle;
 pub mod transform;
+pub mod trial;
 pub mod usage;
 pub mod validate;
 mod variable;

@@ -6,7 +6,7 @@ use crate::gateway::cache::{self, Found, Given, renew};
 use crate::gateway::context::Scene;
 use crate::gateway::integrate::invoke::{self, Manner};
 use crate::gateway::integrate::{self, aws, mock, whole};
-use crate::gateway::story::{self, moment};
+use crate::gateway::story::{self, explain, moment};
 use crate::gateway::transform::request::{self, Moved};
 use crate::gateway::transform::{proxy, response};
 use crate::gateway::{
@@ -70,6 +70,9 @@ pub async fn run(
     let asking = asking(worker, exchange, rest);
     let asked = Asked::of(exchange, &body);
     let given = cached(worker, call, (&asked, &asking), (own, route, rest)).await?;
+    if let Given::Kept(_) = &given {
+        explain::cached(call, given.answer());
+    }
     if own.compress_from.is_none() && !call.warns_of_cache {
         return Ok(respond::answer(worker, call, exchange, given.answer()).await?);
     }
@@ -145,7 +148,9 @@ pub(in crate::gateway) async fn work(
     (route, rest): (&Route, &RestRoute),
 ) -> Result<Answer, Stop> {
     if let (Kind::HttpProxy, Target::Http(target)) = (rest.kind, &route.target) {
-        let head = proxy::head(Moved::of(&rest.request), target, &Scene { call, asked });
+        let moved = Moved::of(&rest.request);
+        explain::request(call, asked, moved);
+        let head = proxy::head(moved, target, &Scene { call, asked });
         let answer = ask(worker, call, asking, target, asked, (&head, asked.body)).await?;
         return Ok(proxy::answer(answer));
     }
@@ -154,6 +159,7 @@ pub(in crate::gateway) async fn work(
         map: &rest.request,
         overrides: &overrides,
     };
+    explain::request(call, asked, moved);
     let mut answered = match &route.target {
         Target::Http(target) => {
             let head = request::head(moved, target, &Scene { call, asked }, &body);
@@ -195,7 +201,7 @@ async fn ask(
         is_head: method == Method::Head,
     };
     let group = target.group.id;
-    if call.story.is_some() && whole::has_address(worker, group) {
+    if call.story.is_some() && whole::has_address(worker, call, group) {
         moment::sending(call, target.group.tls.is_some(), head, body);
     }
     let outcome = whole::run(worker, call, group, asking, method, request).await;

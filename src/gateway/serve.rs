@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::gateway::credentials::Book;
+use crate::gateway::trial::{self, Trial};
 use crate::gateway::{Published, Worker};
 use crate::net::inbound::accept::{Door, listen};
 use crate::observe::{Counter, Lines, Numbers};
@@ -27,6 +28,8 @@ pub enum Command {
         routes_max: u32,
         reply: oneshot::Sender<(Numbers, Option<u32>)>,
     },
+    /// A request of nobody, answered by its letter.
+    Try(Box<Trial>),
     /// Answered when all letters before it have been obeyed.
     Echo(oneshot::Sender<()>),
     /// No new connections and no further requests; the core ends when those under way are done.
@@ -95,6 +98,7 @@ fn obey(worker: &'static Worker, command: Command) {
             // Whoever asked may have given up.
             let _ = reply.send(numbers.snapshot_part(first, routes_max));
         }
+        Command::Try(trial) => task::spawn(trial::run(worker, *trial), || ()),
         Command::Echo(reply) => {
             // Whoever asked may have given up.
             let _ = reply.send(());

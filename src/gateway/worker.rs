@@ -116,8 +116,11 @@ impl Worker {
     }
 
     #[inline]
-    pub fn group(&self, id: u32) -> Option<Rc<GroupState>> {
-        self.groups.get(id)
+    pub fn group(&self, call: &Call<'_>, id: u32) -> Option<Rc<GroupState>> {
+        match &call.groups {
+            None => self.groups.get(id),
+            Some(own) => own.get(id),
+        }
     }
 
     #[inline]
@@ -183,7 +186,22 @@ impl Worker {
         self.stopping.raise();
     }
 
-    fn finish(&self, call: &Call<'_>, exchange: &Exchange<'_>) {
+    /// Tells the client why a pipeline ended early, if it did.
+    pub async fn settle(
+        &'static self,
+        call: &mut Call<'_>,
+        exchange: &mut Exchange<'_>,
+        outcome: Result<(), Stop>,
+    ) -> Result<(), Gone> {
+        match outcome {
+            Ok(()) => Ok(()),
+            Err(Stop::Reject(reject)) => respond::reject(self, call, exchange, reject).await,
+            Err(Stop::HealthCheck) => respond::health(self, call, exchange).await,
+            Err(Stop::Gone) => Err(Gone),
+        }
+    }
+
+    pub fn finish(&self, call: &Call<'_>, exchange: &Exchange<'_>) {
         let latency_us = self.core.now_us().saturating_sub(exchange.started_us);
         let received = u64::from(exchange.head().length) + exchange.upload.received_bytes;
         {
@@ -215,11 +233,10 @@ impl Handler for Worker {
     async fn handle(&'static self, exchange: &mut Exchange<'_>) -> Result<(), Gone> {
         let live = self.live();
         let mut call = Call::new(self.ids.borrow_mut().next());
-        let outcome = match http::pass(self, &live, &mut call, exchange).await {
+        let outcome = http::pass(self, &live, &mut call, exchange).await;
+        let outcome = match outcome {
             Ok(()) => Ok(()),
-            Err(Stop::Reject(reject)) => respond::reject(self, &mut call, exchange, reject).await,
-            Err(Stop::HealthCheck) => respond::health(self, &mut call, exchange).await,
-            Err(Stop::Gone) => Err(Gone),
+            outcome => self.settle(&mut call, exchange, outcome).await,
         };
         self.finish(&call, exchange);
         outcome

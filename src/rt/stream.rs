@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::os::fd::{OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
 
 use crate::base::Buffer;
 use crate::rt::tls::{self, ClientCertificate, Progress, Session, Socket};
@@ -37,6 +38,16 @@ impl Socket for Plain<'_> {
 impl Stream {
     pub fn new(core: &'static Core, fd: OwnedFd) -> io::Result<Self> {
         Ok(Self::over(core, Ready::new(fd)?))
+    }
+
+    /// Two ends of one connection that never leaves the core; the first one is for the client.
+    pub fn pair(core: &'static Core) -> io::Result<(Self, Self)> {
+        let (one, other) = UnixStream::pair()?;
+        one.set_nonblocking(true)?;
+        other.set_nonblocking(true)?;
+        // As a connection that was made: there is nothing to read before something has come.
+        let client = Self::over(core, Ready::connecting(one.into())?);
+        Ok((client, Self::new(core, other.into())?))
     }
 
     fn over(core: &'static Core, ready: Ready) -> Self {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{RawQuery, Request, State};
 use axum::http::{StatusCode, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
@@ -14,8 +15,9 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::base::json;
+use crate::gateway::trial::Told;
 use crate::observe::{Report, prometheus, stats::Stats};
-use crate::server::reception;
+use crate::server::{explain, reception};
 
 /// Where the process is in its life, as `/readyz` tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +32,12 @@ pub enum Phase {
 /// Who knows what the endpoints tell.
 pub trait Observed: Clone + Send + Sync + 'static {
     fn phase(&self) -> Phase;
+
+    /// Whether calls are explained.
+    fn explains(&self) -> bool;
+
+    /// Serves a whole HTTP/1.1 request and tells how. None: it broke off.
+    fn explain(&self, request: Vec<u8>) -> impl Future<Output = Option<Told>> + Send;
 
     /// Gathers the numbers of one moment.
     fn report(&self) -> impl Future<Output = Report> + Send;
@@ -56,6 +64,7 @@ fn router<O: Observed>(observed: O) -> Router {
         .route("/stats", get(numbers::<O>))
         .fallback(async || (StatusCode::NOT_FOUND, lost("there is nothing here")))
         .method_not_allowed_fallback(only_reading)
+        .layer(from_fn_with_state(observed.clone(), explain::instead::<O>))
         .with_state(observed)
 }
 
@@ -64,6 +73,8 @@ const INDEX: &str = "\
 /readyz   200 while requests are welcome, else 503
 /metrics  numbers for Prometheus
 /stats    numbers as JSON; /stats?pretty for people
+
+A request with the header x-daemun-explain is served as a call of an API, and explained.
 ";
 
 fn lost(what: &str) -> String {
@@ -147,6 +158,14 @@ mod tests {
     impl Observed for Fake {
         fn phase(&self) -> Phase {
             *self.phase.borrow()
+        }
+
+        fn explains(&self) -> bool {
+            false
+        }
+
+        async fn explain(&self, _: Vec<u8>) -> Option<Told> {
+            None
         }
 
         async fn report(&self) -> Report {

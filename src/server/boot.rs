@@ -212,6 +212,7 @@ impl Running {
         };
         let cores = Cores::start(driver, &shared, &first, seats).await?;
         let observer = Observer::new(cores.mailboxes(), workers, exporters.access.written());
+        observer.facts().explains = !is_strict(&settings);
         let admin = open_admin(settings.admin, takes_over, &observer)
             .inspect_err(|_| cores.tell(|_| Command::Stop))?;
         let mut running = Self {
@@ -353,6 +354,11 @@ fn authorities(published: &Published) -> impl Iterator<Item = PathBuf> {
         crate::plan::target::Trust::File(file) => Some(PathBuf::from(&**file)),
         _ => None,
     })
+}
+
+fn is_strict(settings: &Settings) -> bool {
+    let management = settings.management.as_ref();
+    management.is_some_and(|own| own.strict)
 }
 
 fn open_admin(

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::control::Publication;
+use crate::control::{MethodTest, Publication};
 use crate::gateway::Command;
 use crate::rt::handoff::{Outcome, hand_over};
 use crate::rt::signal::Signal;
@@ -20,6 +20,7 @@ enum Event {
     Addresses,
     Credentials,
     Publish(Publication),
+    Test(MethodTest),
     Broken(usize),
 }
 
@@ -44,6 +45,7 @@ impl Running {
                 Event::Addresses => self.new_addresses(),
                 Event::Credentials => self.new_credentials(),
                 Event::Publish(publication) => self.publish(publication).await,
+                Event::Test(test) => self.test(test).await,
                 Event::Broken(core) => {
                     tracing::error!(core, "a core has ended by itself; stopping");
                     self.drain().await;
@@ -62,6 +64,7 @@ impl Running {
             Ok(()) = self.book.changed() => Event::Addresses,
             Ok(()) = self.credentials.changed() => Event::Credentials,
             Some(publication) = self.making.publications.recv() => Event::Publish(publication),
+            Some(test) = self.making.tests.recv() => Event::Test(test),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -44,6 +45,7 @@ pub struct First {
 pub struct Cores {
     mailboxes: Vec<Mailbox<Command>>,
     threads: Vec<JoinHandle<io::Result<()>>>,
+    turn: AtomicUsize,
 }
 
 /// A way to speak to the cores that can be kept anywhere.
@@ -64,6 +66,7 @@ impl Cores {
         let mut cores = Self {
             mailboxes: Vec::new(),
             threads: Vec::new(),
+            turn: AtomicUsize::new(0),
         };
         for (index, seat) in seats.into_iter().enumerate() {
             let started = cores.add(index, driver, shared, first, seat).await;
@@ -140,6 +143,16 @@ impl Cores {
         }
     }
 
+    /// Tells one of the cores, each in its turn.
+    pub fn tell_one(&self, command: Command) {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let index = turn % self.mailboxes.len().max(1);
+        let mailbox = self.mailboxes.get(index);
+        if mailbox.is_none_or(|mailbox| mailbox.send(command).is_err()) {
+            tracing::error!(core = index, "a core does not read its mailbox");
+        }
+    }
+
     /// Waits until every core has obeyed what it was told before. A core that does not answer is
     /// not waited for any longer.
     pub async fn obeyed(&self) {
@@ -174,6 +187,15 @@ impl Cores {
 }
 
 impl Mailboxes {
+    /// Tells one of the cores.
+    pub fn tell_one(&self, command: Command) {
+        if let Some(mailbox) = self.0.first()
+            && mailbox.send(command).is_err()
+        {
+            tracing::error!("the first core does not read its mailbox");
+        }
+    }
+
     /// The numbers of all cores, merged. Cores that do not answer are left out.
     pub async fn numbers(&self) -> Numbers {
         let mut all = Numbers::default();

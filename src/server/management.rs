@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use crate::base::Clock;
-use crate::control::publish::{Publication, Surroundings};
+use crate::control::publish::{Outbox, Surroundings};
 use crate::control::usage::Day;
 use crate::control::{self, Access, Control, Kept, Scope, Truststores, fixed};
 use crate::gateway::Meter;
@@ -62,7 +62,7 @@ impl Management {
         snapshot: &Snapshot,
         beside: bool,
         functions: &FunctionRoom,
-        publications: mpsc::UnboundedSender<Publication>,
+        outbox: Outbox,
     ) -> Result<(Self, Kept, Vec<Arc<Usage>>), ManagementError> {
         let access = keys::access(settings).map_err(ManagementError::Keys)?;
         let address = settings.address;
@@ -81,12 +81,7 @@ impl Management {
                 .as_ref()
                 .and_then(|folder| std::path::absolute(folder).ok()),
         };
-        let control = Control::new(
-            store.clone(),
-            own,
-            surroundings(snapshot, settings),
-            publications,
-        )?;
+        let control = Control::new(store.clone(), own, surroundings(snapshot, settings), outbox)?;
         let records = |error: control::Error| ManagementError::Records(error.message);
         let kept = control.load().await.map_err(records)?;
         let plans = control.load_usage().await.map_err(records)?;

@@ -4,7 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use tokio::sync::oneshot;
+
 use crate::compile::Ledger;
+use crate::gateway::Command;
+use crate::gateway::trial::{Told, Trial};
 use crate::observe::{Report, RouteName};
 use crate::server::admin::{Observed, Phase};
 use crate::server::cores::Mailboxes;
@@ -35,6 +39,8 @@ pub struct Facts {
     pub reloads_failed: u64,
     pub last_reload_error: Option<String>,
     pub phase: Phase,
+    /// Whether the operator may have calls explained.
+    pub explains: bool,
 }
 
 impl Observer {
@@ -52,6 +58,7 @@ impl Observer {
                     reloads_failed: 0,
                     last_reload_error: None,
                     phase: Phase::Starting,
+                    explains: false,
                 }),
             }),
         }
@@ -64,6 +71,23 @@ impl Observer {
 }
 
 impl Observed for Observer {
+    fn explains(&self) -> bool {
+        self.facts().explains
+    }
+
+    async fn explain(&self, request: Vec<u8>) -> Option<Told> {
+        let (reply, told) = oneshot::channel();
+        let trial = Trial {
+            draft: None,
+            request,
+            reply,
+        };
+        self.shared
+            .mailboxes
+            .tell_one(Command::Try(Box::new(trial)));
+        told.await.ok()
+    }
+
     fn phase(&self) -> Phase {
         self.facts().phase
     }

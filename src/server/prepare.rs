@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::compile::{self, Ledger};
 use crate::control::publish::DomainModel;
 use crate::gateway::{self, Published};
-use crate::model::{Snapshot, Usage, v2};
+use crate::model::{Snapshot, Upstream, Usage, v2};
 use crate::net;
 use crate::plan::Plan;
 use crate::rt::tls::{GivenCertificate, Terms};
@@ -200,6 +200,24 @@ fn compiled(
         faults.collect::<Vec<_>>()
     })?;
     Ok((published, ledger))
+}
+
+/// A plan of one API that nobody else is served by.
+///
+/// # Errors
+/// All that hinders it.
+pub fn draft(api: Arc<v2::Api>, upstreams: &[Upstream]) -> Result<Published, String> {
+    let snapshot = Snapshot {
+        upstreams: upstreams.to_vec(),
+        apis: vec![api],
+        ..Snapshot::default()
+    };
+    let compiled = compiled(&snapshot, &Ledger::default(), None);
+    let (published, _) = compiled.map_err(|problems| {
+        let texts = problems.into_iter().map(|problem| problem.message);
+        texts.collect::<Vec<String>>().join("\n")
+    })?;
+    Ok(published)
 }
 
 /// The plan alone, for `daemun check`.

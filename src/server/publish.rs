@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::control::publish::Changes;
-use crate::control::{Access, Publication};
+use crate::control::{Access, MethodTest, Outbox, Publication};
+use crate::gateway::trial::Trial;
 use crate::gateway::{self, Command};
 use crate::model::{Snapshot, Usage};
 use crate::server::boot::{self, Running};
@@ -22,6 +23,7 @@ pub struct Making {
     /// None: they are off, or another process has them.
     pub management: Option<Management>,
     pub publications: mpsc::UnboundedReceiver<Publication>,
+    pub tests: mpsc::UnboundedReceiver<MethodTest>,
     pub made: Made,
     pub plans: Plans,
     /// The state of the keys of `plans`.
@@ -30,7 +32,7 @@ pub struct Making {
     meter: Arc<gateway::Meter>,
     /// What the config serves.
     pub snapshot: Snapshot,
-    publisher: mpsc::UnboundedSender<Publication>,
+    outbox: Outbox,
     /// Domains have changed, which the listeners have not been told yet.
     has_news_of_domains: bool,
     /// Versions of the store that what was made is of, by keys.
@@ -50,15 +52,20 @@ impl Making {
         functions: &FunctionRoom,
     ) -> Result<Self, ManagementError> {
         let (publisher, publications) = mpsc::unbounded_channel();
+        let (tester, tests) = mpsc::unbounded_channel();
         let mut making = Self {
             management: None,
             publications,
+            tests,
             made: Made::default(),
             plans: Plans::new(),
             usage: Arc::default(),
             meter: Arc::default(),
             snapshot,
-            publisher,
+            outbox: Outbox {
+                publications: publisher,
+                tests: tester,
+            },
             has_news_of_domains: false,
             versions: HashMap::new(),
         };
@@ -73,9 +80,9 @@ impl Making {
         functions: &FunctionRoom,
     ) -> Result<(), ManagementError> {
         if let Some(wanted) = &settings.management {
-            let publisher = self.publisher.clone();
+            let outbox = self.outbox.clone();
             let opened =
-                Management::open(wanted, &self.snapshot, beside, functions, publisher).await?;
+                Management::open(wanted, &self.snapshot, beside, functions, outbox).await?;
             let (management, kept, plans) = opened;
             management.meter(&self.meter);
             for usage in plans {
@@ -212,6 +219,38 @@ impl Running {
         facts.ledger = Arc::clone(&self.current.ledger);
         facts.plan_version = published.plan.version;
         Ok(())
+    }
+
+    /// Tries a method that is in no stage, on one of the cores, which answers by itself.
+    pub async fn test(&mut self, test: MethodTest) {
+        let MethodTest { draft, done } = test;
+        let upstreams = &self.making.snapshot.upstreams;
+        let published = match prepare::draft(draft.model, upstreams) {
+            Ok(published) => Arc::new(published),
+            Err(problems) => {
+                // Who asked may have gone away.
+                let _ = done.send(Err(problems));
+                return;
+            }
+        };
+        let names: Vec<&str> = boot::hosts(&published).collect();
+        if !names.is_empty() {
+            // Known until the next plan is published, which is long enough to connect.
+            let served = boot::hosts(&self.current.published);
+            self.names.names(served.chain(names));
+            self.names.settled(NAMES_LIMIT).await;
+            self.new_addresses();
+        }
+        let (reply, told) = oneshot::channel();
+        self.cores.tell_one(Command::Try(Box::new(Trial {
+            draft: Some(published),
+            request: draft.request,
+            reply,
+        })));
+        tokio::spawn(async move {
+            let told = told.await;
+            let _ = done.send(told.map_err(|_| "the test broke off".to_owned()));
+        });
     }
 
     /// After a hand-over that failed.

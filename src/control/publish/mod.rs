@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::base::id::ResourceIds;
 use crate::compile::{self, Ledger};
@@ -22,7 +22,9 @@ use crate::control::domain::trust::Truststores;
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::publish::refusal::{unchecked, unserved};
+use crate::control::rest::test_invoke::Draft;
 use crate::control::{AUTHORIZER_EPOCH, CACHE_EPOCH};
+use crate::gateway::trial::Told;
 use crate::model::v2::{self, ApiKind, Reach};
 use crate::model::{Snapshot, Throttle, Upstream, Usage};
 use crate::store::{Key, Prefix, View};
@@ -44,6 +46,21 @@ pub struct Publication {
     pub usage: Option<Arc<Usage>>,
     /// Told when all cores know.
     pub done: oneshot::Sender<Result<(), String>>,
+}
+
+/// A method that shall be tried once, and the request for that.
+#[derive(Debug)]
+pub struct MethodTest {
+    pub draft: Draft,
+    /// Told what came of it, or why it could not be tried.
+    pub done: oneshot::Sender<Result<Told, String>>,
+}
+
+/// Where the control thread is told what to do.
+#[derive(Clone, Debug)]
+pub struct Outbox {
+    pub publications: mpsc::UnboundedSender<Publication>,
+    pub tests: mpsc::UnboundedSender<MethodTest>,
 }
 
 /// By key; none: served no more.
@@ -218,6 +235,30 @@ fn ask_policies(stage: &mut v2::Stage, region: &str) {
     if let Some(canary) = canary {
         ask_policies(&mut canary.stage, region);
     }
+}
+
+/// The model of a REST API with one stage that is in no store.
+///
+/// # Errors
+/// What in it cannot be served by this version.
+pub fn draft(
+    desk: &Desk<'_>,
+    id: &str,
+    stage: &Record,
+    mut deployment: Record,
+) -> Outcome<ApiModel> {
+    link::in_rest(desk, stage, &mut deployment)?;
+    let mut made = rest::stage(desk, stage, &deployment, None)?;
+    made.account_id.clone_from(&desk.scope().account);
+    Ok(Arc::new(v2::Api {
+        id: id.to_owned(),
+        kind: ApiKind::Rest,
+        reach: Reach::Nowhere,
+        hosts: Vec::new(),
+        base_path: "/".to_owned(),
+        routes: Vec::new(),
+        stages: vec![made],
+    }))
 }
 
 /// The deployment of the stage's canary.

@@ -41,8 +41,8 @@ const VERBS: &[&str] = &[
 /// A method, and what is needed to write it back.
 pub struct Found {
     key: String,
-    resource: Record,
-    verb: String,
+    pub resource: Record,
+    pub verb: String,
     pub method: Record,
 }
 

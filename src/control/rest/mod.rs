@@ -27,6 +27,7 @@ mod schema;
 mod setting;
 mod stage;
 mod template;
+pub mod test_invoke;
 mod usage;
 mod validator;
 
@@ -54,6 +55,7 @@ pub const OPERATIONS: &[&[(&str, Handler)]] = &[
     response::OPERATIONS,
     schema::OPERATIONS,
     stage::OPERATIONS,
+    test_invoke::OPERATIONS,
     usage::OPERATIONS,
     validator::OPERATIONS,
 ];

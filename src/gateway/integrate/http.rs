@@ -34,7 +34,7 @@ pub async fn run(
     changed: Option<&Changed<'_>>,
 ) -> Result<(), Stop> {
     let head = changed.and_then(|changed| changed.head);
-    let Some(group) = worker.group(target.group.id.0) else {
+    let Some(group) = worker.group(call, target.group.id.0) else {
         return Err(Reject::InternalError.into());
     };
     let mut attempt = Attempt::First;

@@ -72,7 +72,7 @@ pub async fn ask(
     let group = service.group.id;
     // Whoever invokes a function has told its story already.
     let tells = call.story.is_some() && &*service.name != "lambda";
-    if tells && whole::has_address(worker, group) {
+    if tells && whole::has_address(worker, call, group) {
         moment::sending(call, service.group.tls.is_some(), &head, outgoing.body);
     }
     let answered = whole::run(worker, call, group, asking, outgoing.method, request);

@@ -25,7 +25,7 @@ pub async fn run(
     method: Method,
     request: Request<'_>,
 ) -> Result<Answer, Failure> {
-    let group = worker.group(group.0).ok_or(Failure::Unresolved)?;
+    let group = worker.group(call, group.0).ok_or(Failure::Unresolved)?;
     let asked_us = worker.core.now_us();
     let mut attempt = Attempt::First;
     loop {
@@ -72,9 +72,9 @@ pub fn why(call: &Call<'_>, failure: &Failure) -> Box<str> {
 }
 
 /// Whether any target of a group could be found.
-pub fn has_address(worker: &Worker, group: GroupId) -> bool {
+pub fn has_address(worker: &Worker, call: &Call<'_>, group: GroupId) -> bool {
     let book = worker.groups.addresses.borrow();
-    worker.group(group.0).is_some_and(|group| {
+    worker.group(call, group.0).is_some_and(|group| {
         let mut targets = group.settings.targets.iter();
         targets.any(|target| target.ip.is_some() || book.lookup(&target.host).is_some())
     })

@@ -27,7 +27,11 @@ pub fn end(worker: &Worker, call: &Call<'_>, exchange: &Exchange<'_>) {
     moment::ended(call, head.field(bytes, Name::ContentType));
     let Some(story) = call.story() else { return };
     let mut logs = worker.logs.borrow_mut();
-    let (Some(stage), Some(lines)) = (call.stage, logs.execution.as_mut()) else {
+    let rest = call.route.and_then(|route| route.rest.as_deref());
+    let (Some(stage), Some(depth)) = (call.stage, rest.and_then(|rest| rest.log)) else {
+        return;
+    };
+    let Some(lines) = logs.execution.as_mut() else {
         return;
     };
     let canary = match call.is_canary {
@@ -36,7 +40,9 @@ pub fn end(worker: &Worker, call: &Call<'_>, exchange: &Exchange<'_>) {
     };
     let place = format!("{GROUP}{}/{}{canary}", stage.api_id, stage.name);
     let id = String::from_utf8_lossy(call.shown_request_id());
-    for event in story.events().iter() {
+    // A call that is explained is told more of.
+    let events = story.events();
+    for event in events.iter().filter(|event| event.depth <= depth) {
         let out = lines.begin();
         let second = iso8601(event.at_ms);
         let second = second.trim_end_matches('Z');

@@ -2,9 +2,10 @@
 //! whoever wants a call explained.
 //!
 //! Most calls have none: `call.story` is empty then, and each moment below costs one look at it.
-//! `mod` keeps what is told, `moment` tells it in AWS's words, `text` writes values as AWS does,
-//! `log` brings it to the execution log.
+//! `mod` keeps what is told, `moment` tells it in AWS's words, `explain` what those do not say, `text`
+//! writes values as AWS does, `log` brings it to the execution log.
 
+pub mod explain;
 pub mod log;
 pub mod moment;
 pub mod text;
@@ -21,6 +22,8 @@ pub struct Story {
     depth: ExecutionLog,
     /// A test of a method that is in no stage: nobody is asked for keys, and the client is nobody.
     pub is_test: bool,
+    /// More is told than what lines say.
+    explains: bool,
     clock: Clock,
     began_ms: u64,
     began_ns: u64,
@@ -30,6 +33,7 @@ pub struct Story {
 #[derive(Debug, Default)]
 struct Told {
     events: Vec<Event>,
+    facts: Vec<Fact>,
     bytes: usize,
     /// Something was left out for want of room.
     is_full: bool,
@@ -45,9 +49,34 @@ struct Told {
 pub struct Event {
     /// Milliseconds since 1970.
     pub at_ms: u64,
+    pub depth: ExecutionLog,
     pub line: Box<str>,
 }
 
+/// Something that no line says: names and values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fact {
+    pub topic: &'static str,
+    /// Since the call began, microseconds.
+    pub at_us: u64,
+    pub members: Vec<(&'static str, String)>,
+}
+
+impl Fact {
+    pub fn new(topic: &'static str, at_us: u64, members: Vec<(&'static str, String)>) -> Self {
+        let mut fact = Self {
+            topic,
+            at_us,
+            members,
+        };
+        let values = fact.members.iter_mut();
+        values.for_each(|(_, value)| cut(value, VALUE_BYTES_MAX));
+        fact
+    }
+}
+
+/// Of a value in a fact so many bytes are shown.
+const VALUE_BYTES_MAX: usize = 8 * 1024;
 /// AWS: an event of an execution log has 1024 bytes; what is longer is cut off and marked.
 const LINE_BYTES_MAX: usize = 1024;
 const CUT: &str = "[TRUNCATED]";
@@ -61,11 +90,45 @@ impl Story {
         Self {
             depth,
             is_test: false,
+            explains: false,
             began_ms: clock.epoch_ms(),
             began_ns: clock.monotonic_ns(),
             clock: clock.clone(),
             told: RefCell::default(),
         }
+    }
+
+    /// Of which everything is told.
+    pub fn explaining(clock: &Clock) -> Self {
+        Self {
+            explains: true,
+            ..Self::new(clock, ExecutionLog::Payloads)
+        }
+    }
+
+    pub fn explains(&self) -> bool {
+        self.explains
+    }
+
+    /// Tells what no line says, if somebody wants to know.
+    fn fact(&self, topic: &'static str, members: impl FnOnce() -> Vec<(&'static str, String)>) {
+        if !self.explains {
+            return;
+        }
+        let fact = Fact::new(topic, self.since_us(), members());
+        let mut told = self.told.borrow_mut();
+        let bytes: usize = fact.members.iter().map(|(_, value)| value.len()).sum();
+        if told.facts.len() == EVENTS_MAX || told.bytes + bytes > STORY_BYTES_MAX {
+            told.is_full = true;
+            return;
+        }
+        told.bytes += bytes;
+        told.facts.push(fact);
+    }
+
+    /// What was told beside the lines, in order.
+    pub fn facts(&self) -> Ref<'_, [Fact]> {
+        Ref::map(self.told.borrow(), |told| told.facts.as_slice())
     }
 
     /// Tells a line, if the story goes so deep.
@@ -74,7 +137,7 @@ impl Story {
             return;
         }
         let mut line = line();
-        cut(&mut line);
+        cut(&mut line, LINE_BYTES_MAX);
         let mut told = self.told.borrow_mut();
         let bytes = told.bytes + line.len();
         if told.events.len() == EVENTS_MAX || bytes > STORY_BYTES_MAX {
@@ -85,6 +148,7 @@ impl Story {
         let at_ms = self.began_ms + self.since_us() / 1000;
         told.events.push(Event {
             at_ms,
+            depth,
             line: line.into(),
         });
     }
@@ -134,10 +198,10 @@ impl Story {
     }
 }
 
-/// Shortens a line to what AWS keeps of one.
-fn cut(line: &mut String) {
-    if line.len() > LINE_BYTES_MAX {
-        let mut end = LINE_BYTES_MAX - CUT.len();
+/// Shortens a text and marks that.
+fn cut(line: &mut String, bytes_max: usize) {
+    if line.len() > bytes_max {
+        let mut end = bytes_max - CUT.len();
         while !line.is_char_boundary(end) {
             end -= 1;
         }

@@ -6,10 +6,13 @@ use std::borrow::Cow;
 use crate::base::json;
 use crate::gateway::asked::Asked;
 use crate::gateway::http::rest_of_path;
-use crate::gateway::story::text;
+use crate::gateway::story::{explain, text};
 use crate::gateway::{Answer, Call, Reject, Story};
 use crate::plan::rest::ExecutionLog::{Failures, Payloads, Steps};
 use crate::plan::rest::{Kind, RestRoute, RestStage};
+
+/// What is told of a call that its method has answered.
+pub const SUCCESS: &str = "Successfully completed execution";
 
 /// What AWS calls a host that cannot be found.
 pub const NO_ADDRESS: &str = "Invalid endpoint address";
@@ -182,6 +185,7 @@ fn received_of<N, V>(
         format!("Received response. Status: {status}, Integration latency: {latency_ms} ms")
     });
     story.receive();
+    story.fact(explain::INTEGRATION, || explain::integration(call));
     story.line(Payloads, || {
         format!("Endpoint response headers: {}", text::headers(fields))
     });
@@ -292,7 +296,7 @@ pub fn ended(call: &Call<'_>, content_type: Option<&[u8]>) {
             });
         }
         None => {
-            story.line(Steps, || "Successfully completed execution".to_owned());
+            story.line(Steps, || SUCCESS.to_owned());
             story.line(Steps, || format!("Method completed with status: {status}"));
         }
     }

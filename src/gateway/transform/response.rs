@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::gateway::asked::{Asked, media_type};
 use crate::gateway::context::Scene;
 use crate::gateway::headers::{self, Rules};
+use crate::gateway::story::explain;
 use crate::gateway::transform::binary::{self, NotBase64, Payload};
 use crate::gateway::transform::{body, template};
 use crate::gateway::{Answer, Call, Reject};
@@ -98,6 +99,9 @@ pub fn answer(
         None => ("application/json", None),
     };
     given.headers.push("Content-Type", kind.as_bytes());
+    explain::response(call, &reply.headers, |source| {
+        values(source, &scene, answered)
+    });
     for (name, source) in &reply.headers {
         let values = values(source, &scene, answered);
         set(&mut given, name, &values);

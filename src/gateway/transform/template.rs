@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::gateway::asked::Asked;
 use crate::gateway::context::{NAMES, Scene};
+use crate::gateway::story::explain;
 use crate::gateway::{Call, Reject};
 use crate::lang::vtl::{Budget, Datum, Overrides, RenderError, Scope, Uses};
 use crate::plan::rest::{Template, Templates};
@@ -63,7 +64,7 @@ pub fn render<'t>(
     let variables = stage.filter(|_| uses.stage_variables());
     let variables = variables.map_or(&[][..], |stage| &stage.variables);
     let variables = variables.iter().map(|(name, value)| (&**name, &**value));
-    let rendered = template.render(
+    let outcome = template.render(
         &Scope {
             body,
             path: &pairs(&params.path),
@@ -73,7 +74,11 @@ pub fn render<'t>(
             stage_variables: &variables.collect::<Vec<_>>(),
         },
         &Budget::default(),
-    )?;
+    );
+    let told = outcome.as_ref();
+    let told = told.map(|rendered| (rendered.text.as_str(), &rendered.overrides));
+    explain::rendered(scene.call, template.source(), body, told);
+    let rendered = outcome?;
     Ok((Cow::Owned(rendered.text), rendered.overrides))
 }
 

@@ -1,6 +1,8 @@
 //! One expression: where a value comes from.
 //! (AWS: "Mapping request and response data for REST APIs", reference of mapping expressions.)
 
+use std::fmt;
+
 use crate::lang::jsonpath::{Path, PathError};
 
 /// A JSONPath into a body, with its text.
@@ -98,6 +100,33 @@ impl Source {
     }
 }
 
+/// As it was written.
+impl fmt::Display for Source {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Static(text) => write!(out, "'{text}'"),
+            Self::Context(name) => write!(out, "context.{name}"),
+            Self::StageVariable(name) => write!(out, "stageVariables.{name}"),
+            Self::Request(part) => write!(out, "method.request.{part}"),
+            Self::Response(part) => write!(out, "integration.response.{part}"),
+        }
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(name) => write!(out, "path.{name}"),
+            Self::Query(name) => write!(out, "querystring.{name}"),
+            Self::QueryAll(name) => write!(out, "multivaluequerystring.{name}"),
+            Self::Header(name) => write!(out, "header.{name}"),
+            Self::HeaderAll(name) => write!(out, "multivalueheader.{name}"),
+            Self::Body(None) => out.write_str("body"),
+            Self::Body(Some(path)) => write!(out, "body.{}", path.text.trim_start_matches("$.")),
+        }
+    }
+}
+
 impl Part {
     /// Reads what follows `method.request.` or `integration.response.`.
     pub fn parse(text: &str) -> Option<Self> {
@@ -129,6 +158,10 @@ mod tests {
     #[test]
     fn expressions_are_told_apart() {
         let check = |text: &str, expected: Option<Source>| {
+            if let Some(expected) = &expected {
+                let shown = text.replace("$.", "");
+                assert_eq!(expected.to_string(), shown);
+            }
             assert_eq!(Source::parse(text), expected, "{text}");
         };
         check("'a'", Some(Source::Static("a".into())));

@@ -106,7 +106,7 @@ async fn one<H: Handler + Life>(
 }
 
 /// Reads until a head is complete. None: the connection is over, and all has been said.
-async fn next_head<H: Handler>(
+pub async fn next_head<H: Handler>(
     client: &Client,
     handler: &'static H,
     leftover: Option<Box<Message<RequestHead>>>,

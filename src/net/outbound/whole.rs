@@ -5,7 +5,7 @@ use std::io::{self, IoSlice};
 use crate::net::outbound::h1::fill;
 use crate::net::outbound::{Connection, Failure, Reply};
 use crate::net::{Message, Pools, Settings};
-use crate::rt::task::{Turns, first};
+use crate::rt::task::{Either, Turns, first};
 use crate::rt::{Core, Stream};
 use crate::wire::h1::Chunked;
 use crate::wire::h1::head_may_be_complete;
@@ -53,7 +53,7 @@ pub async fn ask(
     request: Request<'_>,
 ) -> Result<Whole, Failure> {
     connection.stream.deadline.set(asking.until_ms);
-    let is_sent = send(&connection.stream, request).await;
+    let is_sent = send(asking.core, &connection.stream, request).await;
     let mut message = asking.pools.responses.take(asking.core);
     match read_head(asking, &connection.stream, &mut message, request.is_head).await {
         Ok(()) => {
@@ -103,8 +103,11 @@ pub async fn gather(asking: &Asking<'_>, reply: Reply) -> Result<Whole, Failure>
     }
 }
 
+/// An upstream that has said something and reads nothing for so long has answered.
+const ANSWERED_MS: u32 = 500;
+
 /// Says whether all has gone out: an upstream may answer before it has read everything.
-async fn send(stream: &Stream, request: Request<'_>) -> bool {
+async fn send(core: &Core, stream: &Stream, request: Request<'_>) -> bool {
     let (mut head, mut body) = (request.head, request.body);
     while !head.is_empty() || !body.is_empty() || stream.wants_flush() {
         let parts = [IoSlice::new(head), IoSlice::new(body)];
@@ -118,8 +121,15 @@ async fn send(stream: &Stream, request: Request<'_>) -> bool {
         body = &body[sent - of_head..];
         let is_done = head.is_empty() && body.is_empty() && !stream.wants_flush();
         if sent == 0 && !is_done {
-            first(stream.writable(), stream.readable()).await;
-            if stream.deadline.expired() {
+            let has_answered = match first(stream.writable(), stream.readable()).await {
+                Either::A(()) => false,
+                // It may be an interim response, behind which it goes on reading.
+                Either::B(()) => {
+                    let patience = core.pause(ANSWERED_MS);
+                    matches!(first(stream.writable(), patience).await, Either::B(()))
+                }
+            };
+            if has_answered || stream.deadline.expired() {
                 return false;
             }
         }

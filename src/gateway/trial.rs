@@ -1,0 +1,265 @@
+//! Requests that no client sent: tests of a method that is in no stage, and calls that an operator
+//! wants explained. They pass through the pipeline that serves everybody, over a pair of sockets of
+//! which a core has both ends.
+
+use std::cell::Cell;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use crate::gateway::story::{Event, Fact, explain, moment};
+use crate::gateway::{
+    Answer, Call, Published, Reject, Stop, Story, Worker, http, identify, integrate, rest,
+};
+use crate::net::inbound::accept::Hall;
+use crate::net::inbound::h1;
+use crate::net::outbound::whole::{self, Request};
+use crate::net::outbound::{Asking, Connection, Groups};
+use crate::net::{Client, Exchange, Message, Upload};
+use crate::plan::Stage;
+use crate::plan::rest::ExecutionLog;
+use crate::plan::stage::StageKind;
+use crate::rt::{Stream, task};
+use crate::wire::head::{Name, RequestHead};
+
+/// A request to be tried.
+#[derive(Debug)]
+pub struct Trial {
+    /// A test of the only method of the only stage of a plan that is not published; none: a call of
+    /// what is served, to be explained.
+    pub draft: Option<Arc<Published>>,
+    /// A whole HTTP/1.1 request.
+    pub request: Vec<u8>,
+    pub reply: oneshot::Sender<Told>,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    pub request_id: String,
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+    pub latency_ms: u64,
+    /// What happened, in the words of execution logs.
+    pub events: Vec<Event>,
+    /// What happened besides, of a call that was to be explained.
+    pub trace: Vec<Fact>,
+}
+
+/// The host of a test that names none, as AWS calls it.
+pub const HOST: &str = "testPrefix.testDomainName";
+/// Nobody's address.
+const NOBODY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+/// Whoever asks for an explanation is on this machine.
+const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+/// No integration may take longer.
+const LIMIT_MS: u64 = 305_000;
+/// Of an answer: no integration that is looked at may give more.
+const ANSWER_BYTES_MAX: usize = 16 << 20;
+
+/// Sends the request, serves it, and tells what came of it. Where that breaks off, nothing is told.
+pub async fn run(worker: &'static Worker, trial: Trial) {
+    let Trial {
+        draft,
+        request,
+        reply,
+    } = trial;
+    let Ok((near, far)) = Stream::pair(worker.core) else {
+        return;
+    };
+    let (served, outcome) = oneshot::channel();
+    let is_test = draft.is_some();
+    let work = async move {
+        if let Some(told) = serve(worker, far, draft).await {
+            // Whoever asked may have given up.
+            let _ = served.send(told);
+        }
+    };
+    task::spawn(work, || ());
+    let Some(answer) = ask(worker, near, &request).await else {
+        return;
+    };
+    if let Ok(told) = outcome.await {
+        let _ = reply.send(with_answer(told, answer, is_test));
+    }
+}
+
+/// The client's side.
+async fn ask(worker: &'static Worker, stream: Stream, request: &[u8]) -> Option<Answer> {
+    let settings = worker.settings();
+    let asking = Asking {
+        core: worker.core,
+        settings: &settings,
+        pools: worker.pools(),
+        until_ms: worker.core.now_ms() + LIMIT_MS,
+        bytes_max: ANSWER_BYTES_MAX,
+    };
+    let connection = Connection {
+        stream,
+        target: 0,
+        idle_since_ms: 0,
+        is_reused: false,
+    };
+    let request = Request {
+        head: request,
+        body: b"",
+        is_head: request.starts_with(b"HEAD "),
+    };
+    let whole = whole::ask(&asking, connection, request).await.ok()?;
+    let message = whole.message;
+    let answer = Answer::of(&message.head, message.bytes(), whole.body);
+    asking.pools.responses.give(asking.core, message);
+    Some(answer)
+}
+
+/// What a test shows of an answer: not what only its connection is told, nor its ids.
+fn with_answer(mut told: Told, answer: Answer, is_test: bool) -> Told {
+    let shown = answer.headers.iter().filter(|header| {
+        let name = Name::of(header.name.as_bytes());
+        let is_ours = matches!(
+            name,
+            Name::Date | Name::ContentLength | Name::Connection | Name::XAmznRequestId
+        ) || header.is("x-amz-apigw-id");
+        !(is_test && is_ours)
+    });
+    let shown = shown.map(|header| {
+        let value = String::from_utf8_lossy(header.value).into_owned();
+        (header.name.to_string(), value)
+    });
+    let is_refusal = is_test && told.is_refusal();
+    // As recorded: of the gateway's own answers AWS shows the type of the error alone.
+    let shown = shown.filter(|(name, _)| !is_refusal || !name.eq_ignore_ascii_case("content-type"));
+    told.headers = shown.collect();
+    told.status = answer.status;
+    told.body = answer.body;
+    told
+}
+
+impl Told {
+    fn is_refusal(&self) -> bool {
+        let mut events = self.events.iter();
+        !events.any(|event| event.line.starts_with(moment::SUCCESS))
+    }
+}
+
+/// The gateway's side.
+async fn serve(
+    worker: &'static Worker,
+    stream: Stream,
+    draft: Option<Arc<Published>>,
+) -> Option<Told> {
+    let settings = worker.settings();
+    let client = Client {
+        core: worker.core,
+        stream,
+        peer: match draft {
+            Some(_) => NOBODY,
+            None => LOOPBACK,
+        },
+        local: NOBODY,
+        pause_ms: Cell::new(settings.timeouts.body_ms),
+        settings,
+        pools: worker.pools(),
+        exchange_until_ms: Cell::new(u64::MAX),
+    };
+    let mut message = h1::next_head(&client, worker, None, 0).await?;
+    hide_host(&mut message);
+    let upload = Upload::new(&message, &client.settings.limits).ok()?;
+    let mut exchange = Exchange {
+        client: &client,
+        message: &message,
+        upload,
+        started_us: worker.core.now_us(),
+        sent_bytes: 0,
+        body_bytes: 0,
+        close: true,
+    };
+    let told = match &draft {
+        Some(published) => test(worker, published, &mut exchange).await,
+        None => explained(worker, &mut exchange).await,
+    };
+    client.pools.requests.give(client.core, message);
+    told
+}
+
+/// The host that stands in for one that was not given is no header.
+fn hide_host(message: &mut Message<RequestHead>) {
+    let Message { head, buffer } = message;
+    if head.host.of(buffer.unread()) == HOST.as_bytes() {
+        head.fields.retain(|field| field.id != Name::Host);
+    }
+}
+
+/// A call as any other, of which all is told.
+async fn explained(worker: &'static Worker, exchange: &mut Exchange<'_>) -> Option<Told> {
+    let live = worker.live();
+    let mut call = Call::new(worker.ids.borrow_mut().next());
+    call.story = Some(Box::new(Story::explaining(&worker.clock)));
+    let outcome = http::pass(worker, &live, &mut call, exchange).await;
+    let outcome = worker.settle(&mut call, exchange, outcome).await;
+    worker.finish(&call, exchange);
+    outcome.ok()?;
+    let story = call.story()?;
+    let mut trace = vec![explain::route(&live.plan, &call, exchange)];
+    trace.extend(explain::checks(&call));
+    trace.extend_from_slice(&story.facts());
+    trace.extend(explain::ending(&call, story));
+    Some(Told {
+        request_id: String::from_utf8_lossy(call.shown_request_id()).into_owned(),
+        latency_ms: story.since_us() / 1000,
+        events: story.events().to_vec(),
+        trace,
+        ..Told::default()
+    })
+}
+
+/// No key, authorizer or throttle is asked, nothing is counted, and no log of a stage hears of it.
+async fn test(
+    worker: &'static Worker,
+    published: &Published,
+    exchange: &mut Exchange<'_>,
+) -> Option<Told> {
+    let stage = published.plan.stages.first()?;
+    let groups = Groups::default();
+    groups.publish(&published.groups);
+    let mut call = Call::new(worker.ids.borrow_mut().next());
+    call.groups = Some(Rc::new(groups));
+    call.stage = Some(stage);
+    identify::request(worker, &mut call, exchange, StageKind::Rest);
+    let mut story = Story::new(&worker.clock, ExecutionLog::Payloads);
+    story.is_test = true;
+    call.story = Some(Box::new(story));
+    let outcome = execute(worker, stage, &mut call, exchange).await;
+    let outcome = worker.settle(&mut call, exchange, outcome).await;
+    let (head, bytes) = (exchange.head(), exchange.bytes());
+    moment::ended(&call, head.field(bytes, Name::ContentType));
+    let latency_us = worker.core.now_us().saturating_sub(exchange.started_us);
+    outcome.ok()?;
+    Some(Told {
+        request_id: String::from_utf8_lossy(call.shown_request_id()).into_owned(),
+        latency_ms: latency_us / 1000,
+        events: call.story()?.events().to_vec(),
+        ..Told::default()
+    })
+}
+
+async fn execute<'p>(
+    worker: &'static Worker,
+    stage: &'p Stage,
+    call: &mut Call<'p>,
+    exchange: &mut Exchange<'_>,
+) -> Result<(), Stop> {
+    let (head, bytes) = (exchange.head(), exchange.bytes());
+    let path = head.path.of(bytes);
+    // A path that is none of the method's has no parameters.
+    let _ = stage.router.find(head.method, path, &mut call.params);
+    let route = stage.routes.first().ok_or(Reject::ApiConfigurationError)?;
+    call.route = Some(route);
+    match (stage.rest.as_deref(), route.rest.as_deref()) {
+        (Some(own), Some(rest)) => rest::run(worker, call, exchange, (own, route, rest)).await,
+        _ => integrate::run(worker, call, exchange, route).await,
+    }
+}

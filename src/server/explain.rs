@@ -1,0 +1,117 @@
+//! Calls that the operator wants explained: requests to the admin listener with `x-daemun-explain`.
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::base::json::{self, Value};
+use crate::gateway::trial::Told;
+use crate::server::admin::Observed;
+
+/// Its value is the host to be called, or `1`: the one that the request names itself.
+const HEADER: &str = "x-daemun-explain";
+/// AWS's largest payload, bytes.
+const BODY_BYTES_MAX: usize = 10_485_760;
+/// What frames a message is ours to say; what stands for nothing at a call is left out.
+const OURS: &[&str] = &[
+    HEADER,
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Explains a request that wants it, and lets others go on.
+pub async fn instead<O: Observed>(
+    State(observed): State<O>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if !request.headers().contains_key(HEADER) {
+        return next.run(request).await;
+    }
+    if !observed.explains() {
+        let hint = "calls are not explained in strict mode\n";
+        return (StatusCode::FORBIDDEN, hint).into_response();
+    }
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, BODY_BYTES_MAX).await else {
+        let hint = "the body has more than 10 MiB, which no API takes\n";
+        return (StatusCode::PAYLOAD_TOO_LARGE, hint).into_response();
+    };
+    match observed.explain(call(&parts, &body)).await {
+        Some(told) => {
+            let kind = [(header::CONTENT_TYPE, "application/json")];
+            (kind, Body::from(json::pretty(&shown(&told)))).into_response()
+        }
+        None => {
+            let hint = "the call broke off before it had an answer; the log may say why\n";
+            (StatusCode::BAD_GATEWAY, hint).into_response()
+        }
+    }
+}
+
+/// The request as a client of an API would have sent it.
+fn call(parts: &Parts, body: &[u8]) -> Vec<u8> {
+    let target = parts
+        .uri
+        .path_and_query()
+        .map_or("/", |target| target.as_str());
+    let mut out = format!("{} {target} HTTP/1.1\r\n", parts.method).into_bytes();
+    let own = parts.headers.get(header::HOST);
+    let wanted = parts.headers.get(HEADER).filter(|value| *value != "1");
+    let mut field = |name: &[u8], value: &[u8]| {
+        for part in [name, b": ", value, b"\r\n"] {
+            out.extend_from_slice(part);
+        }
+    };
+    if let Some(host) = wanted.or(own) {
+        field(b"Host", host.as_bytes());
+    }
+    for (name, value) in &parts.headers {
+        if !OURS.contains(&name.as_str()) {
+            field(name.as_str().as_bytes(), value.as_bytes());
+        }
+    }
+    if !body.is_empty() {
+        field(b"Content-Length", body.len().to_string().as_bytes());
+    }
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(body);
+    out
+}
+
+fn shown(told: &Told) -> Value {
+    let headers = told.headers.iter();
+    let headers = headers.map(|(name, value)| Value::from(vec![name.clone(), value.clone()]));
+    let trace = told.trace.iter().map(|fact| {
+        let mut members = vec![("step", Value::from(fact.topic))];
+        if fact.at_us > 0 {
+            members.push(("at_us", fact.at_us.into()));
+        }
+        let own = fact.members.iter();
+        members.extend(own.map(|(name, value)| (*name, value.clone().into())));
+        Value::from_iter(members)
+    });
+    let log = told.events.iter().map(|event| Value::from(&*event.line));
+    let body = String::from_utf8_lossy(&told.body).into_owned();
+    let answer = Value::from_iter([
+        ("status", Value::from(told.status)),
+        ("headers", headers.collect()),
+        ("body", body.into()),
+    ]);
+    Value::from_iter([
+        ("answer", answer),
+        ("request_id", told.request_id.clone().into()),
+        ("latency_ms", told.latency_ms.into()),
+        ("trace", trace.collect()),
+        ("log", log.collect()),
+    ])
+}

@@ -1,0 +1,195 @@
+"""Calls that are explained: served as any other, told whole to the operator."""
+
+import json
+import re
+import urllib.error
+import urllib.request
+
+import pytest
+from conftest import REGION, Gateway, free_port
+from rest import Api, Backend
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A gateway with an admin listener, and the address of that."""
+    yield from started(tmp_path_factory.mktemp("explain"))
+
+
+def started(folder, more=""):
+    """A gateway whose config has an admin listener."""
+    port = free_port()
+    gateway = Gateway.__new__(Gateway)
+    original = Gateway.start
+    gateway.start = lambda: None
+    Gateway.__init__(gateway, folder, more=more)
+    text = gateway.file.read_text().replace('address = "off"', f'address = "127.0.0.1:{port}"')
+    gateway.file.write_text(text)
+    original(gateway)
+    yield gateway, f"http://127.0.0.1:{port}"
+    gateway.stop()
+
+
+@pytest.fixture
+def api(place):
+    """A REST API of that gateway."""
+    gateway, admin = place
+    made = Api(gateway, gateway.client("apigateway"))
+    made.admin, made.backend = admin, Backend()
+    yield made
+    made.delete()
+    made.backend.stop()
+
+
+def asked(admin, path, host="1", method="GET", body=None, headers=None):
+    """Status and text of a request to the admin listener that wants to be explained."""
+    headers = {**(headers or {}), "x-daemun-explain": host}
+    request = urllib.request.Request(admin + path, data=body, method=method, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def explained(api, path, stage="prod", **more):
+    """The explanation of a call of the API."""
+    host = f"{api.id}.execute-api.{REGION}.amazonaws.com"
+    status, text = asked(api.admin, f"/{stage}{path}", host, **more)
+    assert status == 200, text
+    return json.loads(text)
+
+
+def steps(told, topic):
+    """The members of all steps of a topic."""
+    return [step for step in told["trace"] if step["step"] == topic]
+
+
+def test_a_call_with_mappings_and_templates_is_told_whole(api):
+    """In the order in which it happened."""
+    api.backend.answers(200, b'{"name":"rex"}', (("content-type", "application/json"), ("x-b", "back")))
+    api.method(
+        "/pets/{id}",
+        "POST",
+        {
+            "200": {
+                "responseTemplates": {"application/json": '{"pet":$input.json("$.name")}'},
+                "responseParameters": {"method.response.header.x-got": "integration.response.header.x-b"},
+            }
+        },
+        {"requestParameters": {"method.request.path.id": True, "method.request.querystring.q": False}},
+        type="HTTP",
+        uri=api.backend.url + "/own/{id}",
+        requestParameters={
+            "integration.request.path.id": "method.request.path.id",
+            "integration.request.header.x-q": "method.request.querystring.q",
+            "integration.request.header.x-fix": "'fixed'",
+            "integration.request.header.x-none": "method.request.header.absent",
+        },
+        requestTemplates={
+            "application/json": '#set($context.requestOverride.header.x-o = "over")'
+            '{"kind":"$input.path("$.kind")","stage":"$context.stage"}'
+        },
+    )
+    api.deploy()
+    told = explained(
+        api,
+        "/pets/7?q=one",
+        method="POST",
+        body=b'{"kind":"dog"}',
+        headers={"content-type": "application/json", "authorization": "Bearer 0123456789abcdef"},
+    )
+    assert told["answer"]["status"] == 200
+    assert told["answer"]["body"] == '{"pet":"rex"}'
+    assert ["x-got", "back"] in told["answer"]["headers"]
+    assert api.backend.last()[2]["x-q"] == "one" and api.backend.last()[2]["x-o"] == "over"
+    topics = [step["step"] for step in told["trace"]]
+    assert topics[0] == "route" and topics[-1] == "answer"
+    assert [topic for topic in topics if topic not in ("check", "mapping")] == [
+        "route",
+        "template",
+        "integration",
+        "template",
+        "answer",
+    ]
+    [route] = steps(told, "route")
+    assert (route["api"], route["stage"], route["route"]) == (api.id, "prod", "POST /pets/{id}")
+    assert "POST /pets/{id}" in route["why"]
+    assert [check["outcome"] for check in steps(told, "check")] == ["passed"] * 4
+    moved = {step["to"]: (step["from"], step["value"]) for step in steps(told, "mapping")}
+    assert moved == {
+        "integration.request.path.id": ("method.request.path.id", "7"),
+        "integration.request.header.x-q": ("method.request.querystring.q", "one"),
+        "integration.request.header.x-fix": ("'fixed'", "fixed"),
+        "integration.request.header.x-none": ("method.request.header.absent", "(none: left out)"),
+        "method.response.header.x-got": ("integration.response.header.x-b", "back"),
+    }
+    first, second = steps(told, "template")
+    assert first["input"] == '{"kind":"dog"}' and first["output"] == '{"kind":"dog","stage":"prod"}'
+    assert "x-o" in first["overrides"] and second["output"] == '{"pet":"rex"}'
+    [integration] = steps(told, "integration")
+    assert integration["target"] == api.backend.url.removeprefix("http://")
+    assert integration["status"] == "200" and int(integration["latency_us"]) > 0
+    assert told["log"][-1] == "Method completed with status: 200"
+    assert "0123456789abcdef" not in json.dumps(told)
+
+
+def test_a_plain_proxy_is_explained_too(api):
+    """Though it streams for others; its answer is the same."""
+    api.backend.answers(201, b"as it is", (("content-type", "text/plain"),))
+    api.method("/{proxy+}", "ANY", type="HTTP_PROXY", uri=api.backend.url + "/{proxy}")
+    api.deploy()
+    told = explained(api, "/a/b?c=d", method="PUT", body=b"body")
+    assert (told["answer"]["status"], told["answer"]["body"]) == (201, "as it is")
+    method, target, headers, body = api.backend.last()
+    assert (method, target, body) == ("PUT", "/a/b?c=d", b"body")
+    assert "x-daemun-explain" not in headers
+    assert steps(told, "route")[0]["route"] == "ANY /{proxy+}"
+
+
+def test_a_refusal_names_the_check_and_a_failure_its_reason(api):
+    """So that the author of the API knows what to change."""
+    api.mock("/key", method={"apiKeyRequired": True})
+    api.method("/broken", type="MOCK", requestTemplates={"application/json": "{}"})
+    api.deploy()
+    told = explained(api, "/key")
+    assert told["answer"]["status"] == 403
+    [check] = steps(told, "check")
+    assert check["check"] == "api key and quota" and check["outcome"] == "refused: Forbidden"
+    assert steps(told, "answer")[0]["refused_as"] == "INVALID_API_KEY"
+    told = explained(api, "/broken")
+    [answer] = steps(told, "answer")
+    assert answer["refused_as"] == "API_CONFIGURATION_ERROR"
+    assert answer["why"] == "Unable to parse statusCode. It should be an integer"
+    told = explained(api, "/nowhere")
+    assert told["answer"]["status"] == 403
+    assert "no route takes this" in steps(told, "route")[0]["why"]
+
+
+def test_apis_of_the_config_file_are_explained_by_their_own_host(place):
+    """`1` keeps the host of the request."""
+    gateway, admin = place
+    status, text = asked(admin, "/fixed")
+    told = json.loads(text)
+    assert status == 200 and told["answer"]["body"] == "fixed"
+    assert steps(told, "route")[0]["route"] == "GET /fixed"
+    assert asked(admin, "/healthz")[0] == 200
+    with urllib.request.urlopen(admin + "/healthz", timeout=10) as answer:
+        assert answer.read() == b"ok\n"
+
+
+def test_the_header_means_nothing_to_clients(api):
+    """On the listeners of the data plane it goes on as any other."""
+    api.method("/", type="HTTP_PROXY", uri=api.backend.url)
+    api.deploy()
+    status, _, text = api.call("GET", "/", headers={"x-daemun-explain": "1"})
+    assert status == 200 and text == "{}"
+    assert api.backend.last()[2]["x-daemun-explain"] == "1"
+
+
+def test_nothing_is_explained_in_strict_mode(tmp_path):
+    """AWS does not either."""
+    for gateway, admin in started(tmp_path, more='mode = "strict"'):
+        assert gateway.process.poll() is None
+        status, text = asked(admin, "/fixed")
+        assert status == 403 and re.search("strict", text)
