@@ -192,12 +192,11 @@ impl<'b> Reader<'b> {
     fn string(&mut self) -> Option<Cow<'b, str>> {
         let start = self.at + 1;
         let bytes = self.text.as_bytes();
-        let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
-        let mut end = start + bytes.get(start..)?.iter().position(special)?;
+        let mut end = special(bytes, start)?;
         let has_escapes = bytes[end] == b'\\';
         while bytes[end] == b'\\' {
             // What is escaped may be a quote.
-            end += 2 + bytes.get(end + 2..)?.iter().position(special)?;
+            end = special(bytes, end + 2)?;
         }
         if bytes[end] != b'"' {
             return None;
@@ -220,6 +219,29 @@ impl<'b> Reader<'b> {
             None => serde_json::from_str(text).ok(),
         }
     }
+}
+
+/// Where a quote, a backslash or a control character comes next: eight bytes at a time.
+#[inline]
+fn special(bytes: &[u8], mut at: usize) -> Option<usize> {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGHS: u64 = ONES << 7;
+    // The lowest mark is right; one above it may come of a borrow.
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
+    while let Some(eight) = bytes.get(at..)?.first_chunk::<8>() {
+        let word = u64::from_le_bytes(*eight);
+        let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
+        let quotes = zeros(word ^ (ONES * u64::from(b'"')));
+        let slashes = zeros(word ^ (ONES * u64::from(b'\\')));
+        let found = controls | quotes | slashes;
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+    }
+    let rest = bytes.get(at..)?;
+    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+    Some(at + rest.iter().position(is_special)?)
 }
 
 /// A number of few digits, as most are; others are for who knows all rules.

@@ -135,3 +135,17 @@ fn of_one_name_the_last_member_counts() {
         check(&many(step));
     }
 }
+
+#[test]
+fn the_ends_of_texts_are_found_wherever_they_are() {
+    for filler in ["a", "é", "\u{7f}", "~ ", "\u{80}", "!"] {
+        for length in 0..20 {
+            let text = filler.repeat(length);
+            for behind in ["", "\\\"", "\\\\", "\\n", "\n", "\u{1f}", "\\"] {
+                check(&format!("[\"{text}{behind}{text}\",1]"));
+                check(&format!("\"{text}{behind}\""));
+                check(&format!("\"{text}{behind}"));
+            }
+        }
+    }
+}
