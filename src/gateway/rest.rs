@@ -5,7 +5,7 @@ use crate::gateway::asked::Asked;
 use crate::gateway::cache::{self, Found, Given, renew};
 use crate::gateway::context::Scene;
 use crate::gateway::integrate::invoke::{self, Manner};
-use crate::gateway::integrate::{self, aws, mock, whole};
+use crate::gateway::integrate::{self, aws, lambda, mock, whole};
 use crate::gateway::story::{self, explain, moment};
 use crate::gateway::transform::request::{self, Moved};
 use crate::gateway::transform::{proxy, response};
@@ -69,7 +69,8 @@ pub async fn run(
     }
     let asking = asking(worker, exchange, rest);
     let asked = Asked::of(exchange, &body);
-    let given = cached(worker, call, (&asked, &asking), (own, route, rest)).await?;
+    let source = (&asked, &asking, Some(&*exchange));
+    let given = cached(worker, call, source, (own, route, rest)).await?;
     if let Given::Kept(_) = &given {
         explain::cached(call, given.answer());
     }
@@ -90,9 +91,10 @@ pub async fn run(
 fn streams(stage: &RestStage, rest: &RestRoute, shows_payloads: bool) -> bool {
     match rest.kind {
         Kind::Http | Kind::Function | Kind::Service | Kind::Mock => false,
-        kind => {
+        Kind::HttpProxy if shows_payloads => false,
+        Kind::HttpProxy | Kind::FunctionProxy => {
             let is_looked_at = rest.cache.is_some() || stage.compress_from.is_some();
-            kind != Kind::HttpProxy || !(is_looked_at && !rest.streams || shows_payloads)
+            rest.streams || !is_looked_at
         }
     }
 }
@@ -110,27 +112,34 @@ fn limit_stream(exchange: &Exchange<'_>, rest: &RestRoute) {
 
 const CACHE_WARNING: &[u8] = b"199 - \"the cached answer was not invalidated: not authorized\"";
 
+/// The request, the means to ask others, and the exchange it came in, if its client still waits.
+pub(in crate::gateway) type Source<'s, 'x> =
+    (&'s Asked<'s>, &'s Asking<'s>, Option<&'s Exchange<'x>>);
+
 /// What the cache has, or what the integration says.
 async fn cached(
     worker: &'static Worker,
     call: &mut Call<'_>,
-    (asked, asking): (&Asked<'_>, &Asking<'_>),
+    source: Source<'_, '_>,
     (stage, route, rest): (&RestStage, &Route, &RestRoute),
 ) -> Result<Given, Stop> {
     let Some(rule) = &rest.cache else {
-        let answer = work(worker, call, asked, asking, (route, rest)).await?;
+        let answer = work(worker, call, source, (route, rest)).await?;
         return Ok(Given::Own(answer));
     };
+    let (asked, asking, _) = source;
     let found = cache::look_up(worker, call, (asked, asking), (stage, rule)).await?;
     let lease = match found {
         Found::Here(held) => return Ok(Given::Kept(held)),
+        // What a function proxy is told of needs the client's own exchange: this one renews it.
+        Found::Stale(_, lease) if rest.kind == Kind::FunctionProxy => Some(lease),
         Found::Stale(held, lease) => {
             renew::start(worker, call, asked, (&held, lease));
             return Ok(Given::Kept(held));
         }
         Found::Missing(lease) => lease,
     };
-    match work(worker, call, asked, asking, (route, rest)).await {
+    match work(worker, call, source, (route, rest)).await {
         Ok(answer) => Ok(cache::settle(worker, lease, asking, rule, answer)),
         Err(stop) => {
             lease.into_iter().for_each(cache::home::Lease::pass);
@@ -143,10 +152,15 @@ async fn cached(
 pub(in crate::gateway) async fn work(
     worker: &'static Worker,
     call: &mut Call<'_>,
-    asked: &Asked<'_>,
-    asking: &Asking<'_>,
+    (asked, asking, exchange): Source<'_, '_>,
     (route, rest): (&Route, &RestRoute),
 ) -> Result<Answer, Stop> {
+    if let (Kind::FunctionProxy, Target::Function(target), Some(exchange)) =
+        (rest.kind, &route.target, exchange)
+    {
+        let answer = lambda::answer(worker, call, exchange, (target, asked.body));
+        return Box::pin(answer).await;
+    }
     if let (Kind::HttpProxy, Target::Http(target)) = (rest.kind, &route.target) {
         let moved = Moved::of(&rest.request);
         explain::request(call, asked, moved);

@@ -1,6 +1,7 @@
 """Functions behind REST APIs: AWS_PROXY with its tables of events and outputs, AWS with templates and patterns."""
 
 import base64
+import gzip
 import http.client
 import json
 import re
@@ -594,3 +595,45 @@ def test_the_end_of_the_log_can_be_mapped(fresh):
     fresh.deploy()
     log = base64.b64decode(ask(fresh, "/a", {})[1]["x-log"]).decode()
     assert log.startswith("START RequestId: ") and "REPORT RequestId: " in log
+
+
+def test_answers_of_a_proxied_function_are_kept_by_their_keys(fresh):
+    """As those of other integrations: one run for each value of the keys, all again after a flush, none for POST."""
+    keys = ["method.request.querystring.q"]
+    declared = {"requestParameters": {keys[0]: False}}
+    more = {"type": "AWS_PROXY", "uri": uri("echo"), "integrationHttpMethod": "POST", "cacheKeyParameters": keys}
+    for verb in ["GET", "POST"]:
+        fresh.method("/kept", verb, None, declared, **more)
+    fresh.deploy(cacheClusterEnabled=True, cacheClusterSize="0.5")
+    patch = {"op": "replace", "path": "/*/*/caching/enabled", "value": "true"}
+    fresh.v1.update_stage(restApiId=fresh.id, stageName="prod", patchOperations=[patch])
+
+    def run(query, verb="GET"):
+        status, headers, text = fresh.call(verb, "/kept" + query)
+        assert (status, headers["content-type"]) == (200, "application/json")
+        return json.loads(text)["requestContext"]["requestId"]
+
+    first = run("?q=1")
+    assert [run("?q=1"), run("?q=1&other=2")] == [first, first]
+    assert run("?q=2") != first
+    assert run("?q=1", "POST") != run("?q=1", "POST")
+    fresh.v1.flush_stage_cache(restApiId=fresh.id, stageName="prod")
+    assert run("?q=1") != first
+
+
+def test_answers_of_a_proxied_function_are_compressed_for_who_accepts_it(fresh):
+    """And requests that come compressed are told as they were meant."""
+    proxy(fresh, "/small", "say")
+    patch = {"op": "replace", "path": "/minimumCompressionSize", "value": "100"}
+    fresh.v1.update_rest_api(restApiId=fresh.id, patchOperations=[patch])
+    fresh.deploy()
+    body = "many words " * 50
+    said = json.dumps({"statusCode": 200, "body": body}).encode()
+    host = {"host": f"{fresh.id}.execute-api.{REGION}.amazonaws.com", "accept-encoding": "gzip"}
+    for sent, coding in [(said, {}), (gzip.compress(said), {"content-encoding": "gzip"})]:
+        connection = http.client.HTTPConnection(fresh.gateway.main, timeout=10)
+        connection.request("POST", "/prod/small", sent, {**host, **coding})
+        answer = connection.getresponse()
+        assert (answer.status, answer.headers["content-encoding"]) == (200, "gzip")
+        assert gzip.decompress(answer.read()).decode() == body
+        connection.close()

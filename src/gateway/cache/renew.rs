@@ -143,7 +143,7 @@ impl Renewal {
             until_ms: worker.core.now_ms() + u64::from(rest.timeout_ms),
             bytes_max: PAYLOAD_BYTES_MAX as usize,
         };
-        let work = rest::work(worker, &mut call, &asked, &asking, (route, rest));
+        let work = rest::work(worker, &mut call, (&asked, &asking, None), (route, rest));
         match Box::pin(work).await {
             Ok(answer) if Lease::is_for_all(&answer) => {
                 let home = Arc::clone(lease.home());

@@ -29,21 +29,41 @@ pub async fn run(
     exchange: &mut Exchange<'_>,
     target: &FunctionTarget,
 ) -> Result<(), Stop> {
-    let answer = match ask(worker, call, exchange, target).await? {
+    let told = ask(worker, call, exchange, target).await?;
+    let mut answer = said(call, exchange, target, told)?;
+    let changes = target.changes.as_deref();
+    if let Some(changes) = changes.and_then(|changes| changes.reply(answer.status)) {
+        mapped::change(worker, call, exchange, changes, &mut answer);
+    }
+    Ok(respond::answer(worker, call, exchange, &answer).await?)
+}
+
+/// The answer of the function of a REST API to a request with this body, for whoever keeps or
+/// changes it.
+pub(in crate::gateway) async fn answer(
+    worker: &'static Worker,
+    call: &mut Call<'_>,
+    exchange: &Exchange<'_>,
+    (target, body): (&FunctionTarget, &[u8]),
+) -> Result<Answer, Stop> {
+    let told = tell(worker, call, exchange, (target, body)).await?;
+    said(call, exchange, target, told)
+}
+
+fn said(
+    call: &mut Call<'_>,
+    exchange: &Exchange<'_>,
+    target: &FunctionTarget,
+    told: Told,
+) -> Result<Answer, Stop> {
+    let answer = match told {
         Err(refused) => Err(refused),
         Ok((Mode::Call, Ok(returned))) => read(target, exchange, &returned),
         Ok((Mode::Event | Mode::DryRun, Ok(_))) => Ok(accepted()),
         Ok((_, Err(error))) => Err(invoke::refusal(error)),
     };
     match answer {
-        Ok(answer) => {
-            let mut answer = shown(call, target, answer);
-            let changes = target.changes.as_deref();
-            if let Some(changes) = changes.and_then(|changes| changes.reply(answer.status)) {
-                mapped::change(worker, call, exchange, changes, &mut answer);
-            }
-            Ok(respond::answer(worker, call, exchange, &answer).await?)
-        }
+        Ok(answer) => Ok(shown(call, target, answer)),
         Err((reject, why)) => {
             call.integration_error = Some(why.into());
             Err(reject.into())
@@ -65,12 +85,23 @@ pub(super) async fn ask(
         .upload
         .gather(exchange.client, exchange.message, BODY_BYTES_MAX);
     gathered.await.map_err(|error| Stop::from(&error))?;
+    let body = exchange.upload.gathered().unwrap_or_default();
+    tell(worker, call, exchange, (target, body)).await
+}
+
+/// Tells the function of a request whose body is here.
+async fn tell(
+    worker: &'static Worker,
+    call: &mut Call<'_>,
+    exchange: &Exchange<'_>,
+    (target, body): (&FunctionTarget, &[u8]),
+) -> Result<Told, Stop> {
     if call.trace.is_none() {
         // APIs of the config file have none, but functions know of traces.
         identify::trace(worker, call, exchange);
     }
-    let manner = manner(call, exchange);
-    let event = event(worker, call, exchange, target);
+    let manner = manner(call, exchange, body);
+    let event = event(worker, call, exchange, (target, body));
     if event.len() > EVENT_BYTES_MAX {
         return Err(Reject::RequestTooLarge.into());
     }
@@ -86,11 +117,14 @@ pub(super) async fn ask(
 }
 
 /// Of what a REST API maps, only how the function is asked counts here.
-fn manner(call: &Call<'_>, exchange: &Exchange<'_>) -> Result<Manner, (Reject, String)> {
+fn manner(
+    call: &Call<'_>,
+    exchange: &Exchange<'_>,
+    body: &[u8],
+) -> Result<Manner, (Reject, String)> {
     let rest = call.route.and_then(|route| route.rest.as_deref());
     match rest {
         Some(rest) if !rest.request.headers.is_empty() => {
-            let body = exchange.upload.gathered().unwrap_or_default();
             let asked = &request::Asked::of(exchange, body);
             Manner::of(Moved::of(&rest.request), &Scene { call, asked })
         }
@@ -118,13 +152,12 @@ fn event(
     worker: &'static Worker,
     call: &Call<'_>,
     exchange: &Exchange<'_>,
-    target: &FunctionTarget,
+    (target, body): (&FunctionTarget, &[u8]),
 ) -> Vec<u8> {
     let (head, bytes) = (exchange.head(), exchange.bytes());
     let lossless = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
     let path = head.path.of(bytes);
     let own_path = rest_of_path(path, call.base);
-    let body = exchange.upload.gathered().unwrap_or_default();
     let names = call.route.map_or(&[][..], |route| &route.param_names);
     let params = names.iter().zip(0..).map(|(name, index)| {
         let value = lossless(call.params.get(index, own_path));
