@@ -90,11 +90,12 @@ def test_a_route_that_is_refused_says_so(kept):
     api = v1.create_rest_api(name="refused")["id"]
     root = v1.get_resources(restApiId=api)["items"][0]["id"]
     v1.put_method(restApiId=api, resourceId=root, httpMethod="GET", authorizationType="NONE")
-    v1.put_integration(restApiId=api, resourceId=root, httpMethod="GET", type="AWS", integrationHttpMethod="POST",
-                       uri=f"arn:aws:apigateway:{REGION}:sqs:action/SendMessage", credentials=f"arn:aws:iam::{ACCOUNT}:role/r")
+    link = v1.create_vpc_link(name="nowhere", targetArns=[f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:loadbalancer/net/n/1"])
+    v1.put_integration(restApiId=api, resourceId=root, httpMethod="GET", type="HTTP_PROXY", integrationHttpMethod="GET",
+                       uri="http://orders/", connectionType="VPC_LINK", connectionId=link["id"])
     v1.create_deployment(restApiId=api, stageName="prod")
     (route,) = json.loads(daemun("routes", api, "prod", "--json", **kept.variables))
-    assert (route["integration"], bool(route["refused"])) == ("AWS", True)
+    assert (route["integration"], bool(route["refused"])) == ("HTTP_PROXY", True)
     assert "refused: " in daemun("routes", api, "prod", **kept.variables)
 
 

@@ -85,6 +85,7 @@ FIRST = [
     ("GetDocumentationVersion", {"restApiId": "$api", "documentationVersion": "1"}),
     ("GetDocumentationVersions", {"restApiId": "$api"}),
     ("UpdateDocumentationVersion", {"restApiId": "$api", "documentationVersion": "1", "patchOperations": patch("/description", "d")}),
+    ("TestInvokeMethod", {"restApiId": "$api", "resourceId": "$resource", "httpMethod": "GET"}),
     ("CreateDeployment", {"restApiId": "$api"}, "deployment=id"),
     ("GetDeployment", {"restApiId": "$api", "deploymentId": "$deployment"}),
     ("GetDeployments", {"restApiId": "$api"}),

@@ -239,15 +239,17 @@ def test_a_deployment_is_served(gateway, v1, upstream, api):
 def test_what_cannot_be_served_is_taken_and_refuses_its_calls(gateway, v1, api):
     api, root = api
     put_mock(v1, api, root)
-    uri = "arn:aws:apigateway:eu-west-1:sqs:path/1/queue"
-    put(v1, api, root, "POST", type="AWS", integrationHttpMethod="POST", uri=uri)
+    balancer = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/net/n/1"
+    over = {"connectionType": "VPC_LINK", "connectionId": v1.create_vpc_link(name="nowhere", targetArns=[balancer])["id"]}
+    put(v1, api, root, "POST", type="HTTP_PROXY", integrationHttpMethod="POST", uri="http://orders/", **over)
     v1.create_deployment(restApiId=api, stageName="s")
     assert gateway.call_api("GET", api, "/s")[0] == 200
     status, headers, body = gateway.call_api("POST", api, "/s")
     assert (status, headers["Content-Type"]) == (501, "application/json")
-    assert json.loads(body) == {"message": "Integration type AWS is not served by this version"}
+    said = json.loads(body)["message"]
+    assert "The VPC link nowhere (write `vpc_link" in said and said.endswith("is not served by this version")
     said = [line for line in gateway.said if api in line and "refused" in line]
-    assert len(said) == 1 and "POST /" in said[0] and "Integration type AWS " in said[0]
+    assert len(said) == 1 and "POST /" in said[0] and "The VPC link nowhere" in said[0]
 
 
 def test_an_api_whose_callers_cannot_be_checked_is_closed(gateway, v1, api):
