@@ -189,7 +189,7 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
-    use crate::rt::Driver;
+    use crate::rt::{Driver, task};
     use crate::rt::task::{Either, first, give_way};
 
     #[test]
@@ -210,10 +210,13 @@ mod tests {
                 let mut tasks = Vec::new();
                 for number in 0..10_u32 {
                     let (bridge, questions) = (Rc::clone(&bridge), questions.clone());
-                    tasks.push(monoio::spawn(async move {
-                        let send = |reply| questions.send((number, reply)).unwrap();
-                        bridge.ask(send).await
-                    }));
+                    tasks.push(task::main(
+                        async move {
+                            let send = |reply| questions.send((number, reply)).unwrap();
+                            bridge.ask(send).await
+                        },
+                        || (),
+                    ));
                 }
                 let mut answers = Vec::new();
                 for task in tasks {

@@ -121,7 +121,7 @@ impl Core {
     }
 
     async fn sweep(&'static self) {
-        let Ok(ticker) = sys::ticker(SWEEP_MS).and_then(Ready::new) else {
+        let Ok(ticker) = sys::ticker(SWEEP_MS).and_then(Ready::clock) else {
             return;
         };
         loop {

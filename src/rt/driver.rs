@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io;
 
 use crate::rt::poller::Poller;
+use crate::rt::task;
 use monoio::{IoUringDriver, LegacyDriver, RuntimeBuilder};
 
 /// io_uring where the kernel and the container allow it, epoll elsewhere.
@@ -33,30 +34,28 @@ impl Driver {
     }
 
     /// Runs `main` as the first task of a new event loop on this thread.
-    pub fn run<F: Future>(self, main: F) -> io::Result<F::Output> {
+    pub fn run<F: Future + 'static>(self, main: F) -> io::Result<F::Output> {
         match self {
             Self::IoUring => {
                 let mut runtime = RuntimeBuilder::<IoUringDriver>::new()
                     .with_entries(ENTRIES)
                     .uring_builder(ring())
                     .build()?;
-                Ok(until_end(|| runtime.block_on(main)))
+                Ok(runtime.block_on(until_end(main)))
             }
             Self::Epoll => {
                 let mut runtime = RuntimeBuilder::<LegacyDriver>::new()
                     .with_entries(ENTRIES)
                     .build()?;
-                Ok(until_end(|| runtime.block_on(main)))
+                Ok(runtime.block_on(until_end(main)))
             }
         }
     }
 }
 
 /// The poller of this thread belongs to the loop that ends here.
-fn until_end<T>(run: impl FnOnce() -> T) -> T {
-    let output = run();
-    Poller::end();
-    output
+async fn until_end<F: Future + 'static>(main: F) -> F::Output {
+    task::main(main, Poller::end).await
 }
 
 /// One thread submits, and completions are run when it asks for them: no interrupts of a core

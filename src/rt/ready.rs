@@ -33,6 +33,11 @@ impl Ready {
         Self::over(fd, Source::new(false, false))
     }
 
+    /// A descriptor that rings at regular times, whether anybody wants something or not.
+    pub fn clock(fd: OwnedFd) -> io::Result<Self> {
+        Self::over(fd, Source::clock())
+    }
+
     fn over(fd: OwnedFd, source: Rc<Source>) -> io::Result<Self> {
         Ok(Self {
             fd,
@@ -172,7 +177,7 @@ mod tests {
         (ours, theirs)
     }
 
-    fn on_both_drivers(test: impl AsyncFn() + Sync) {
+    fn on_both_drivers<F: Future<Output = ()> + 'static>(test: impl Fn() -> F + Sync) {
         for driver in [Driver::best(), Driver::Epoll] {
             std::thread::scope(|scope| {
                 scope.spawn(|| driver.run(test()).unwrap());
@@ -182,7 +187,7 @@ mod tests {
 
     #[test]
     fn data_before_and_after_the_wait_is_told() {
-        on_both_drivers(async || {
+        on_both_drivers(|| async {
             let (ours, mut theirs) = pair();
             let ready = Ready::new(ours.into()).unwrap();
             let mut into = [0; 8];
@@ -197,7 +202,7 @@ mod tests {
 
     #[test]
     fn what_a_short_room_leaves_stays_readable() {
-        on_both_drivers(async || {
+        on_both_drivers(|| async {
             let (ours, mut theirs) = pair();
             let ready = Ready::new(ours.into()).unwrap();
             theirs.write_all(b"abcdef").unwrap();
@@ -211,7 +216,7 @@ mod tests {
 
     #[test]
     fn an_end_that_comes_with_data_is_told_after_it() {
-        on_both_drivers(async || {
+        on_both_drivers(|| async {
             let (ours, mut theirs) = pair();
             let ready = Ready::new(ours.into()).unwrap();
             theirs.write_all(b"ab").unwrap();
@@ -227,7 +232,7 @@ mod tests {
 
     #[test]
     fn room_to_write_is_told_when_the_peer_reads() {
-        on_both_drivers(async || {
+        on_both_drivers(|| async {
             let (ours, mut theirs) = pair();
             let ready = Ready::new(ours.into()).unwrap();
             let block = vec![7; 1 << 16];
@@ -248,7 +253,7 @@ mod tests {
 
     #[test]
     fn a_wait_that_was_dropped_loses_nothing() {
-        on_both_drivers(async || {
+        on_both_drivers(|| async {
             let (ours, mut theirs) = pair();
             let ready = Ready::new(ours.into()).unwrap();
             assert!(ready.recv(&mut [0; 8]).is_err());
@@ -262,7 +267,7 @@ mod tests {
 
     #[test]
     fn more_descriptors_than_one_batch_are_all_told() {
-        on_both_drivers(async || {
+        on_both_drivers(|| async {
             let pairs: Vec<_> = (0..600).map(|_| pair()).collect();
             let (ours, mut theirs): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
             let ready = ours.into_iter().map(|fd| Ready::new(fd.into()).unwrap());

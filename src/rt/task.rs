@@ -17,7 +17,41 @@ where
 
 /// Lets the other tasks and the sockets of this core have a turn. Waking oneself would starve them.
 pub async fn give_way() {
-    monoio::spawn(async {}).await;
+    monoio::spawn(async { step() }).await;
+}
+
+thread_local! {
+    static STEPS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// A task of this thread runs.
+#[inline]
+fn step() {
+    STEPS.with(|steps| steps.set(steps.get().wrapping_add(1)));
+}
+
+/// How many steps the tasks of this thread have taken: while it does not change from one end of
+/// the queue of runnable tasks to the next, there are none.
+#[inline]
+pub fn steps() -> u64 {
+    STEPS.get()
+}
+
+/// Runs `main` as a task like all others and says when it is over.
+pub fn main<F>(main: F, over: impl Fn() + 'static) -> monoio::task::JoinHandle<F::Output>
+where
+    F: Future + 'static,
+{
+    monoio::spawn(async move {
+        let mut main = pin!(main);
+        let output = std::future::poll_fn(move |context| {
+            step();
+            main.as_mut().poll(context)
+        })
+        .await;
+        over();
+        output
+    })
 }
 
 /// Counts the steps of a long transfer and lets the others have a turn now and then: under epoll a
@@ -108,6 +142,7 @@ impl<F: Future<Output = ()>, P: Fn()> Future for Guarded<F, P> {
             let this = self.get_unchecked_mut();
             (Pin::new_unchecked(&mut this.future), &this.on_panic)
         };
+        step();
         match catch_unwind(AssertUnwindSafe(|| future.poll(context))) {
             Ok(poll) => poll,
             Err(_) => {
