@@ -189,8 +189,8 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
-    use crate::rt::{Driver, task};
     use crate::rt::task::{Either, first, give_way};
+    use crate::rt::{Driver, task};
 
     #[test]
     fn answers_find_the_task_that_asked_in_any_order() {

@@ -203,7 +203,8 @@ impl Poller {
         let set = self.set.as_raw_fd();
         let timeout_ms = patience as i32;
         // SAFETY: the pointer and count describe `events`, which lives through the call.
-        let count = unsafe { libc::epoll_wait(set, events.as_mut_ptr(), EVENTS as i32, timeout_ms) };
+        let count =
+            unsafe { libc::epoll_wait(set, events.as_mut_ptr(), EVENTS as i32, timeout_ms) };
         let count = usize::try_from(count).unwrap_or(0);
         let mut is_real = false;
         let sources = self.sources.borrow();
@@ -332,7 +333,9 @@ async fn watch(poller: Rc<Poller>, watched: Rc<monoio::net::TcpStream>) {
                 patience = Patience::None;
             }
             let is_real = poller.turn(&mut events, patience);
-            poller.is_still.set(matches!(patience, Patience::Endless) && !is_real);
+            poller
+                .is_still
+                .set(matches!(patience, Patience::Endless) && !is_real);
         }
         poller.rest().await;
     }

@@ -168,8 +168,8 @@ mod tests {
     use std::os::unix::net::UnixStream;
 
     use super::*;
-    use crate::rt::Driver;
     use crate::rt::task::{Either, first, give_way};
+    use crate::rt::{Driver, task};
 
     fn pair() -> (UnixStream, UnixStream) {
         let (ours, theirs) = UnixStream::pair().unwrap();
@@ -183,6 +183,33 @@ mod tests {
                 scope.spawn(|| driver.run(test()).unwrap());
             });
         }
+    }
+
+    #[test]
+    fn a_task_that_never_rests_lets_the_sockets_be_heard() {
+        on_both_drivers(|| async {
+            let (ours, mut theirs) = pair();
+            let ready = Ready::new(ours.into()).unwrap();
+            let mut into = [0; 8];
+            assert!(ready.recv(&mut into).is_err());
+            let heard = std::rc::Rc::new(std::cell::Cell::new(false));
+            let flag = std::rc::Rc::clone(&heard);
+            task::spawn(
+                async move {
+                    ready.readable().await;
+                    flag.set(true);
+                },
+                || (),
+            );
+            give_way().await;
+            theirs.write_all(b"x").unwrap();
+            let mut ways = 0;
+            while !heard.get() && ways < 100_000 {
+                give_way().await;
+                ways += 1;
+            }
+            assert!(heard.get());
+        });
     }
 
     #[test]
