@@ -1,6 +1,8 @@
 """Calls of deployed REST APIs: mappings, integration responses, validators, gateway responses."""
 
 import json
+import socket
+import threading
 
 import pytest
 from conftest import Gateway
@@ -293,3 +295,38 @@ def test_browsers_may_read_errors_where_the_config_says_so(tmp_path):
             assert api.call("GET", "/none")[1]["access-control-allow-origin"] == "https://a.example"
         finally:
             gateway.stop()
+
+
+def test_an_upstream_that_answers_and_stops_reading_holds_nobody_up(tmp_path):
+    """Its answer is taken, and the core serves others meanwhile."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    asked, done = threading.Event(), threading.Event()
+
+    def answer_early():
+        connection, _ = listener.accept()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.recv(1024)
+        connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 7\r\n\r\n\"early\"")
+        asked.set()
+        done.wait(30)
+        connection.close()
+
+    threading.Thread(target=answer_early, daemon=True).start()
+    gateway = Gateway(tmp_path)
+    try:
+        api = Api(gateway, gateway.client("apigateway"))
+        port = listener.getsockname()[1]
+        api.method("/big", "POST", {"200": {}}, type="HTTP", uri=f"http://127.0.0.1:{port}/")
+        api.mock("/small", body="small")
+        api.deploy()
+        told = []
+        sender = threading.Thread(target=lambda: told.append(api.call("POST", "/big", body=b"x" * 9_000_000)))
+        sender.start()
+        assert asked.wait(20)
+        assert api.call("GET", "/small")[::2] == (200, "small")
+        sender.join(30)
+        assert [(status, text) for status, _, text in told] == [(200, '"early"')]
+    finally:
+        done.set()
+        gateway.stop()
+        listener.close()
