@@ -264,6 +264,15 @@ impl fmt::Debug for Source {
 impl Source {
     /// What may be true of a descriptor for all we know.
     pub fn new(readable: bool, writable: bool) -> Rc<Self> {
+        Self::of(readable, writable, false)
+    }
+
+    /// A clock's, whose ringing is no traffic.
+    pub fn clock() -> Rc<Self> {
+        Self::of(false, false, true)
+    }
+
+    fn of(readable: bool, writable: bool, is_clock: bool) -> Rc<Self> {
         Rc::new(Self {
             index: Cell::new(UNWATCHED),
             readable: Cell::new(readable),
@@ -271,20 +280,7 @@ impl Source {
             ended: Cell::new(false),
             reader: Cell::new(None),
             writer: Cell::new(None),
-            is_clock: false,
-        })
-    }
-
-    /// A clock's, whose ringing is no traffic.
-    pub fn clock() -> Rc<Self> {
-        Rc::new(Self {
-            index: Cell::new(UNWATCHED),
-            readable: Cell::new(false),
-            writable: Cell::new(false),
-            ended: Cell::new(false),
-            reader: Cell::new(None),
-            writer: Cell::new(None),
-            is_clock: true,
+            is_clock,
         })
     }
 

@@ -12,7 +12,7 @@ use crate::plan::{MappedTarget, ReplyMapping};
 use crate::wire::head::Span;
 
 /// AWS: "Maximum payload size: 10 MB". What is held in memory is not larger.
-const BODY_BYTES_MAX: u64 = 10 * 1024 * 1024;
+pub const BODY_BYTES_MAX: u64 = 10 * 1024 * 1024;
 
 pub async fn run(
     worker: &'static Worker,
@@ -21,14 +21,7 @@ pub async fn run(
     target: &MappedTarget,
 ) -> Result<(), Stop> {
     if target.changes.needs_body {
-        let most = call.route.map_or(0, |route| route.body_bytes_max);
-        let most = most.min(BODY_BYTES_MAX);
-        let (client, message) = (exchange.client, exchange.message);
-        let gathered = exchange.upload.gather(client, message, most).await;
-        if let Err(error) = gathered {
-            exchange.close = true;
-            return Err(Stop::from(&Failure::Upload(error)));
-        }
+        gather(call, exchange).await?;
     }
     let head = if target.changes.request.is_empty() {
         None
@@ -41,6 +34,18 @@ pub async fn run(
         target,
     };
     http::run(worker, call, exchange, &target.http, Some(&changed)).await
+}
+
+/// Takes the body of the request into memory, for mappings that ask for it.
+pub async fn gather(call: &Call<'_>, exchange: &mut Exchange<'_>) -> Result<(), Stop> {
+    let most = call.route.map_or(0, |route| route.body_bytes_max);
+    let most = most.min(BODY_BYTES_MAX);
+    let (client, message) = (exchange.client, exchange.message);
+    let gathered = exchange.upload.gather(client, message, most).await;
+    gathered.map_err(|error| {
+        exchange.close = true;
+        Stop::from(&Failure::Upload(error))
+    })
 }
 
 /// What mappings of a request may ask; its body if that is in memory.

@@ -2,17 +2,14 @@
 
 use crate::aws::subtype::{Request, Unfit};
 use crate::base::Method;
-use crate::gateway::integrate::mapped;
+use crate::gateway::integrate::mapped::{self, BODY_BYTES_MAX};
 use crate::gateway::integrate::signed::{self, Outgoing};
 use crate::gateway::mapping::Scene;
 use crate::gateway::{Answer, Call, Reject, Stop, Worker, respond};
 use crate::net::Exchange;
-use crate::net::outbound::{Asking, Failure};
+use crate::net::outbound::Asking;
 use crate::plan::SubtypeTarget;
 use crate::plan::subtype::Given;
-
-/// AWS: "Maximum payload size: 10 MB". What is held in memory is not larger.
-const BODY_BYTES_MAX: u64 = 10 * 1024 * 1024;
 
 pub async fn run(
     worker: &'static Worker,
@@ -21,14 +18,7 @@ pub async fn run(
     target: &SubtypeTarget,
 ) -> Result<(), Stop> {
     if target.needs_body {
-        let most = call.route.map_or(0, |route| route.body_bytes_max);
-        let most = most.min(BODY_BYTES_MAX);
-        let (client, message) = (exchange.client, exchange.message);
-        let gathered = exchange.upload.gather(client, message, most).await;
-        if let Err(error) = gathered {
-            exchange.close = true;
-            return Err(Stop::from(&Failure::Upload(error)));
-        }
+        mapped::gather(call, exchange).await?;
     }
     let made = request(&mapped::scene(worker, call, exchange), target);
     let request = made.map_err(|why| {
