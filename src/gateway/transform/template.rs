@@ -163,12 +163,18 @@ fn response_override(earlier: &Overrides) -> Option<(Cow<'static, str>, Datum<'s
     };
     let mut members = map(&earlier.response_data);
     if let Some(status) = &earlier.response_status {
-        members.push((Cow::Borrowed("status"), Datum::Text(Cow::Owned(status.clone()))));
+        members.push((
+            Cow::Borrowed("status"),
+            Datum::Text(Cow::Owned(status.clone())),
+        ));
     }
     if members.is_empty() && earlier.response_headers.is_empty() {
         return None;
     }
-    members.push((Cow::Borrowed("header"), Datum::Map(map(&earlier.response_headers))));
+    members.push((
+        Cow::Borrowed("header"),
+        Datum::Map(map(&earlier.response_headers)),
+    ));
     Some((Cow::Borrowed("responseOverride"), Datum::Map(members)))
 }
 
