@@ -117,6 +117,12 @@ pub enum InvokeError {
     TimedOut,
     #[error("functions cannot be run: {0}")]
     Unavailable(String),
+    /// The Lambda that has the function did not run it.
+    #[error("Lambda answered {status}: {said}")]
+    Refused { status: u16, said: String },
+    /// The Lambda that has the function cannot be reached.
+    #[error("Lambda cannot be reached: {0}")]
+    Unreachable(String),
 }
 
 /// AWS: "6 MB each for request and response (synchronous)"; this is the exact figure of its errors.

@@ -57,6 +57,9 @@ pub enum StreamFault {
     TimedOut,
     #[error("the thread of the functions has ended")]
     Gone,
+    /// What came from the Lambda that has the function is no stream, or not the whole.
+    #[error("the stream of the function broke off: {0}")]
+    Broken(String),
 }
 
 /// What of one answer is read from the process and not yet taken.
