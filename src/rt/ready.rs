@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
-use std::mem::MaybeUninit;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::task::Poll;
@@ -33,6 +33,11 @@ impl Ready {
     /// As `new`, for a socket whose connection is under way: writable when that is decided.
     pub fn connecting(fd: OwnedFd) -> io::Result<Self> {
         Self::over(fd, Source::new(false, false))
+    }
+
+    /// As `new`, for a connection that can be written and on which nothing has come yet.
+    pub fn quiet(fd: OwnedFd) -> io::Result<Self> {
+        Self::over(fd, Source::new(false, true))
     }
 
     /// A descriptor that rings at regular times, whether anybody wants something or not.
@@ -156,6 +161,30 @@ impl Ready {
     pub fn drain(&self) {
         self.exhausted();
         sys::drain(self.fd());
+    }
+
+    /// The descriptor, watched no more, for another thread.
+    pub fn into_fd(self) -> OwnedFd {
+        if self.source.is_watched() {
+            self.poller.leave(self.fd());
+        }
+        self.poller.forget(&self.source);
+        let this = ManuallyDrop::new(self);
+        // SAFETY: each field is read once, and `this` is never dropped.
+        let (fd, source, poller) = unsafe {
+            (
+                std::ptr::read(&raw const this.fd),
+                std::ptr::read(&raw const this.source),
+                std::ptr::read(&raw const this.poller),
+            )
+        };
+        drop((source, poller));
+        fd
+    }
+
+    /// What a task of this core rings, in the place of the descriptor.
+    pub(super) fn source(&self) -> Rc<Source> {
+        Rc::clone(&self.source)
     }
 
     /// Stops watching a descriptor that another process or thread keeps open.

@@ -245,6 +245,12 @@ pub fn ticker(milliseconds: u32) -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
+/// Reads from what is no socket; `WouldBlock` when nothing is there.
+pub fn read(fd: RawFd, into: &mut [u8]) -> io::Result<usize> {
+    // SAFETY: the pointer and length describe `into`, which lives through the call.
+    checked(unsafe { libc::read(fd, into.as_mut_ptr().cast(), into.len()) })
+}
+
 /// Empties a doorbell or ticker descriptor of up to 64 bytes.
 pub fn drain(fd: RawFd) {
     let mut bytes = [0_u8; 64];
