@@ -53,6 +53,22 @@ pub fn elements(list: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter(|element| !element.is_empty())
 }
 
+/// Which bytes are letters, digits or one of `marks`: to be asked byte by byte.
+pub const fn letters_digits_and(marks: &[u8]) -> [bool; 256] {
+    let mut found = [false; 256];
+    let mut byte = 0;
+    while byte < found.len() {
+        found[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let mut index = 0;
+    while index < marks.len() {
+        found[marks[index] as usize] = true;
+        index += 1;
+    }
+    found
+}
+
 /// The value of one hexadecimal digit, in either case.
 #[inline]
 pub const fn hex_value(digit: u8) -> Option<u8> {

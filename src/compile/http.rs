@@ -1,7 +1,9 @@
 //! HTTP APIs to stages and routes.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::thread::{self, ScopedJoinHandle};
 
 use crate::compile::group::GroupKey;
 use crate::compile::ledger::{ApiMemory, StageMemory};
@@ -38,36 +40,46 @@ pub(in crate::compile) fn api<'a>(
     check_stages(&api.stages, &place.then("stages"), &mut work.problems);
     let same_routes = before.filter(|before| before.model.routes == api.routes);
     let mut before = before.map(|before| before.by_name()).unwrap_or_default();
-    let router = match same_routes.and_then(|same| same.stages.first()) {
-        Some(memory) => memory.stage.router.clone(),
-        None => router(
-            api.kind,
-            &api.routes,
-            &place.then("routes"),
-            &mut work.problems,
-        ),
-    };
-    let draft = ApiDraft::new(api, &api.routes, place, router);
-    let mut stages = Vec::with_capacity(api.stages.len());
-    for stage in &api.stages {
-        stages.push(match before.remove(stage.name.as_str()) {
-            Some((model, memory))
-                if (same_routes.is_some() || stage.routes.is_some())
-                    && model == stage
-                    && !work.is_touched(memory) =>
-            {
-                work.keep(memory);
-                Arc::clone(memory)
+    let kept = same_routes.and_then(|same| same.stages.first());
+    let below = place.then("routes");
+    let stages = thread::scope(|scope| {
+        let router = match kept {
+            Some(memory) => Making::Made(memory.stage.router.clone()),
+            None if api.routes.len() < BESIDE_ROUTES_MIN => {
+                let problems = &mut work.problems;
+                Making::Made(router(api.kind, &api.routes, &below, problems))
             }
-            earlier => {
-                let earlier = earlier.map(|(_, memory)| &*memory.stage);
-                match &stage.routes {
-                    None => draft.stage(work, stage, earlier, None),
-                    Some(routes) => own_routes(work, api, stage, routes, earlier),
+            None => Making::Beside(scope.spawn(|| {
+                let mut problems = Problems::default();
+                let router = router(api.kind, &api.routes, &below, &mut problems);
+                (router, problems)
+            })),
+        };
+        let mut draft = ApiDraft::new(api, &api.routes, place, router);
+        let stages = api
+            .stages
+            .iter()
+            .map(|stage| match before.remove(stage.name.as_str()) {
+                Some((model, memory))
+                    if (same_routes.is_some() || stage.routes.is_some())
+                        && model == stage
+                        && !work.is_touched(memory) =>
+                {
+                    work.keep(memory);
+                    Arc::clone(memory)
                 }
-            }
-        });
-    }
+                earlier => {
+                    let earlier = earlier.map(|(_, memory)| &*memory.stage);
+                    match &stage.routes {
+                        None => draft.stage(work, stage, earlier, None),
+                        Some(routes) => own_routes(work, api, stage, routes, earlier),
+                    }
+                }
+            });
+        let stages = stages.collect();
+        draft.router.finish(&mut work.problems);
+        stages
+    });
     for (_, memory) in before.into_values() {
         work.retire(&memory.stage);
     }
@@ -89,7 +101,7 @@ fn own_routes<'a>(
     let place = all.then(&api.id);
     let router = router(api.kind, routes, &place.then("routes"), &mut work.problems);
     let canary = canary(work, api, stage, earlier);
-    ApiDraft::new(api, routes, place, router).stage(work, stage, earlier, canary)
+    ApiDraft::new(api, routes, place, Making::Made(router)).stage(work, stage, earlier, canary)
 }
 
 /// The canary of a stage, which is a stage of its own.
@@ -135,11 +147,45 @@ struct ApiDraft<'a> {
     place: Place<'a>,
     /// The routes' keys as written.
     keys: Vec<String>,
-    router: Router,
+    router: Making<'a>,
+}
+
+/// With so many routes their router is made in a thread beside their targets: whoever reloads waits
+/// for both, and on a busy machine two threads get more of it.
+const BESIDE_ROUTES_MIN: usize = 1_000;
+
+/// A router that may still be in the making.
+enum Making<'s> {
+    Made(Router),
+    Beside(ScopedJoinHandle<'s, (Router, Problems)>),
+    Joining,
+}
+
+impl Making<'_> {
+    /// Waits for it, and says what was wrong with it.
+    fn finish(&mut self, problems: &mut Problems) -> &Router {
+        *self = match std::mem::replace(self, Self::Joining) {
+            Self::Beside(handle) => {
+                let (router, found) = handle.join().unwrap_or_else(|panic| resume_unwind(panic));
+                problems.append(found);
+                Self::Made(router)
+            }
+            other => other,
+        };
+        match self {
+            Self::Made(router) => router,
+            Self::Beside(_) | Self::Joining => unreachable!("it was made or joined just now"),
+        }
+    }
 }
 
 impl<'d> ApiDraft<'d> {
-    fn new(api: &'d v2::Api, routes: &'d [v2::Route], place: Place<'d>, router: Router) -> Self {
+    fn new(
+        api: &'d v2::Api,
+        routes: &'d [v2::Route],
+        place: Place<'d>,
+        router: Making<'d>,
+    ) -> Self {
         let keys = routes.iter().map(|route| route.key.to_string());
         Self {
             api,
@@ -151,7 +197,7 @@ impl<'d> ApiDraft<'d> {
     }
 
     fn stage<'a>(
-        &self,
+        &mut self,
         work: &mut Work<'a>,
         stage: &'a v2::Stage,
         before: Option<&Stage>,
@@ -195,7 +241,7 @@ impl<'d> ApiDraft<'d> {
                     ApiKind::Http => StageKind::Http,
                     ApiKind::Rest => StageKind::Rest,
                 },
-                router: self.router.clone(),
+                router: self.router.finish(&mut work.problems).clone(),
                 routes,
                 limit,
                 cors,

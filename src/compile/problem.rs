@@ -59,6 +59,15 @@ impl Problems {
         }
     }
 
+    /// Takes over what was found elsewhere.
+    pub fn append(&mut self, other: Self) {
+        for problem in other.list {
+            if self.list.len() < PROBLEMS_MAX && self.seen.insert(problem.clone()) {
+                self.list.push(problem);
+            }
+        }
+    }
+
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }

@@ -12,6 +12,7 @@
 use std::net::Ipv6Addr;
 use std::ops::Range;
 
+use crate::base::ascii;
 use crate::compile::name;
 use crate::compile::problem::{Fault, suggest};
 use crate::model::rest::Identity;
@@ -257,7 +258,11 @@ impl Reader<'_> {
             }
         };
         let mut strange = None;
-        while let Some(first) = text[at..].chars().next() {
+        loop {
+            at += plain(&text.as_bytes()[at..]);
+            let Some(first) = text[at..].chars().next() else {
+                break;
+            };
             if first != '{' {
                 strange = strange.or_else(|| strange_at(text, at, first));
                 at += first.len_utf8();
@@ -325,6 +330,15 @@ fn append_path(path: &mut Vec<Piece>) {
     path.push(Piece::Path);
 }
 
+// RFC 3986 section 3.3 and 3.4: pchar, `/` and `?`; brackets are common in queries.
+const PLAIN: [bool; 256] = ascii::letters_digits_and(b"-._~!$&'()*+,;=:@/?[]");
+
+/// How many bytes at the start stand for themselves.
+fn plain(text: &[u8]) -> usize {
+    let end = text.iter().position(|byte| !PLAIN[usize::from(*byte)]);
+    end.unwrap_or(text.len())
+}
+
 /// The fault of a character that cannot stand in a path or query as it is.
 fn strange_at(text: &str, at: usize, found: char) -> Option<Fault> {
     let place = at..at + found.len_utf8();
@@ -336,10 +350,6 @@ fn strange_at(text: &str, at: usize, found: char) -> Option<Fault> {
     }
     if found == '}' {
         return Some(Fault::new("this `}` closes nothing").within(place));
-    }
-    // RFC 3986 section 3.3 and 3.4: pchar, `/` and `?`; brackets are common in queries.
-    if found.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@/?[]".contains(found) {
-        return None;
     }
     let mut encoded = String::new();
     for byte in found.encode_utf8(&mut [0; 4]).bytes() {

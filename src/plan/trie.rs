@@ -1,5 +1,6 @@
 //! Building a `Router`: patterns to a tree, the tree to flat nodes.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
@@ -91,24 +92,24 @@ impl Router {
     }
 }
 
-struct Tree {
-    nodes: Vec<Branch>,
-    children: HashMap<(u32, Box<[u8]>), u32>,
+struct Tree<'a> {
+    nodes: Vec<Branch<'a>>,
+    children: HashMap<(u32, Cow<'a, [u8]>), u32>,
 }
 
 #[derive(Default)]
-struct Branch {
-    literals: Vec<(Box<[u8]>, u32)>,
+struct Branch<'a> {
+    literals: Vec<(Cow<'a, [u8]>, u32)>,
     param: Option<u32>,
     here: Vec<(u8, u32)>,
     greedy: Vec<(u8, u32)>,
 }
 
-impl Tree {
+impl<'a> Tree<'a> {
     fn add(
         &mut self,
         method: Option<Method>,
-        parts: &[Part<'_>],
+        parts: &[Part<'a>],
         route: u32,
         rules: Rules,
     ) -> Result<(), RouterError> {
@@ -157,16 +158,14 @@ impl Tree {
         }
     }
 
-    fn literal(&mut self, at: u32, text: &str, route: u32) -> Result<u32, RouterError> {
-        let mut buffer = [0; segment::LITERAL_BYTES_MAX];
-        let text = segment::decode(text.as_bytes(), &mut buffer)
-            .ok_or(RouterError::LiteralTooLong { route })?;
+    fn literal(&mut self, at: u32, text: &'a str, route: u32) -> Result<u32, RouterError> {
+        let text = decoded(text.as_bytes()).ok_or(RouterError::LiteralTooLong { route })?;
         let next = self.nodes.len() as u32;
-        match self.children.entry((at, text.into())) {
+        match self.children.entry((at, text.clone())) {
             Entry::Occupied(child) => Ok(*child.get()),
             Entry::Vacant(child) => {
                 child.insert(next);
-                self.nodes[at as usize].literals.push((text.into(), next));
+                self.nodes[at as usize].literals.push((text, next));
                 self.nodes.push(Branch::default());
                 Ok(next)
             }
@@ -202,8 +201,17 @@ impl Tree {
     }
 }
 
+/// A literal without its percent-encoding; none if it is too long.
+fn decoded(text: &[u8]) -> Option<Cow<'_, [u8]>> {
+    if !text.contains(&b'%') {
+        return (text.len() <= segment::LITERAL_BYTES_MAX).then_some(Cow::Borrowed(text));
+    }
+    let mut buffer = [0; segment::LITERAL_BYTES_MAX];
+    segment::decode(text, &mut buffer).map(|text| Cow::Owned(text.to_vec()))
+}
+
 struct Flat<'a> {
-    tree: &'a Tree,
+    tree: &'a Tree<'a>,
     router: Router,
     entries: Vec<(u32, &'a [u8], u32)>,
 }
@@ -252,11 +260,15 @@ impl Flat<'_> {
     }
 
     fn ends(&mut self, routes: &[(u8, u32)]) -> Ends {
-        let of = |method| routes.iter().find(|(other, _)| *other == method);
         let mut ends = Ends {
             mask: 0,
             first: self.router.slots.len() as u32,
         };
+        // Most branches only lead further.
+        if routes.is_empty() {
+            return ends;
+        }
+        let of = |method| routes.iter().find(|(other, _)| *other == method);
         for method in 0..ANY {
             if let Some((_, route)) = of(method).or(of(ANY)) {
                 ends.mask |= 1 << method;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use crate::base::Method;
+use crate::base::{Method, ascii};
 use crate::model::Throttle;
 use crate::model::v2::Integration;
 
@@ -226,6 +226,9 @@ fn segment(part: &str, range: Range<usize>, is_last: bool) -> Result<Segment, Ro
     })
 }
 
+// RFC 3986 section 3.3: pchar = unreserved / pct-encoded / sub-delims / ":" / "@"
+const PLAIN: [bool; 256] = ascii::letters_digits_and(b"-._~!$&'()*+,;=:@");
+
 fn literal(part: &str, range: Range<usize>, is_last: bool) -> Result<Segment, RouteKeyError> {
     if part.is_empty() && !is_last {
         return Err(fault(
@@ -234,15 +237,18 @@ fn literal(part: &str, range: Range<usize>, is_last: bool) -> Result<Segment, Ro
             Some("write one `/`".to_owned()),
         ));
     }
+    if part.bytes().all(|byte| PLAIN[usize::from(byte)]) {
+        return Ok(Segment::Literal(part.to_owned()));
+    }
     if part.contains(['{', '}']) {
         let hint = "a parameter takes a whole segment: `/{name}`".to_owned();
         let message = "literal text and a parameter share a segment";
         return Err(fault(message, range, Some(hint)));
     }
-    // RFC 3986 section 3.3: pchar = unreserved / pct-encoded / sub-delims / ":" / "@"
-    let strange = part
-        .char_indices()
-        .find(|(_, c)| !c.is_ascii_alphanumeric() && !"-._~%!$&'()*+,;=:@".contains(*c));
+    let strange = part.char_indices().find(|(_, c)| {
+        let plain = u8::try_from(*c).is_ok_and(|byte| PLAIN[usize::from(byte)]);
+        !plain && *c != '%'
+    });
     if let Some((at, found)) = strange {
         let mut encoded = String::new();
         for byte in found.encode_utf8(&mut [0; 4]).bytes() {

@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::thread;
 
 use crate::lambda::Function;
 use crate::model::Snapshot;
@@ -41,9 +42,13 @@ impl Config {
     ) -> Result<(Self, T), Report> {
         let name = path.display().to_string();
         let text = text_of(path, &name)?;
-        let mut draft = Draft::of(&text, path.parent().unwrap_or(Path::new("")));
-        draft.check_files();
-        draft.finish(text, &name, compile)
+        thread::scope(|scope| {
+            let (mut draft, waste) = Draft::of(&text, path.parent().unwrap_or(Path::new("")));
+            // Of a large file these are many small pieces: nobody waits until they are freed.
+            scope.spawn(|| drop(waste));
+            draft.check_files();
+            draft.finish(&text, &name, compile)
+        })
     }
 
     /// Checks a text that is called `name` in reports. Relative paths start at the folder in
@@ -59,7 +64,8 @@ impl Config {
         compile: impl FnOnce(&Snapshot) -> Result<T, Vec<Located>>,
     ) -> Result<(Self, T), Report> {
         let folder = Path::new(name).parent().unwrap_or(Path::new(""));
-        Draft::of(text, folder).finish(text.to_owned(), name, compile)
+        let (draft, _) = Draft::of(text, folder);
+        draft.finish(text, name, compile)
     }
 
     /// How many routes all APIs have together.
@@ -76,9 +82,10 @@ struct Draft {
 }
 
 impl Draft {
-    fn of(text: &str, folder: &Path) -> Self {
+    /// The draft, and what is left over of making it.
+    fn of<'t>(text: &'t str, folder: &Path) -> (Self, impl Send + use<'t>) {
         let mut problems = Problems::default();
-        let root = read::read(text, &mut problems);
+        let (root, parsed) = read::read(text, &mut problems);
         let mut resolver = Resolver {
             folder,
             problems: &mut problems,
@@ -88,7 +95,7 @@ impl Draft {
         let snapshot = resolver.snapshot(&root, &settings);
         let functions = resolver.functions(&root, &settings);
         let files = resolver.files;
-        Self {
+        let draft = Self {
             config: Config {
                 settings,
                 snapshot,
@@ -96,7 +103,8 @@ impl Draft {
             },
             problems,
             files,
-        }
+        };
+        (draft, (root, parsed))
     }
 
     /// A certificate that is missing now would be missing at start, or worse, at a reload.
@@ -116,20 +124,20 @@ impl Draft {
 
     fn finish<T>(
         mut self,
-        text: String,
+        text: &str,
         name: &str,
         compile: impl FnOnce(&Snapshot) -> Result<T, Vec<Located>>,
     ) -> Result<(Config, T), Report> {
         let made = match compile(&self.config.snapshot) {
             Ok(made) => Some(made),
             Err(located) => {
-                self.add(&text, located);
+                self.add(text, located);
                 None
             }
         };
         match made {
             Some(made) if self.problems.is_empty() => Ok((self.config, made)),
-            _ => Err(self.problems.into_report(name, text)),
+            _ => Err(self.problems.into_report(name, text.to_owned())),
         }
     }
 

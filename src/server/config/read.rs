@@ -16,7 +16,8 @@ use crate::server::config::value::{Item, Table, Value};
 use crate::server::config::within;
 
 /// Reads a whole file. What is wrong ends in `problems`; the table has every field nevertheless.
-pub fn read(text: &str, problems: &mut Problems) -> Table {
+/// With it comes what the parser made, which nobody needs any more.
+pub fn read<'t>(text: &'t str, problems: &mut Problems) -> (Table, Spanned<DeTable<'t>>) {
     let mut reader = Reader {
         text,
         problems,
@@ -31,7 +32,8 @@ pub fn read(text: &str, problems: &mut Problems) -> Table {
         name: "",
     };
     let place = 0..0;
-    reader.table(&table::ROOT, root.get_ref(), &place, &trail)
+    let table = reader.table(&table::ROOT, root.get_ref(), &place, &trail);
+    (table, root)
 }
 
 /// Parses with recovery, so that several mistakes are seen at once. A large file with mistakes
