@@ -164,7 +164,10 @@ impl Pool {
         self.hall.held_bytes.set(bytes);
         let wait = Duration::from_millis(invocation.timeout_ms.into());
         let job = Job {
-            request_id: self.hall.ids.borrow_mut().uuid(),
+            request_id: match &invocation.request_id {
+                Some(chosen) => chosen.to_string(),
+                None => self.hall.ids.borrow_mut().uuid(),
+            },
             invocation,
             answer: Some(answer),
             expires: Instant::now() + wait,

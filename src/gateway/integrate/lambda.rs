@@ -58,7 +58,11 @@ fn said(
 ) -> Result<Answer, Stop> {
     let answer = match told {
         Err(refused) => Err(refused),
-        Ok((Mode::Call, Ok(returned))) => read(target, exchange, &returned),
+        Ok((Mode::Call, Ok(returned))) => {
+            let answer = read(target, exchange, &returned);
+            call.function_status = answer.as_ref().map_or(0, |answer| answer.status);
+            answer
+        }
         Ok((Mode::Event | Mode::DryRun, Ok(_))) => Ok(accepted()),
         Ok((_, Err(error))) => Err(invoke::refusal(error)),
     };

@@ -48,6 +48,7 @@ pub async fn deliver(
         excess: false,
         pending: None,
         sent_bytes: 0,
+        first_us: exchange.first_body_us,
     };
     let head_bytes;
     let started = {
@@ -56,6 +57,11 @@ pub async fn deliver(
         write_head(&mut out, exchange, &message, &download.coding, keep, add);
         head_bytes = out.len() as u64;
         let behind = &message.bytes()[message.head.length as usize..];
+        if let Some(first_us @ 0) = &mut download.first_us
+            && !behind.is_empty()
+        {
+            *first_us = core.now_us();
+        }
         download.pass(exchange.client, &mut out, behind)
     };
     let keep_alive = message.head.keep_alive;
@@ -65,6 +71,7 @@ pub async fn deliver(
         Ok(()) => rest(exchange, &connection, &mut download).await,
         Err(error) => Err(error),
     };
+    exchange.first_body_us = download.first_us;
     exchange.sent_bytes += download.sent_bytes;
     exchange.body_bytes += download.sent_bytes.saturating_sub(head_bytes);
     match outcome {
@@ -158,6 +165,8 @@ struct Download {
     /// Written, not yet taken by the client.
     pending: Option<Buffer>,
     sent_bytes: u64,
+    /// When the first bytes came; see `Exchange`.
+    first_us: Option<u64>,
 }
 
 impl Download {
@@ -321,6 +330,9 @@ async fn pass_all(
             }
             Ok(0) => download.end(client)?,
             Ok(count) => {
+                if let Some(first_us @ 0) = &mut download.first_us {
+                    *first_us = client.core.now_us();
+                }
                 let mut out = client.core.out.borrow_mut();
                 out.clear();
                 download.pass(client, &mut out, &scratch[..count])?;
