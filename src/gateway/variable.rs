@@ -1,6 +1,6 @@
 //! `$context` of HTTP APIs: what access logs and parameter mappings may ask of a call.
 
-use crate::base::ascii;
+use crate::gateway::asked::host_name;
 use crate::gateway::{Call, Worker};
 use crate::lang::logline::Variable;
 use crate::net::Exchange;
@@ -145,13 +145,7 @@ impl Facts<'_> {
     }
 
     fn domain(&self) -> &[u8] {
-        let host = self.exchange.head().host.of(self.exchange.bytes());
-        let host = ascii::trim(host);
-        match host.iter().rposition(|byte| *byte == b':') {
-            // A colon inside brackets belongs to an IPv6 address.
-            Some(colon) if !host[colon..].contains(&b']') => &host[..colon],
-            _ => host,
-        }
+        host_name(self.exchange.head().host.of(self.exchange.bytes()))
     }
 
     fn time(&self, variable: &Variable, out: &mut Vec<u8>) {

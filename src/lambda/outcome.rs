@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use crate::base::json;
 use crate::lambda::permit::Source;
+use crate::lambda::phrase::is_line;
 use crate::lambda::stream::Streamed;
 
 /// What a caller asks for.
@@ -29,6 +30,14 @@ pub struct Invocation {
     pub mode: Mode,
     /// For whom the function's policy has to allow it; none: nobody asks the policy.
     pub source: Option<Source>,
+}
+
+impl Invocation {
+    /// Whether a worker can be told of it: some of it stands in headers.
+    pub fn can_be_told(&self) -> bool {
+        let texts = [&self.trace_id, &self.client_context];
+        texts.into_iter().flatten().all(|text| is_line(text))
+    }
 }
 
 /// `X-Amz-Invocation-Type`.
@@ -82,6 +91,16 @@ impl Returned {
             function_error: None,
             version: Box::default(),
             log: None,
+        }
+    }
+
+    /// What it is to be run with cannot be told to it.
+    pub fn unspeakable() -> Self {
+        let text = "the invocation cannot stand in headers";
+        Self {
+            payload: error_payload("InvalidRequestContent", text),
+            function_error: Some(UNHANDLED),
+            ..Self::empty()
         }
     }
 }

@@ -49,6 +49,7 @@ pub async fn deliver(
         pending: None,
         sent_bytes: 0,
         first_us: exchange.first_body_us,
+        is_last: exchange.close,
     };
     let head_bytes;
     let started = {
@@ -167,6 +168,8 @@ struct Download {
     sent_bytes: u64,
     /// When the first bytes came; see `Exchange`.
     first_us: Option<u64>,
+    /// The client's connection ends behind it.
+    is_last: bool,
 }
 
 impl Download {
@@ -239,6 +242,9 @@ impl Download {
             (true, true) => &all[1..2],
             _ => &all[..],
         };
+        if self.is_last && self.done {
+            client.stream.hold_for_end();
+        }
         let sent = client.stream.try_write(parts).map_err(|_| Broken::Client)?;
         self.sent_bytes += total as u64;
         if sent < total || client.stream.wants_flush() {
