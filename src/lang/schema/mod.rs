@@ -7,6 +7,8 @@
 mod document;
 #[cfg(test)]
 mod document_tests;
+mod reader;
+mod representation;
 mod wording;
 
 use std::collections::HashMap;
@@ -17,7 +19,8 @@ use jsonschema::json::Json;
 use jsonschema::{Draft, PatternOptions, Retrieve, Uri, Validator};
 use serde_json::Value;
 
-use document::{Document, Items};
+use document::Document;
+use representation::Items;
 
 pub use wording::Fault;
 
