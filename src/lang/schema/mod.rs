@@ -40,6 +40,10 @@ const MODELS: &str = "https://apigateway.amazonaws.com/restapis/";
 #[derive(Clone, Debug)]
 pub struct Schema(Arc<Validators>);
 
+/// The models of an API by name, which refer to each other.
+#[derive(Clone, Debug)]
+pub struct Library(Arc<HashMap<String, String>>);
+
 /// Most bodies follow their schema: whether one does is found out by the first, what is wrong with
 /// one that does not by the second, which needs a tree of it.
 #[derive(Debug)]
@@ -65,21 +69,14 @@ impl Schema {
     /// Compiles a model. `models` are all models of the API with their texts, by name.
     ///
     /// # Errors
-    /// What is no JSON, no schema, or a reference to what is not there.
+    /// As `Library::compile`.
     pub fn compile(text: &str, models: &[(&str, &str)]) -> Result<Self, SchemaError> {
-        if text.len() > SCHEMA_BYTES_MAX {
-            return Err(SchemaError("the schema is too long".to_owned()));
-        }
-        let schema: Value = serde_json::from_str(text)
-            .map_err(|error| SchemaError(format!("the schema is not JSON: {error}")))?;
-        let known = models
-            .iter()
-            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
-        let models = Models(Arc::new(known.collect()));
-        Ok(Self(Arc::new(Validators {
-            telling: build(&schema, models.clone())?,
-            quick: build(&schema, models)?,
-        })))
+        Library::of(models).compile(text)
+    }
+
+    /// Whether both are one in memory.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// Checks a body. An empty one is `{}`.
@@ -104,7 +101,7 @@ impl Schema {
     }
 }
 
-fn build<F: Json>(schema: &Value, models: Models) -> Result<Validator<F>, SchemaError> {
+fn build<F: Json>(schema: &Value, models: Library) -> Result<Validator<F>, SchemaError> {
     let patterns = PatternOptions::fancy_regex()
         .backtrack_limit(BACKTRACKS_MAX)
         .size_limit(PATTERN_BYTES_MAX);
@@ -161,11 +158,33 @@ impl std::error::Error for SchemaError {}
 
 impl std::error::Error for Refused {}
 
-/// The models of an API by name.
-#[derive(Clone)]
-struct Models(Arc<HashMap<String, String>>);
+impl Library {
+    /// All models of an API: their names and texts.
+    pub fn of<T: AsRef<str>>(models: &[(T, T)]) -> Self {
+        let owned = |text: &T| text.as_ref().to_owned();
+        let models = models.iter();
+        let models = models.map(|(name, text)| (owned(name), owned(text)));
+        Self(Arc::new(models.collect()))
+    }
 
-impl Retrieve for Models {
+    /// Compiles a model that may refer to these.
+    ///
+    /// # Errors
+    /// What is no JSON, no schema, or a reference to what is not there.
+    pub fn compile(&self, text: &str) -> Result<Schema, SchemaError> {
+        if text.len() > SCHEMA_BYTES_MAX {
+            return Err(SchemaError("the schema is too long".to_owned()));
+        }
+        let schema: Value = serde_json::from_str(text)
+            .map_err(|error| SchemaError(format!("the schema is not JSON: {error}")))?;
+        Ok(Schema(Arc::new(Validators {
+            telling: build(&schema, self.clone())?,
+            quick: build(&schema, self.clone())?,
+        })))
+    }
+}
+
+impl Retrieve for Library {
     fn retrieve(
         &self,
         uri: &Uri<String>,
