@@ -116,22 +116,7 @@ fn draft(
         rest::Kind::Function(_) => Kind::Function,
         rest::Kind::Service(_) => Kind::Service,
     };
-    let parameters = &integration.request_parameters;
-    let request = RequestMap {
-        headers: map::headers(parameters, "integration.request.header.", stage)?,
-        queries: map::headers(parameters, "integration.request.querystring.", stage)?,
-        templates: match kind {
-            Kind::HttpProxy | Kind::FunctionProxy => Box::default(),
-            _ => map::templates(&integration.request_templates, "the request")?,
-        },
-        passthrough: match integration.passthrough {
-            rest::Passthrough::WhenNoMatch => Passthrough::WhenNoMatch,
-            rest::Passthrough::WhenNoTemplates => Passthrough::WhenNoTemplates,
-            rest::Passthrough::Never => Passthrough::Never,
-        },
-        handling: integration.handling.map(map::handling),
-        ..RequestMap::default()
-    };
+    let request = request_map(integration, kind, stage)?;
     let mut required = Vec::new();
     for name in &method.required {
         required.push(parameter(name)?);
@@ -174,6 +159,30 @@ fn draft(
         log: method.log.map(log),
         fault: None,
         timeout_ms: integration.timeout_ms,
+    })
+}
+
+/// What of a request is moved, but for the URI.
+fn request_map(
+    integration: &rest::Integration,
+    kind: Kind,
+    stage: &Stage,
+) -> Result<RequestMap, Fault> {
+    let parameters = &integration.request_parameters;
+    Ok(RequestMap {
+        headers: map::headers(parameters, "integration.request.header.", stage)?,
+        queries: map::headers(parameters, "integration.request.querystring.", stage)?,
+        templates: match kind {
+            Kind::HttpProxy | Kind::FunctionProxy => Box::default(),
+            _ => map::templates(&integration.request_templates, "the request")?,
+        },
+        passthrough: match integration.passthrough {
+            rest::Passthrough::WhenNoMatch => Passthrough::WhenNoMatch,
+            rest::Passthrough::WhenNoTemplates => Passthrough::WhenNoTemplates,
+            rest::Passthrough::Never => Passthrough::Never,
+        },
+        handling: integration.handling.map(map::handling),
+        ..RequestMap::default()
     })
 }
 
