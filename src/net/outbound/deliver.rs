@@ -58,11 +58,7 @@ pub async fn deliver(
         write_head(&mut out, exchange, &message, &download.coding, keep, add);
         head_bytes = out.len() as u64;
         let behind = &message.bytes()[message.head.length as usize..];
-        if let Some(first_us @ 0) = &mut download.first_us
-            && !behind.is_empty()
-        {
-            *first_us = core.now_us();
-        }
+        download.came(exchange.client, behind.len());
         download.pass(exchange.client, &mut out, behind)
     };
     let keep_alive = message.head.keep_alive;
@@ -173,6 +169,16 @@ struct Download {
 }
 
 impl Download {
+    /// Notes when the first bytes came, if somebody asks.
+    #[inline]
+    fn came(&mut self, client: &Client, count: usize) {
+        if let Some(first_us @ 0) = &mut self.first_us
+            && count > 0
+        {
+            *first_us = client.core.now_us();
+        }
+    }
+
     /// Sends `out` (a head, or nothing) and then `bytes` of the body in one call; what the
     /// client does not take is kept. `out` may be used up.
     fn pass(&mut self, client: &Client, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Broken> {
@@ -336,9 +342,7 @@ async fn pass_all(
             }
             Ok(0) => download.end(client)?,
             Ok(count) => {
-                if let Some(first_us @ 0) = &mut download.first_us {
-                    *first_us = client.core.now_us();
-                }
+                download.came(client, count);
                 let mut out = client.core.out.borrow_mut();
                 out.clear();
                 download.pass(client, &mut out, &scratch[..count])?;
