@@ -58,7 +58,7 @@ const CRATES: &[(&str, &[&str])] = &[
         &[
             "lambda/zip.rs",
             "gateway/compress.rs",
-            "neighbor/function/event_stream.rs",
+            "aws/event_stream.rs",
         ],
     ),
     ("governor", &["gateway/throttle.rs"]),

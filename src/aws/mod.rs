@@ -5,6 +5,7 @@ pub mod arn;
 pub mod credential;
 pub mod endpoint;
 pub mod error;
+pub mod event_stream;
 pub mod function;
 pub mod session;
 pub mod sigv4;

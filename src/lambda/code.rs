@@ -70,7 +70,9 @@ impl Drop for Live {
         if matches!(self.source, Code::Zip(_)) && self.folder.initialized() {
             let folder = std::mem::take(&mut self.unpacked);
             // Thousands of files may take a while to remove.
-            tokio::task::spawn_blocking(move || std::fs::remove_dir_all(folder));
+            if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+                runtime.spawn_blocking(move || std::fs::remove_dir_all(folder));
+            }
         }
     }
 }

@@ -1,10 +1,12 @@
 //! The way in: a handle for any thread, and the thread that has all functions.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, RwLockReadGuard, RwLockWriteGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,15 +14,21 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{LocalSet, spawn_local};
 
-use crate::lambda::function::{Function, VERSION_LATEST};
+use crate::base::id::ResourceIds;
+use crate::lambda::answer::Answer;
+use crate::lambda::commons::Commons;
+use crate::lambda::function::Function;
 use crate::lambda::hall::Hall;
+use crate::lambda::lane::{Asked, Job, Lane};
 use crate::lambda::outcome::{Invocation, InvokeError, Mode, Outcome, Returned};
-use crate::lambda::permit::{Permit, Source};
-use crate::lambda::pool::{Answer, Pool};
+use crate::lambda::permit::Permit;
+use crate::lambda::pool::Pool;
+use crate::lambda::register::Register;
+use crate::lambda::seat;
 use crate::lambda::stream::{Ending, Piece, StreamFault, Streamed};
 use crate::observe::Lines;
 use crate::rt::bridge::{Bridge, Reply};
-use crate::rt::signal;
+use crate::rt::{Ready, signal, task};
 
 /// What holds for all functions.
 #[derive(Clone, Debug)]
@@ -35,12 +43,14 @@ pub struct Settings {
 #[derive(Clone, Debug)]
 pub struct Functions {
     orders: mpsc::UnboundedSender<Order>,
+    commons: Arc<Commons>,
 }
 
 /// The functions as one core asks them.
 #[derive(Debug)]
 pub struct Caller {
     functions: Functions,
+    ids: RefCell<ResourceIds>,
     bridge: Rc<Bridge<Outcome>>,
     pieces: Rc<Bridge<Piece>>,
 }
@@ -48,6 +58,8 @@ pub struct Caller {
 #[derive(Debug)]
 enum Order {
     Invoke(Invocation, Answer),
+    /// Somebody waits at this lane for whom there is no worker.
+    Look(Arc<Lane>),
     /// All functions of the config file.
     Configure(Vec<Function>),
     Put(Function),
@@ -74,6 +86,9 @@ const EVENT_TIMEOUT_MS: u32 = 3_600_000;
 /// How often deadlines are looked at while there are some, and otherwise.
 const SWEEP: Duration = Duration::from_millis(20);
 const SWEEP_IDLE: Duration = Duration::from_secs(1);
+/// How many times they are looked at in vain before it counts as idle: cores that invoke again and
+/// again need not wake the thread each time.
+const SWEEPS_IN_VAIN: u32 = 50;
 
 impl Functions {
     /// Starts the thread.
@@ -82,12 +97,14 @@ impl Functions {
     /// When the system has no thread, descriptor or randomness left.
     pub fn start(settings: Settings) -> io::Result<Self> {
         let (orders, inbox) = mpsc::unbounded_channel();
+        let commons = Arc::new(Commons::default());
+        let shared = Arc::clone(&commons);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
         let build = move || {
             signal::block_in_this_thread()?;
-            Hall::new(settings.region, settings.scratch)
+            Hall::new(settings.region, settings.scratch, shared)
         };
         let (told, outcome) = std::sync::mpsc::channel();
         thread::Builder::new()
@@ -103,7 +120,7 @@ impl Functions {
                 }
             })?;
         match outcome.recv() {
-            Ok(started) => started.map(|()| Self { orders }),
+            Ok(started) => started.map(|()| Self { orders, commons }),
             Err(_) => Err(io::Error::other(
                 "the functions thread ended before it began",
             )),
@@ -129,28 +146,28 @@ impl Functions {
 
     /// The functions of the config file, in the place of those before.
     pub fn configure(&self, functions: Vec<Function>) {
-        self.order(Order::Configure(functions));
+        self.change(Order::Configure(functions));
     }
 
     /// A version of a function, new or changed.
     pub fn put(&self, function: Function) {
-        self.order(Order::Put(function));
+        self.change(Order::Put(function));
     }
 
     /// One version, or all of the function of this ARN.
     pub fn remove(&self, arn: &str, version: Option<&str>) {
-        self.order(Order::Remove(arn.to_owned(), version.map(str::to_owned)));
+        self.change(Order::Remove(arn.to_owned(), version.map(str::to_owned)));
     }
 
     /// What an alias stands for; none: it is gone.
     pub fn alias(&self, arn: &str, alias: &str, version: Option<&str>) {
         let version = version.map(str::to_owned);
-        self.order(Order::Alias(arn.to_owned(), alias.to_owned(), version));
+        self.change(Order::Alias(arn.to_owned(), alias.to_owned(), version));
     }
 
     /// Which APIs the function of this ARN lets in, where they are asked for it.
     pub fn permit(&self, arn: &str, permits: Vec<Permit>) {
-        self.order(Order::Permit(arn.to_owned(), permits));
+        self.change(Order::Permit(arn.to_owned(), permits));
     }
 
     /// Where the lines of all functions go from now on; none: nowhere.
@@ -163,6 +180,13 @@ impl Functions {
         let (done, ended) = oneshot::channel();
         self.order(Order::Stop(done));
         let _ = ended.await;
+    }
+
+    /// Until it is carried out, invocations go the way of the orders: those that are asked for after a
+    /// change see it.
+    fn change(&self, order: Order) {
+        self.commons.changes.fetch_add(1, Ordering::SeqCst);
+        self.order(order);
     }
 
     /// A thread that has ended answers nobody, which callers see by their dropped answers.
@@ -185,10 +209,11 @@ impl Caller {
     /// To be called on the core that will ask.
     ///
     /// # Errors
-    /// When the event loop cannot watch one more descriptor.
+    /// When the event loop cannot watch one more descriptor, or the system gives no randomness.
     pub fn start(functions: Functions) -> io::Result<Self> {
         Ok(Self {
             functions,
+            ids: RefCell::new(ResourceIds::from_system()?),
             bridge: Bridge::start(CALLS_MAX)?,
             pieces: Bridge::start(CALLS_MAX)?,
         })
@@ -199,12 +224,43 @@ impl Caller {
     /// # Errors
     /// Why it was not run to its end.
     pub async fn invoke(&self, invocation: Invocation) -> Outcome {
-        let send = |reply: Reply<Outcome>| {
-            let order = Order::Invoke(invocation, Answer::Core(reply));
-            self.functions.order(order);
-        };
+        let send = |reply: Reply<Outcome>| self.begin(invocation, Answer::Core(reply));
         let answered = self.bridge.ask(send).await;
         answered.unwrap_or(Err(InvokeError::Throttled))
+    }
+
+    /// Where a worker waits, this core speaks with it; else the invocation waits in the queue.
+    fn begin(&self, invocation: Invocation, answer: Answer) {
+        let Functions { commons, .. } = &self.functions;
+        let Some(lane) = self.lane(&invocation) else {
+            return self.functions.order(Order::Invoke(invocation, answer));
+        };
+        let id = self.ids.borrow_mut().uuid();
+        match lane.ask(Job::new(id, invocation, answer)) {
+            Asked::Begun(turn) => task::spawn(seat::take::<Ready>(turn), || ()),
+            Asked::Taken { wants_worker: true } => self.functions.order(Order::Look(lane)),
+            Asked::Taken { .. } => {}
+            Asked::Stale(job) => {
+                let Job {
+                    invocation, answer, ..
+                } = *job;
+                if let Some(answer) = answer {
+                    self.functions.order(Order::Invoke(invocation, answer));
+                }
+            }
+        }
+        commons.stir();
+    }
+
+    /// None: it is for the thread of the functions to say what becomes of it.
+    fn lane(&self, invocation: &Invocation) -> Option<Arc<Lane>> {
+        let commons = &self.functions.commons;
+        if invocation.mode != Mode::Call || commons.changes.load(Ordering::SeqCst) > 0 {
+            return None;
+        }
+        let register = commons.register.read();
+        let register = register.unwrap_or_else(PoisonError::into_inner);
+        register.find(invocation).ok()
     }
 
     /// Waits for the next piece of an answer.
@@ -217,34 +273,31 @@ impl Caller {
 /// All functions, on their thread.
 struct Table {
     hall: Rc<Hall>,
-    /// By ARN, without a qualifier.
-    functions: RefCell<HashMap<String, Entry>>,
+    /// By the number of their lane.
+    pools: RefCell<HashMap<u64, Rc<Pool>>>,
+    /// Of functions that are gone, until their last worker has ended.
+    closed: RefCell<Vec<Rc<Pool>>>,
     events: RefCell<usize>,
-}
-
-#[derive(Default)]
-struct Entry {
-    versions: BTreeMap<String, Rc<Pool>>,
-    aliases: HashMap<String, String>,
-    permits: Vec<Permit>,
-    is_configured: bool,
-}
-
-impl Entry {
-    /// Whoever writes the config file has its functions called by its APIs.
-    fn lets_in(&self, qualifier: Option<&str>, source: &Source) -> bool {
-        let mut permits = self.permits.iter();
-        self.is_configured || permits.any(|permit| permit.allows(qualifier, source))
-    }
 }
 
 impl Table {
     fn new(hall: Hall) -> Rc<Self> {
         Rc::new(Self {
             hall: Rc::new(hall),
-            functions: RefCell::default(),
+            pools: RefCell::default(),
+            closed: RefCell::default(),
             events: RefCell::default(),
         })
+    }
+
+    fn register(&self) -> RwLockReadGuard<'_, Register> {
+        let register = self.hall.commons.register.read();
+        register.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Register> {
+        let register = self.hall.commons.register.write();
+        register.unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn serve(self: Rc<Self>, mut inbox: mpsc::UnboundedReceiver<Order>) {
@@ -271,11 +324,32 @@ impl Table {
                     Mode::DryRun => answer.give(Ok(Returned::empty())),
                 },
             },
+            Order::Look(lane) => {
+                if let Some(pool) = self.pool(&lane) {
+                    pool.dispatch();
+                }
+            }
+            Order::Log(lines) => {
+                let is_logged = lines.is_some();
+                self.hall.log.set(lines);
+                let commons = &self.hall.commons;
+                commons.is_logged.store(is_logged, Ordering::Relaxed);
+            }
+            Order::Stop(_) => {}
+            change => {
+                self.change(change);
+                self.hall.commons.changes.fetch_sub(1, Ordering::SeqCst);
+            }
+        }
+    }
+
+    fn change(&self, order: Order) {
+        match order {
             Order::Configure(functions) => self.configure(functions),
             Order::Put(function) => self.put(function, false),
             Order::Remove(name, version) => self.remove(&name, version.as_deref()),
             Order::Alias(name, alias, version) => {
-                if let Some(entry) = self.functions.borrow_mut().get_mut(&name) {
+                if let Some(entry) = self.write().entries.get_mut(&name) {
                     match version {
                         Some(version) => entry.aliases.insert(alias, version),
                         None => entry.aliases.remove(&alias),
@@ -283,63 +357,52 @@ impl Table {
                 }
             }
             Order::Permit(name, permits) => {
-                if let Some(entry) = self.functions.borrow_mut().get_mut(&name) {
+                if let Some(entry) = self.write().entries.get_mut(&name) {
                     entry.permits = permits;
                 }
             }
-            Order::Log(lines) => self.hall.log.set(lines),
-            Order::Stop(_) => {}
+            _ => {}
         }
     }
 
     /// The version that is to be run.
     fn find(&self, invocation: &Invocation) -> Result<Rc<Pool>, InvokeError> {
+        let lane = self.register().find(invocation)?;
         let missing = || InvokeError::NotFound(invocation.function.to_string());
-        let functions = self.functions.borrow();
-        let named = functions.get(&*invocation.function);
-        let entry = named.or_else(|| {
-            // One of the config file may be named by the ARN that it has elsewhere.
-            let (_, name) = invocation.function.rsplit_once(':')?;
-            let mut configured = functions.iter().filter(|(_, entry)| entry.is_configured);
-            let same = |arn: &str| arn.rsplit_once(':').is_some_and(|(_, own)| own == name);
-            configured
-                .find(|(arn, _)| same(arn))
-                .map(|(_, entry)| entry)
-        });
-        let entry = entry.ok_or_else(missing)?;
-        let qualifier = invocation.qualifier.as_deref();
-        if let Some(source) = &invocation.source
-            && !entry.lets_in(qualifier, source)
-        {
-            return Err(InvokeError::Forbidden);
-        }
-        let qualifier = qualifier.unwrap_or(VERSION_LATEST);
-        let version = entry
-            .aliases
-            .get(qualifier)
-            .map_or(qualifier, String::as_str);
-        entry.versions.get(version).cloned().ok_or_else(missing)
+        self.pool(&lane).ok_or_else(missing)
+    }
+
+    fn pool(&self, lane: &Lane) -> Option<Rc<Pool>> {
+        self.pools.borrow().get(&lane.number).cloned()
     }
 
     fn put(&self, function: Function, is_configured: bool) {
-        let mut functions = self.functions.borrow_mut();
-        let entry = functions.entry(function.arn.clone()).or_default();
-        entry.is_configured = is_configured;
-        match entry.versions.get(&function.version) {
-            Some(pool) => pool.replace(function),
-            None => {
-                let version = function.version.clone();
-                let pool = Pool::new(&self.hall, function);
-                pool.warm();
-                entry.versions.insert(version, pool);
-            }
+        let (arn, version) = (function.arn.clone(), function.version.clone());
+        let lane = {
+            let mut register = self.write();
+            let entry = register.entries.entry(arn.clone()).or_default();
+            entry.is_configured = is_configured;
+            entry.versions.get(&version).cloned()
+        };
+        if let Some(pool) = lane.and_then(|lane| self.pool(&lane)) {
+            return pool.replace(function);
         }
+        let pool = Pool::new(&self.hall, function);
+        let lane = Arc::clone(&pool.lane);
+        self.pools
+            .borrow_mut()
+            .insert(lane.number, Rc::clone(&pool));
+        if let Some(entry) = self.write().entries.get_mut(&arn) {
+            entry.versions.insert(version, lane);
+        }
+        pool.warm();
     }
 
     fn configure(&self, functions: Vec<Function>) {
         let gone: Vec<String> = {
-            let known = self.functions.borrow();
-            let configured = known.iter().filter(|(_, entry)| entry.is_configured);
+            let register = self.register();
+            let configured = register.entries.iter();
+            let configured = configured.filter(|(_, entry)| entry.is_configured);
             let gone = configured
                 .filter(|(arn, _)| !functions.iter().any(|function| function.arn == **arn));
             gone.map(|(arn, _)| arn.clone()).collect()
@@ -353,18 +416,27 @@ impl Table {
     }
 
     fn remove(&self, name: &str, version: Option<&str>) {
-        let mut functions = self.functions.borrow_mut();
-        let closed: Vec<Rc<Pool>> = match (version, functions.get_mut(name)) {
-            (Some(version), Some(entry)) => entry.versions.remove(version).into_iter().collect(),
-            (None, Some(_)) => functions
-                .remove(name)
-                .into_iter()
-                .flat_map(|entry| entry.versions.into_values())
-                .collect(),
-            (_, None) => Vec::new(),
+        let closed: Vec<Arc<Lane>> = {
+            let entries = &mut self.write().entries;
+            match (version, entries.get_mut(name)) {
+                (Some(version), Some(entry)) => {
+                    entry.versions.remove(version).into_iter().collect()
+                }
+                (None, Some(_)) => entries
+                    .remove(name)
+                    .into_iter()
+                    .flat_map(|entry| entry.versions.into_values())
+                    .collect(),
+                (_, None) => Vec::new(),
+            }
         };
-        drop(functions);
-        closed.iter().for_each(|pool| pool.close());
+        for lane in closed {
+            let pool = self.pools.borrow_mut().remove(&lane.number);
+            if let Some(pool) = pool {
+                pool.close();
+                self.closed.borrow_mut().push(pool);
+            }
+        }
     }
 
     /// Takes an event in and runs it until it succeeds, three times at most.
@@ -415,13 +487,18 @@ impl Table {
     }
 
     fn pools(&self) -> Vec<Rc<Pool>> {
-        let functions = self.functions.borrow();
-        let pools = functions.values().flat_map(|entry| entry.versions.values());
-        pools.cloned().collect()
+        self.closed.borrow_mut().retain(|pool| pool.has_workers());
+        let (open, closed) = (self.pools.borrow(), self.closed.borrow());
+        open.values().chain(closed.iter()).cloned().collect()
     }
 
     async fn sweep(self: Rc<Self>) {
+        let commons = &self.hall.commons;
+        let mut in_vain = 0;
         loop {
+            // Said before the look: what begins after it raises an alarm.
+            let is_idle = in_vain >= SWEEPS_IN_VAIN;
+            commons.is_drowsy.store(is_idle, Ordering::SeqCst);
             let now = Instant::now();
             let mut pending = false;
             for pool in self.pools() {
@@ -429,10 +506,17 @@ impl Table {
             }
             self.hall.log.flush();
             if pending {
-                tokio::time::sleep(SWEEP).await;
-            } else {
-                let stirred = self.hall.stirred.notified();
+                in_vain = 0;
+            }
+            if is_idle && !pending {
+                let stirred = commons.stirred.notified();
                 let _ = tokio::time::timeout(SWEEP_IDLE, stirred).await;
+                if !commons.is_drowsy.load(Ordering::SeqCst) {
+                    in_vain = 0;
+                }
+            } else {
+                in_vain += 1;
+                tokio::time::sleep(SWEEP).await;
             }
         }
     }

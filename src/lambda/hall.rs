@@ -3,11 +3,11 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::io;
 use std::path::PathBuf;
-
-use tokio::sync::Notify;
+use std::sync::Arc;
 
 use crate::base::Clock;
 use crate::base::id::ResourceIds;
+use crate::lambda::commons::Commons;
 use crate::lambda::keeper::{GROUPS_MAX, Keeper};
 use crate::lambda::log::Log;
 use crate::lambda::runtime::Interpreters;
@@ -22,21 +22,16 @@ pub struct Hall {
     pub interpreters: Interpreters,
     pub clock: Clock,
     pub ids: RefCell<ResourceIds>,
-    /// Raised when something begins that has a deadline.
-    pub stirred: Notify,
-    /// Payload bytes of all invocations that wait or run.
-    pub held_bytes: Cell<usize>,
+    /// What the cores know of it.
+    pub commons: Arc<Commons>,
     workers: Cell<usize>,
     keeper: OnceCell<Keeper>,
 }
 
-/// Payloads of all functions together that may wait.
-pub const HELD_BYTES_MAX: usize = 512 << 20;
-
 impl Hall {
     /// # Errors
     /// When the system gives no randomness.
-    pub fn new(region: String, scratch: PathBuf) -> io::Result<Self> {
+    pub fn new(region: String, scratch: PathBuf, commons: Arc<Commons>) -> io::Result<Self> {
         Ok(Self {
             region,
             scratch,
@@ -44,8 +39,7 @@ impl Hall {
             interpreters: Interpreters::default(),
             clock: Clock::real(),
             ids: RefCell::new(ResourceIds::from_system()?),
-            stirred: Notify::new(),
-            held_bytes: Cell::new(0),
+            commons,
             workers: Cell::new(0),
             keeper: OnceCell::new(),
         })

@@ -2,9 +2,12 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use crate::observe::Lines;
+use crate::rt::sys;
 
 /// Where the lines of all functions go; none: nowhere.
 #[derive(Debug, Default)]
@@ -15,11 +18,6 @@ pub struct Log {
 impl Log {
     pub fn set(&self, lines: Option<Lines>) {
         *self.lines.borrow_mut() = lines;
-    }
-
-    /// Whether anybody reads it.
-    pub fn is_read(&self) -> bool {
-        self.lines.borrow().is_some()
     }
 
     fn write(&self, function: &str, line: &[u8]) {
@@ -40,17 +38,28 @@ impl Log {
     }
 }
 
-/// The log of one worker: lines that are not finished yet, and the end of the invocation's log.
+/// The log of one worker: what is not finished yet, what is to be logged, and the end of the
+/// invocation's log.
 #[derive(Debug, Default)]
 pub struct Story {
     partial: Vec<u8>,
     tail: VecDeque<u8>,
+    /// Lines that wait for the thread of the functions, which has the log.
+    waiting: Vec<u8>,
+    /// What the process writes to: whoever ends an invocation reads it first.
+    pub output: Option<OwnedFd>,
+    /// How long the start took, until an invocation has reported it.
+    pub init: Option<Duration>,
 }
 
 /// AWS: "The last 4 KB of the execution log".
 const TAIL_BYTES: usize = 4_096;
 /// A longer line is cut; CloudWatch takes events of 256 KB.
 const LINE_BYTES_MAX: usize = 256 * 1024;
+/// They are fetched some ten times a second: more is lost, as when the log's disk is too slow.
+const WAITING_BYTES_MAX: usize = 8 << 20;
+/// Output that is read in a row before others have a turn.
+const OUTPUT_ROUNDS_MAX: usize = 16;
 
 impl Story {
     /// A new invocation begins; what came before it is not in its tail.
@@ -58,34 +67,76 @@ impl Story {
         self.tail.clear();
     }
 
+    /// Reads what the function has written. `is_read`: somebody reads the log.
+    pub fn read_output(&mut self, is_read: bool) {
+        let Some(output) = self.output.take() else {
+            return;
+        };
+        self.read_from(is_read, |into| sys::read(output.as_raw_fd(), into));
+        self.output = Some(output);
+    }
+
+    /// Reads from what does not block; false when there will be no more.
+    pub fn read_from(
+        &mut self,
+        is_read: bool,
+        mut read: impl FnMut(&mut [u8]) -> io::Result<usize>,
+    ) -> bool {
+        let mut bytes = [0; 16 * 1024];
+        for _ in 0..OUTPUT_ROUNDS_MAX {
+            match read(&mut bytes) {
+                Ok(0) => return false,
+                Ok(count) => self.output(is_read, &bytes[..count]),
+                Err(_) => return true,
+            }
+        }
+        true
+    }
+
     /// Output as it came: lines go on, a part of one waits.
-    pub fn output(&mut self, log: &Log, function: &str, mut bytes: &[u8]) {
-        while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
+    fn output(&mut self, is_read: bool, mut bytes: &[u8]) {
+        while let Some(end) = memchr::memchr(b'\n', bytes) {
             self.partial.extend_from_slice(&bytes[..end]);
-            self.finish_line(log, function);
+            self.finish_line(is_read);
             bytes = &bytes[end + 1..];
         }
         self.partial.extend_from_slice(bytes);
         if self.partial.len() >= LINE_BYTES_MAX {
-            self.finish_line(log, function);
+            self.finish_line(is_read);
         }
     }
 
     /// A line of ours, behind whatever the function left open.
-    pub fn line(&mut self, log: &Log, function: &str, line: &str) {
+    pub fn line(&mut self, is_read: bool, line: &str) {
         if !self.partial.is_empty() {
-            self.finish_line(log, function);
+            self.finish_line(is_read);
         }
         self.keep(line.as_bytes());
-        log.write(function, line.as_bytes());
+        self.log(is_read, line.as_bytes());
     }
 
-    fn finish_line(&mut self, log: &Log, function: &str) {
+    fn finish_line(&mut self, is_read: bool) {
         let line = std::mem::take(&mut self.partial);
         self.keep(&line);
-        log.write(function, &line);
+        self.log(is_read, &line);
         self.partial = line;
         self.partial.clear();
+    }
+
+    fn log(&mut self, is_read: bool, line: &[u8]) {
+        if is_read && self.waiting.len() + line.len() <= WAITING_BYTES_MAX {
+            self.waiting.extend_from_slice(line);
+            self.waiting.push(b'\n');
+        }
+    }
+
+    /// Gives the lines that wait to the log.
+    pub fn ship(&mut self, log: &Log, function: &str) {
+        for line in self.waiting.split_inclusive(|byte| *byte == b'\n') {
+            log.write(function, &line[..line.len() - 1]);
+        }
+        self.waiting.clear();
+        self.waiting.shrink_to(LINE_BYTES_MAX);
     }
 
     fn keep(&mut self, line: &[u8]) {
@@ -134,19 +185,22 @@ mod tests {
         let (ours, mut drain) = lines(4);
         log.set(Some(ours));
         let mut story = Story::default();
-        story.output(&log, "f", b"starting\n");
+        story.output(true, b"starting\n");
+        story.output(false, b"for nobody\n");
         story.begin();
-        story.line(&log, "f", "START");
-        story.output(&log, "f", b"one\ntw");
-        story.output(&log, "f", b"o\nleft open");
-        story.line(&log, "f", "END");
+        story.line(true, "START");
+        story.output(true, b"one\ntw");
+        story.output(true, b"o\nleft open");
+        story.line(true, "END");
+        story.ship(&log, "f");
+        story.ship(&log, "f");
         log.flush();
         let batch = drain.take().map(|batch| batch.bytes).unwrap_or_default();
         let expected = "[f] starting\n[f] START\n[f] one\n[f] two\n[f] left open\n[f] END\n";
         assert_eq!(String::from_utf8_lossy(&batch), expected);
         assert_eq!(story.tail(), b"START\none\ntwo\nleft open\nEND\n");
-        story.output(&log, "f", &[b'x'; 10_000]);
-        story.line(&log, "f", "END");
+        story.output(true, &[b'x'; 10_000]);
+        story.line(true, "END");
         assert_eq!(story.tail().len(), TAIL_BYTES);
         assert!(story.tail().ends_with(b"xx\nEND\n"));
     }

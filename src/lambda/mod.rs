@@ -16,18 +16,26 @@
 //! it surely ends, `code` where its files are, `runtime` which program runs them, `stream` an answer
 //! that is read while it is made.
 
+mod answer;
 mod code;
+mod commons;
+mod desk;
 mod function;
 mod functions;
 mod hall;
 mod keeper;
+mod lane;
+mod link;
 mod log;
 mod outcome;
 mod permit;
+mod phrase;
 mod pool;
 mod process;
+mod register;
 mod runtime;
 mod runtime_api;
+mod seat;
 mod stream;
 mod watch;
 mod worker;

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use crate::base::json;
 use crate::lambda::permit::Source;
+use crate::lambda::phrase::is_line;
 use crate::lambda::stream::Streamed;
 
 /// What a caller asks for.
@@ -27,6 +28,14 @@ pub struct Invocation {
     pub mode: Mode,
     /// For whom the function's policy has to allow it; none: nobody asks the policy.
     pub source: Option<Source>,
+}
+
+impl Invocation {
+    /// Whether a worker can be told of it: some of it stands in headers.
+    pub fn can_be_told(&self) -> bool {
+        let texts = [&self.trace_id, &self.client_context];
+        texts.into_iter().flatten().all(|text| is_line(text))
+    }
 }
 
 /// `X-Amz-Invocation-Type`.
@@ -82,6 +91,16 @@ impl Returned {
             log: None,
         }
     }
+
+    /// What it is to be run with cannot be told to it.
+    pub fn unspeakable() -> Self {
+        let text = "the invocation cannot stand in headers";
+        Self {
+            payload: error_payload("InvalidRequestContent", text),
+            function_error: Some(UNHANDLED),
+            ..Self::empty()
+        }
+    }
 }
 
 /// The function was not run to its end.
@@ -98,6 +117,12 @@ pub enum InvokeError {
     TimedOut,
     #[error("functions cannot be run: {0}")]
     Unavailable(String),
+    /// The Lambda that has the function did not run it.
+    #[error("Lambda answered {status}: {said}")]
+    Refused { status: u16, said: String },
+    /// The Lambda that has the function cannot be reached.
+    #[error("Lambda cannot be reached: {0}")]
+    Unreachable(String),
 }
 
 /// AWS: "6 MB each for request and response (synchronous)"; this is the exact figure of its errors.

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -27,7 +27,7 @@ pub struct Start<'a> {
 /// A process that runs, leader of a process group of its own.
 #[derive(Debug)]
 pub struct Process {
-    pid: i32,
+    pub pid: i32,
     child: RefCell<Child>,
     /// Readable when the process has ended.
     ended: AsyncFd<OwnedFd>,
@@ -93,6 +93,14 @@ impl Process {
         }
     }
 
+    /// `output` once more, for other threads.
+    ///
+    /// # Errors
+    /// When no descriptor is left.
+    pub fn own_output(&self) -> io::Result<OwnedFd> {
+        self.output.as_fd().try_clone_to_owned()
+    }
+
     /// Ends the process and all that it started, unless they left its group.
     pub fn kill(&self) {
         kill_group(self.pid);
@@ -112,15 +120,15 @@ impl Process {
         keeper.forget(self.pid);
         status.map_or(None, describe)
     }
+}
 
-    /// The most memory that was resident at once, mebibytes.
-    pub fn resident_mib(&self) -> Option<u64> {
-        let path = PathBuf::from(format!("/proc/{}/status", self.pid));
-        let text = std::fs::read_to_string(path).ok()?;
-        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-        let kib: u64 = line.trim().trim_end_matches(" kB").trim().parse().ok()?;
-        Some(kib.div_ceil(1_024))
-    }
+/// The most memory of a process that was resident at once, mebibytes.
+pub fn resident_mib(pid: i32) -> Option<u64> {
+    let path = PathBuf::from(format!("/proc/{pid}/status"));
+    let text = std::fs::read_to_string(path).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().trim_end_matches(" kB").trim().parse().ok()?;
+    Some(kib.div_ceil(1_024))
 }
 
 /// As Lambda says it; none for an exit without an error.

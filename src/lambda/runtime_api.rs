@@ -1,9 +1,11 @@
 //! Lambda's Runtime API, as the runtimes in the workers speak it.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>. Each worker has a port of its
-//! own on loopback, so a request tells by where it comes in whose it is.
+//! own on loopback, so a request tells by where it comes in whose it is. This is the whole of it, for
+//! connections on which a worker says what `seat` does not understand.
 
 use std::convert::Infallible;
+use std::io::Cursor;
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -13,37 +15,24 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
 use crate::base::crypto;
 use crate::lambda::outcome::{self, RESPONSE_BYTES_MAX, UNHANDLED};
+use crate::lambda::phrase::ERROR_BYTES_MAX;
 use crate::lambda::stream::Window;
 use crate::lambda::worker::Worker;
-
-/// An invocation on its way to the process.
-#[derive(Debug)]
-pub struct Begun {
-    pub request_id: String,
-    /// Milliseconds since 1970.
-    pub deadline_ms: u64,
-    /// With the qualifier that the caller gave.
-    pub arn: String,
-    pub trace_id: Option<String>,
-    pub client_context: Option<String>,
-    pub payload: Bytes,
-}
 
 const BASE: &str = "/2018-06-01/runtime/";
 const RESPONSE_MODE: &str = "Lambda-Runtime-Function-Response-Mode";
 /// What is read of a connection at once.
 const READ_BYTES_MAX: usize = 64 * 1024;
-/// Of an error report; AWS has no figure for it.
-const ERROR_BYTES_MAX: usize = 1 << 20;
 
-/// One connection of a worker.
-pub async fn serve(stream: TcpStream, worker: Rc<Worker>) {
-    // Only a matter of speed.
-    let _ = stream.set_nodelay(true);
+/// One connection of a worker, of which some has been read already.
+pub async fn serve(stream: TcpStream, read: Bytes, worker: Rc<Worker>) {
+    let (rest, write) = stream.into_split();
+    let stream = tokio::io::join(Cursor::new(read).chain(rest), write);
     let service = service_fn(move |request| answer(Rc::clone(&worker), request));
     let served = http1::Builder::new()
         .max_buf_size(READ_BYTES_MAX)

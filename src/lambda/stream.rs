@@ -13,14 +13,15 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::spawn_local;
 
-use crate::lambda::hall::Hall;
-use crate::lambda::pool::Answer;
+use crate::lambda::answer::Answer;
+use crate::lambda::commons::Commons;
 
 /// The reader's end. The stream ends where it is dropped.
 #[derive(Debug)]
@@ -56,12 +57,15 @@ pub enum StreamFault {
     TimedOut,
     #[error("the thread of the functions has ended")]
     Gone,
+    /// What came from the Lambda that has the function is no stream, or not the whole.
+    #[error("the stream of the function broke off: {0}")]
+    Broken(String),
 }
 
 /// What of one answer is read from the process and not yet taken.
 #[derive(Debug)]
 pub struct Window {
-    hall: Rc<Hall>,
+    commons: Arc<Commons>,
     bytes: RefCell<BytesMut>,
     ending: RefCell<Option<Ending>>,
     /// Nobody will take any more.
@@ -88,10 +92,10 @@ impl Streamed {
 
 impl Window {
     /// A new one and its reader's end, which gets nothing after `until`.
-    pub fn open(hall: &Rc<Hall>, until: Instant) -> (Rc<Self>, Streamed) {
+    pub fn open(commons: &Arc<Commons>, until: Instant) -> (Rc<Self>, Streamed) {
         let (pulls, asked) = mpsc::unbounded_channel();
         let window = Rc::new(Self {
-            hall: Rc::clone(hall),
+            commons: Arc::clone(commons),
             bytes: RefCell::default(),
             ending: RefCell::default(),
             is_left: Cell::new(false),
@@ -115,8 +119,7 @@ impl Window {
             return;
         }
         self.bytes.borrow_mut().extend_from_slice(bytes);
-        let held = &self.hall.held_bytes;
-        held.set(held.get() + bytes.len());
+        self.commons.hold(bytes.len());
         self.news.notify_one();
     }
 
@@ -128,8 +131,7 @@ impl Window {
 
     fn take(&self) -> Bytes {
         let bytes = self.bytes.borrow_mut().split().freeze();
-        let held = &self.hall.held_bytes;
-        held.set(held.get() - bytes.len());
+        self.commons.let_go(bytes.len());
         bytes
     }
 
@@ -205,16 +207,16 @@ mod tests {
         })
     }
 
-    fn hall() -> Rc<Hall> {
-        Rc::new(Hall::new(String::new(), std::path::PathBuf::new()).unwrap())
+    fn commons() -> Arc<Commons> {
+        Arc::default()
     }
 
     #[test]
     fn what_is_not_taken_stops_the_writer_and_is_counted() {
         run(async {
-            let hall = hall();
+            let commons = commons();
             let until = Instant::now() + Duration::from_secs(60);
-            let (window, streamed) = Window::open(&hall, until);
+            let (window, streamed) = Window::open(&commons, until);
             let writer = spawn_local({
                 let window = Rc::clone(&window);
                 async move {
@@ -226,31 +228,31 @@ mod tests {
                 }
             });
             tokio::time::sleep(Duration::from_secs(1)).await;
-            assert_eq!(hall.held_bytes.get(), 300_000, "three of a hundred");
+            assert_eq!(commons.held_bytes(), 300_000, "three of a hundred");
             let mut total = 0;
             loop {
                 match next(&streamed).await {
                     Piece::Bytes(bytes) => total += bytes.len(),
                     Piece::End(ending) => break assert_eq!(ending.fault, None),
                 }
-                assert!(hall.held_bytes.get() <= WINDOW_BYTES + 100_000);
+                assert!(commons.held_bytes() <= WINDOW_BYTES + 100_000);
             }
             writer.await.unwrap();
-            assert_eq!((total, hall.held_bytes.get()), (10_000_000, 0));
+            assert_eq!((total, commons.held_bytes()), (10_000_000, 0));
         });
     }
 
     #[test]
     fn a_reader_that_leaves_frees_what_is_held_and_the_writer_goes_on() {
         run(async {
-            let hall = hall();
+            let commons = commons();
             let until = Instant::now() + Duration::from_secs(60);
-            let (window, streamed) = Window::open(&hall, until);
+            let (window, streamed) = Window::open(&commons, until);
             window.push(&[b'x'; WINDOW_BYTES]);
             drop(streamed);
             window.has_room().await;
             window.push(b"for nobody");
-            assert_eq!(hall.held_bytes.get(), 0);
+            assert_eq!(commons.held_bytes(), 0);
         });
     }
 
@@ -258,7 +260,7 @@ mod tests {
     fn a_stream_that_takes_too_long_ends_for_its_reader() {
         run(async {
             let until = Instant::now() + Duration::from_millis(50);
-            let (window, streamed) = Window::open(&hall(), until);
+            let (window, streamed) = Window::open(&commons(), until);
             window.push(b"first");
             let Piece::Bytes(first) = next(&streamed).await else {
                 panic!("the first piece is there");

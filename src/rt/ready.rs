@@ -1,14 +1,15 @@
 //! `Ready`: a descriptor that tells when it can be read or written.
 
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
-use std::mem::MaybeUninit;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::task::Poll;
 
 use crate::rt::poller::{Poller, Source};
-use crate::rt::sys;
+use crate::rt::sys::{self, Push};
 
 /// Owns a descriptor and waits for its readiness; both waits may be dropped at any time.
 ///
@@ -20,6 +21,7 @@ pub struct Ready {
     fd: OwnedFd,
     source: Rc<Source>,
     poller: Rc<Poller>,
+    push: Cell<Push>,
 }
 
 impl Ready {
@@ -33,6 +35,11 @@ impl Ready {
         Self::over(fd, Source::new(false, false))
     }
 
+    /// As `new`, for a connection that can be written and on which nothing has come yet.
+    pub fn quiet(fd: OwnedFd) -> io::Result<Self> {
+        Self::over(fd, Source::new(false, true))
+    }
+
     /// A descriptor that rings at regular times, whether anybody wants something or not.
     pub fn clock(fd: OwnedFd) -> io::Result<Self> {
         Self::over(fd, Source::clock())
@@ -43,6 +50,7 @@ impl Ready {
             fd,
             source,
             poller: Poller::here()?,
+            push: Cell::new(Push::Now),
         })
     }
 
@@ -114,15 +122,21 @@ impl Ready {
         read
     }
 
+    /// From now on what is sent goes out with what comes behind it, or at once again.
+    #[inline]
+    pub fn push(&self, push: Push) {
+        self.push.set(push);
+    }
+
     #[inline]
     pub fn send(&self, from: &[u8]) -> io::Result<usize> {
-        self.note_write(from.len(), sys::send(self.fd(), from))
+        self.note_write(from.len(), sys::send(self.fd(), from, self.push.get()))
     }
 
     #[inline]
     pub fn send_parts(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         let total = parts.iter().map(|part| part.len()).sum();
-        self.note_write(total, sys::send_parts(self.fd(), parts))
+        self.note_write(total, sys::send_parts(self.fd(), parts, self.push.get()))
     }
 
     #[inline]
@@ -147,6 +161,30 @@ impl Ready {
     pub fn drain(&self) {
         self.exhausted();
         sys::drain(self.fd());
+    }
+
+    /// The descriptor, watched no more, for another thread.
+    pub fn into_fd(self) -> OwnedFd {
+        if self.source.is_watched() {
+            self.poller.leave(self.fd());
+        }
+        self.poller.forget(&self.source);
+        let this = ManuallyDrop::new(self);
+        // SAFETY: each field is read once, and `this` is never dropped.
+        let (fd, source, poller) = unsafe {
+            (
+                std::ptr::read(&raw const this.fd),
+                std::ptr::read(&raw const this.source),
+                std::ptr::read(&raw const this.poller),
+            )
+        };
+        drop((source, poller));
+        fd
+    }
+
+    /// What a task of this core rings, in the place of the descriptor.
+    pub(super) fn source(&self) -> Rc<Source> {
+        Rc::clone(&self.source)
     }
 
     /// Stops watching a descriptor that another process or thread keeps open.

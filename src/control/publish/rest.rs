@@ -368,7 +368,9 @@ const CACHE_TTL_S: u64 = 300;
 
 fn method_throttle(stage: &Record, path: &str, verb: &str) -> Option<Throttle> {
     let settings = method_settings(stage, path, verb)?;
+    // -1 stands for no limit.
     let rate = settings["throttlingRateLimit"].as_f64();
+    let rate = rate.filter(|rate| *rate >= 0.0);
     throttle(rate, settings["throttlingBurstLimit"].as_u64())
 }
 

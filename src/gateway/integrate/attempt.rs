@@ -1,5 +1,7 @@
 //! Attempts at an upstream: which target, which connection, and whether to ask once more.
 
+use std::rc::Rc;
+
 use crate::base::Method;
 use crate::gateway::Worker;
 use crate::net::outbound::{Connection, Failure, GroupState, dial};
@@ -130,6 +132,28 @@ impl<'g> Turn<'g> {
 }
 
 impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let outstanding = &self.group.targets[self.index].outstanding;
+        outstanding.set(outstanding.get() - 1);
+    }
+}
+
+/// As `Turn`, for a response that outlives the attempt.
+#[derive(Debug)]
+pub struct Busy {
+    pub group: Rc<GroupState>,
+    pub index: usize,
+}
+
+impl Busy {
+    pub fn take(group: Rc<GroupState>, index: usize) -> Self {
+        let outstanding = &group.targets[index].outstanding;
+        outstanding.set(outstanding.get() + 1);
+        Self { group, index }
+    }
+}
+
+impl Drop for Busy {
     fn drop(&mut self) {
         let outstanding = &self.group.targets[self.index].outstanding;
         outstanding.set(outstanding.get() - 1);

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::base::{crypto, json};
 use crate::gateway::context::Scene;
-use crate::gateway::integrate::remote;
+use crate::gateway::integrate::remote::{self, Begun};
 use crate::gateway::story::moment;
 use crate::gateway::transform::request::Moved;
 use crate::gateway::transform::response::Answered;
@@ -57,7 +57,51 @@ pub async fn run(
 ) -> Outcome {
     moment::invoking(call, &target.arn, &payload);
     let asked_us = worker.core.now_us();
-    let invocation = Invocation {
+    let invocation = invocation(call, target, manner, verb, payload);
+    let outcome = remote::invoke(worker, call, target, invocation).await;
+    call.integration_us = worker.core.now_us() - asked_us;
+    if let Ok(returned) = &outcome {
+        call.integration_status = 200;
+        moment::returned(call, &returned.payload);
+    }
+    outcome
+}
+
+/// As `run`, for an answer that is read while the function makes it.
+pub async fn open(
+    worker: &'static Worker,
+    call: &mut Call<'_>,
+    target: &FunctionTarget,
+    manner: Manner,
+    verb: &str,
+    payload: Vec<u8>,
+) -> Result<Begun, InvokeError> {
+    moment::invoking(call, &target.arn, &payload);
+    let asked_us = worker.core.now_us();
+    let invocation = invocation(call, target, manner, verb, payload);
+    let outcome = remote::open(worker, call, target, invocation).await;
+    call.integration_us = worker.core.now_us() - asked_us;
+    if let Ok(begun) = &outcome {
+        call.integration_status = 200;
+        moment::returned(
+            call,
+            match begun {
+                Begun::Whole(returned) => &returned.payload,
+                Begun::Flow(_) => b"",
+            },
+        );
+    }
+    outcome
+}
+
+fn invocation(
+    call: &Call<'_>,
+    target: &FunctionTarget,
+    manner: Manner,
+    verb: &str,
+    payload: Vec<u8>,
+) -> Invocation {
+    Invocation {
         function: target.arn.clone(),
         qualifier: target.qualifier.clone(),
         payload: payload.into(),
@@ -71,23 +115,20 @@ pub async fn run(
             arn: source.with(verb).into(),
             account: target.facts.account_id.clone(),
         }),
-    };
-    let outcome = remote::invoke(worker, call, target, invocation).await;
-    call.integration_us = worker.core.now_us() - asked_us;
-    if let Ok(returned) = &outcome {
-        call.integration_status = 200;
-        moment::returned(call, &returned.payload);
     }
-    outcome
 }
 
 /// What a client is told where no function answered, and what the log is.
 pub fn refusal(error: InvokeError) -> (Reject, String) {
     let reject = match error {
         InvokeError::TimedOut => Reject::IntegrationTimeout,
-        InvokeError::Forbidden => Reject::ApiConfigurationError,
+        InvokeError::Forbidden
+        | InvokeError::Refused {
+            status: 401 | 403, ..
+        } => Reject::ApiConfigurationError,
         InvokeError::NotFound(_) | InvokeError::Unavailable(_) => Reject::InternalError,
-        InvokeError::Throttled => Reject::MalformedAnswer,
+        InvokeError::Throttled | InvokeError::Refused { .. } => Reject::MalformedAnswer,
+        InvokeError::Unreachable(_) => Reject::IntegrationFailure,
     };
     (reject, error.to_string())
 }

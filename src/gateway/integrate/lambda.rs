@@ -72,21 +72,26 @@ fn said(
 }
 
 /// How the function was asked and what came of it, or why it was not.
-pub(super) type Told = Result<(Mode, Outcome), (Reject, String)>;
+type Told = Result<(Mode, Outcome), (Reject, String)>;
 
 /// Tells the function of the request.
-pub(super) async fn ask(
+async fn ask(
     worker: &'static Worker,
     call: &mut Call<'_>,
     exchange: &mut Exchange<'_>,
     target: &FunctionTarget,
 ) -> Result<Told, Stop> {
+    gather(exchange).await?;
+    let body = exchange.upload.gathered().unwrap_or_default();
+    tell(worker, call, exchange, (target, body)).await
+}
+
+/// Waits for the whole body of the request.
+pub(super) async fn gather(exchange: &mut Exchange<'_>) -> Result<(), Stop> {
     let gathered = exchange
         .upload
         .gather(exchange.client, exchange.message, BODY_BYTES_MAX);
-    gathered.await.map_err(|error| Stop::from(&error))?;
-    let body = exchange.upload.gathered().unwrap_or_default();
-    tell(worker, call, exchange, (target, body)).await
+    gathered.await.map_err(|error| Stop::from(&error))
 }
 
 /// Tells the function of a request whose body is here.
@@ -96,6 +101,26 @@ async fn tell(
     exchange: &Exchange<'_>,
     (target, body): (&FunctionTarget, &[u8]),
 ) -> Result<Told, Stop> {
+    let (manner, event) = match question(worker, call, exchange, (target, body))? {
+        Ok(question) => question,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    let mode = manner.mode;
+    let verb = verb(exchange).to_owned();
+    let outcome = invoke::run(worker, call, target, manner, &verb, event).await;
+    Ok(Ok((mode, outcome)))
+}
+
+/// How the function is asked, and the event that it gets; or why it is not.
+pub(super) type Question = Result<(Manner, Vec<u8>), (Reject, String)>;
+
+/// The request as the function is asked of it.
+pub(super) fn question(
+    worker: &'static Worker,
+    call: &mut Call<'_>,
+    exchange: &Exchange<'_>,
+    (target, body): (&FunctionTarget, &[u8]),
+) -> Result<Question, Stop> {
     if call.trace.is_none() {
         // APIs of the config file have none, but functions know of traces.
         identify::trace(worker, call, exchange);
@@ -105,15 +130,7 @@ async fn tell(
     if event.len() > EVENT_BYTES_MAX {
         return Err(Reject::RequestTooLarge.into());
     }
-    Ok(match manner {
-        Err(refused) => Err(refused),
-        Ok(manner) => {
-            let mode = manner.mode;
-            let verb = verb(exchange).to_owned();
-            let outcome = invoke::run(worker, call, target, manner, &verb, event).await;
-            Ok((mode, outcome))
-        }
-    })
+    Ok(manner.map(|manner| (manner, event)))
 }
 
 /// Of what a REST API maps, only how the function is asked counts here.
@@ -132,7 +149,7 @@ fn manner(
     }
 }
 
-fn verb<'x>(exchange: &'x Exchange<'_>) -> &'x str {
+pub(super) fn verb<'x>(exchange: &'x Exchange<'_>) -> &'x str {
     let token = exchange.head().method_token.of(exchange.bytes());
     std::str::from_utf8(token).unwrap_or_default()
 }

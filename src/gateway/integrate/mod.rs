@@ -12,6 +12,7 @@ pub mod lambda;
 pub mod mapped;
 pub mod mock;
 pub mod remote;
+pub mod remote_stream;
 pub mod signed;
 pub mod streamed;
 pub mod subtype;

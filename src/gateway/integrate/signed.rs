@@ -1,9 +1,8 @@
-//! A request in memory to a service of AWS: signed, sent over this core's connections, its answer
-//! gathered whole.
+//! A request in memory to a service of AWS: signed, sent over this core's connections.
 
 use crate::aws::sigv4::{Payload, Request};
 use crate::base::{Method, ascii};
-use crate::gateway::integrate::whole;
+use crate::gateway::integrate::whole::{self, Opened};
 use crate::gateway::story::moment;
 use crate::gateway::{Answer, Call, Reject, Stop, Worker};
 use crate::net::outbound::{Asking, Failure, whole as outbound};
@@ -21,6 +20,16 @@ pub struct Outgoing<'a> {
     /// Without `Host`, `Content-Length` and what belongs to signatures.
     pub headers: &'a [(&'a str, &'a [u8])],
     pub body: &'a [u8],
+}
+
+impl<'a> Outgoing<'a> {
+    fn request(&self, head: &'a [u8]) -> outbound::Request<'a> {
+        outbound::Request {
+            head,
+            body: self.body,
+            is_head: self.method == Method::Head,
+        }
+    }
 }
 
 /// Why there is no answer.
@@ -52,23 +61,8 @@ pub async fn ask(
     service: &Service,
     outgoing: Outgoing<'_>,
 ) -> Result<Answer, Unanswered> {
-    let now_ms = worker.epoch_ms();
-    let wait_ms = asking.until_ms.saturating_sub(asking.core.now_ms());
-    let keyring = &worker.keyring;
-    let keys = keyring.keys(worker.core, &service.credentials, now_ms / 1_000, wait_ms);
-    let keys = keys.await.map_err(|why| {
-        call.integration_error = Some(why);
-        Unanswered::NoKeys
-    })?;
-    let signer = keys.signer(&service.name, &service.region);
-    let head = head(service, &outgoing, |request, payload| {
-        signer.sign(request, Some(payload), now_ms)
-    });
-    let request = outbound::Request {
-        head: &head,
-        body: outgoing.body,
-        is_head: outgoing.method == Method::Head,
-    };
+    let head = signed(worker, call, asking, service, &outgoing).await?;
+    let request = outgoing.request(&head);
     let group = service.group.id;
     // Whoever invokes a function has told its story already.
     let tells = call.story.is_some() && &*service.name != "lambda";
@@ -81,6 +75,46 @@ pub async fn ask(
         moment::received(call, &answer);
     }
     Ok(answer)
+}
+
+/// As `ask`, for an answer that is read as it comes.
+///
+/// # Errors
+/// Why there is no answer.
+pub async fn open(
+    worker: &'static Worker,
+    call: &mut Call<'_>,
+    asking: &Asking<'_>,
+    service: &Service,
+    outgoing: Outgoing<'_>,
+) -> Result<Opened, Unanswered> {
+    let head = signed(worker, call, asking, service, &outgoing).await?;
+    let request = outgoing.request(&head);
+    let group = service.group.id;
+    let opened = whole::open(worker, call, group, asking, outgoing.method, request);
+    opened.await.map_err(Unanswered::Failure)
+}
+
+/// The head with its signature.
+async fn signed(
+    worker: &'static Worker,
+    call: &mut Call<'_>,
+    asking: &Asking<'_>,
+    service: &Service,
+    outgoing: &Outgoing<'_>,
+) -> Result<Vec<u8>, Unanswered> {
+    let now_ms = worker.epoch_ms();
+    let wait_ms = asking.until_ms.saturating_sub(asking.core.now_ms());
+    let keyring = &worker.keyring;
+    let keys = keyring.keys(worker.core, &service.credentials, now_ms / 1_000, wait_ms);
+    let keys = keys.await.map_err(|why| {
+        call.integration_error = Some(why);
+        Unanswered::NoKeys
+    })?;
+    let signer = keys.signer(&service.name, &service.region);
+    Ok(head(service, outgoing, |request, payload| {
+        signer.sign(request, Some(payload), now_ms)
+    }))
 }
 
 type Added = Vec<(&'static str, String)>;

@@ -7,9 +7,11 @@
 //! ```
 
 use crate::gateway::answer::Answer;
+use crate::gateway::integrate::remote::Begun;
+use crate::gateway::integrate::remote_stream::Flow;
 use crate::gateway::integrate::{event_v1, invoke, lambda};
 use crate::gateway::{Call, Reject, Stop, Worker, respond};
-use crate::lambda::{Piece, StreamFault, Streamed};
+use crate::lambda::{Piece, StreamFault};
 use crate::net::Exchange;
 use crate::plan::FunctionTarget;
 use crate::plan::function::Format;
@@ -49,8 +51,8 @@ pub async fn run(
 }
 
 /// An answer whose metadata are known.
-struct Begun {
-    streamed: Streamed,
+struct Head {
+    flow: Flow,
     answer: Answer,
     /// What came behind the delimiter already.
     payload: Vec<u8>,
@@ -63,23 +65,31 @@ async fn begin(
     call: &mut Call<'_>,
     exchange: &mut Exchange<'_>,
     target: &FunctionTarget,
-) -> Result<Result<Begun, Refusal>, Stop> {
-    let asked = lambda::ask(worker, call, exchange, target).await?;
-    let asked = asked.and_then(|(_, outcome)| outcome.map_err(invoke::refusal));
-    let returned = match asked {
-        Ok(returned) => returned,
+) -> Result<Result<Head, Refusal>, Stop> {
+    lambda::gather(exchange).await?;
+    let body = exchange.upload.gathered().unwrap_or_default();
+    let (manner, event) = match lambda::question(worker, call, exchange, (target, body))? {
+        Ok(question) => question,
         Err((reject, why)) => return Ok(Err((Some(reject), why))),
     };
-    let Some(streamed) = returned.stream else {
-        let why = match returned.function_error {
-            Some(_) => String::from_utf8_lossy(&returned.payload).into_owned(),
-            None => "the function does not stream its response".to_owned(),
-        };
-        return Ok(Err((None, why)));
+    let verb = lambda::verb(exchange).to_owned();
+    let mut flow = match invoke::open(worker, call, target, manner, &verb, event).await {
+        Ok(Begun::Flow(flow)) => flow,
+        Ok(Begun::Whole(returned)) => {
+            let why = match returned.function_error {
+                Some(_) => String::from_utf8_lossy(&returned.payload).into_owned(),
+                None => "the function does not stream its response".to_owned(),
+            };
+            return Ok(Err((None, why)));
+        }
+        Err(error) => {
+            let (reject, why) = invoke::refusal(error);
+            return Ok(Err((Some(reject), why)));
+        }
     };
     let mut head = Vec::new();
     let end = loop {
-        match worker.next_piece(&streamed).await {
+        match flow.next(worker).await {
             Piece::Bytes(bytes) => {
                 // The delimiter may have begun in the piece before.
                 let from = head.len().saturating_sub(DELIMITER.len() - 1);
@@ -109,8 +119,8 @@ async fn begin(
         return Ok(Err(malformed("more than 16 KiB of metadata")));
     }
     let read = event_v1::read_metadata(&head[..end]);
-    Ok(read.map_err(malformed).map(|answer| Begun {
-        streamed,
+    Ok(read.map_err(malformed).map(|answer| Head {
+        flow,
         answer: lambda::shown(call, target, answer),
         payload: head.split_off(behind),
     }))
@@ -127,17 +137,21 @@ async fn pass(
     worker: &'static Worker,
     call: &mut Call<'_>,
     exchange: &mut Exchange<'_>,
-    begun: Begun,
+    mut begun: Head,
 ) -> Result<(), Stop> {
-    let (outgoing, head) = respond::head(worker, call, exchange, &begun.answer);
-    outgoing.send(exchange, head, &begun.payload).await?;
+    let (outgoing, lines) = respond::head(worker, call, exchange, &begun.answer);
+    outgoing.send(exchange, lines, &begun.payload).await?;
     drop((begun.answer, begun.payload));
     loop {
-        match worker.next_piece(&begun.streamed).await {
+        match begun.flow.next(worker).await {
             Piece::Bytes(bytes) => outgoing.send(exchange, Vec::new(), &bytes).await?,
             Piece::End(ending) => {
                 return match ending.fault {
-                    None => Ok(outgoing.end(exchange).await?),
+                    None => {
+                        outgoing.end(exchange).await?;
+                        begun.flow.close(worker).await;
+                        Ok(())
+                    }
                     Some(fault) => {
                         call.integration_error = Some(fault.to_string().into());
                         Err(Stop::Gone)

@@ -4,11 +4,11 @@ use std::rc::Rc;
 
 use crate::base::Method;
 use crate::gateway::answer::Answer;
-use crate::gateway::integrate::attempt::{self, Attempt, Failed, Turn, note};
+use crate::gateway::integrate::attempt::{self, Attempt, Busy, Failed, Turn, note};
 use crate::gateway::story::moment;
 use crate::gateway::{Call, Worker};
 use crate::net::outbound::whole::Request;
-use crate::net::outbound::{Asking, Failure, Whole, whole};
+use crate::net::outbound::{Asking, Failure, Incoming, whole};
 use crate::observe::Counter;
 use crate::plan::GroupId;
 use crate::plan::stage::StageKind;
@@ -25,6 +25,60 @@ pub async fn run(
     method: Method,
     request: Request<'_>,
 ) -> Result<Answer, Failure> {
+    let asked_us = worker.core.now_us();
+    let opened = open(worker, call, group, asking, method, request).await?;
+    let outcome = gathered(worker, call, asking, opened).await;
+    call.integration_us = worker.core.now_us() - asked_us;
+    outcome
+}
+
+/// The rest of a response.
+///
+/// # Errors
+/// It is not whole.
+pub async fn gathered(
+    worker: &'static Worker,
+    call: &mut Call<'_>,
+    asking: &Asking<'_>,
+    Opened { incoming, busy }: Opened,
+) -> Result<Answer, Failure> {
+    let outcome = whole::read(asking, incoming).await;
+    let whole = outcome.inspect_err(|kind| {
+        note(worker, &busy.group, busy.index, kind);
+        call.integration_error = Some(why(call, kind));
+    })?;
+    busy.group.succeeded(busy.index);
+    let (message, body) = (whole.message, whole.body);
+    if let Some(connection) = whole.connection {
+        busy.group.give_idle(connection, worker.core.now_ms());
+    }
+    call.note_endpoint(&message.head, message.bytes());
+    let answer = Answer::of(&message.head, message.bytes(), body);
+    asking.pools.responses.give(asking.core, message);
+    call.integration_status = answer.status;
+    Ok(answer)
+}
+
+/// A response whose head is here.
+#[derive(Debug)]
+pub struct Opened {
+    pub incoming: Incoming,
+    pub busy: Busy,
+}
+
+/// Asks the group, once more where that is safe, up to the head of the response. `call` learns who
+/// was asked and, if there is no response, why.
+///
+/// # Errors
+/// Why there is no response.
+pub async fn open(
+    worker: &'static Worker,
+    call: &mut Call<'_>,
+    group: GroupId,
+    asking: &Asking<'_>,
+    method: Method,
+    request: Request<'_>,
+) -> Result<Opened, Failure> {
     let group = worker.group(call, group.0).ok_or(Failure::Unresolved)?;
     let asked_us = worker.core.now_us();
     let mut attempt = Attempt::First;
@@ -33,19 +87,12 @@ pub async fn run(
         call.upstream = Some((Rc::clone(&group), index));
         let turn = Turn::take(&group, index);
         let outcome = ask(worker, asking, method, request, &turn, &attempt).await;
+        drop(turn);
         call.integration_us = worker.core.now_us() - asked_us;
         let failed = match outcome {
-            Ok(whole) => {
-                group.succeeded(index);
-                let (message, body) = (whole.message, whole.body);
-                if let Some(connection) = whole.connection {
-                    group.give_idle(connection, worker.core.now_ms());
-                }
-                call.note_endpoint(&message.head, message.bytes());
-                let answer = Answer::of(&message.head, message.bytes(), body);
-                asking.pools.responses.give(asking.core, message);
-                call.integration_status = answer.status;
-                return Ok(answer);
+            Ok(incoming) => {
+                let busy = Busy::take(group, index);
+                return Ok(Opened { incoming, busy });
             }
             Err(failed) => failed,
         };
@@ -87,13 +134,13 @@ async fn ask(
     request: Request<'_>,
     turn: &Turn<'_>,
     attempt: &Attempt,
-) -> Result<Whole, Failed> {
+) -> Result<Incoming, Failed> {
     let connection = match attempt::kept(worker, turn, attempt, method) {
         Some(connection) => connection,
         None => Box::pin(attempt::connect(worker, turn, asking.until_ms)).await?,
     };
     let was_reused = connection.is_reused;
-    let asked = whole::ask(asking, connection, request).await;
+    let asked = whole::open(asking, connection, request).await;
     asked.map_err(|kind| Failed {
         kind,
         was_reused,

@@ -131,6 +131,7 @@ fn overrides_are_told() {
     let template = "#set($context.requestOverride.header.a = 'b')\
         $context.requestOverride.path.put('p', 1)\
         #set($context.responseOverride.status = 201)\
+        #set($context.responseOverride.data = 7)\
         #set($context.responseOverride.header['x'] = ['1', '2'])";
     let rendered = render(template, &Budget::default());
     let overrides = rendered.map(|rendered| rendered.overrides);
@@ -140,6 +141,7 @@ fn overrides_are_told() {
         request_path: vec![(text("p"), vec![text("1")])],
         response_headers: vec![(text("x"), vec![text("1"), text("2")])],
         response_status: Some(text("201")),
+        response_data: vec![(text("data"), vec![text("7")])],
         ..Overrides::default()
     };
     assert_eq!(overrides, Ok(expected));

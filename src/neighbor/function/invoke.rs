@@ -96,7 +96,10 @@ pub(super) fn refused(call: &Call, error: &InvokeError) -> Error {
             code: "AccessDeniedException",
             message: error.to_string(),
         },
-        InvokeError::TimedOut | InvokeError::Unavailable(_) => Error {
+        InvokeError::TimedOut
+        | InvokeError::Unavailable(_)
+        | InvokeError::Refused { .. }
+        | InvokeError::Unreachable(_) => Error {
             status: 502,
             code: "ServiceException",
             message: error.to_string(),

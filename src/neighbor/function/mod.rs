@@ -7,7 +7,6 @@
 mod alias;
 mod change;
 mod code;
-mod event_stream;
 mod invoke;
 mod path;
 mod policy;

@@ -4,12 +4,13 @@ use bytes::Bytes;
 use serde_json::json;
 use tokio::sync::mpsc;
 
+use crate::aws::event_stream;
 use crate::base::crypto;
 use crate::control::{Answer, Outcome, Request};
 use crate::lambda::{Ending, Functions, Invocation, Mode, Piece, Returned, StreamFault, Streamed};
 use crate::neighbor::function::invoke::refused;
 use crate::neighbor::function::path::Call;
-use crate::neighbor::function::{FunctionApi, event_stream, invalid};
+use crate::neighbor::function::{FunctionApi, invalid};
 
 /// An answer whose body may still be on its way.
 #[derive(Debug)]
@@ -107,7 +108,9 @@ fn complete(ending: &Ending) -> Vec<u8> {
     if let Some(fault) = &ending.fault {
         let code = match fault {
             StreamFault::Function(_) => "Unhandled",
-            StreamFault::TimedOut | StreamFault::Gone => "ServiceException",
+            StreamFault::TimedOut | StreamFault::Gone | StreamFault::Broken(_) => {
+                "ServiceException"
+            }
         };
         said.insert("ErrorCode".to_owned(), code.into());
         said.insert("ErrorDetails".to_owned(), fault.to_string().into());

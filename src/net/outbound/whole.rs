@@ -1,13 +1,12 @@
 //! A request whose body is in memory, and a response that is gathered whole before anybody sees it.
 
-use std::io::{self, IoSlice};
+use std::io::IoSlice;
 
 use crate::net::outbound::h1::fill;
-use crate::net::outbound::{Connection, Failure, Reply};
+use crate::net::outbound::{Connection, Failure, Incoming, Reply};
 use crate::net::{Message, Pools, Settings};
 use crate::rt::task::{Either, Turns, first};
 use crate::rt::{Core, Stream};
-use crate::wire::h1::Chunked;
 use crate::wire::h1::head_may_be_complete;
 use crate::wire::head::{Body, Parsed, ResponseHead};
 
@@ -52,6 +51,19 @@ pub async fn ask(
     connection: Connection,
     request: Request<'_>,
 ) -> Result<Whole, Failure> {
+    let incoming = open(asking, connection, request).await?;
+    read(asking, incoming).await
+}
+
+/// Sends a request and waits for the head of the response. Interim responses are skipped.
+///
+/// # Errors
+/// Why there is no response. The connection is gone then.
+pub async fn open(
+    asking: &Asking<'_>,
+    connection: Connection,
+    request: Request<'_>,
+) -> Result<Incoming, Failure> {
     connection.stream.deadline.set(asking.until_ms);
     let is_sent = send(asking.core, &connection.stream, request).await;
     let mut message = asking.pools.responses.take(asking.core);
@@ -61,11 +73,7 @@ pub async fn ask(
                 connection,
                 message,
             };
-            let mut whole = gather(asking, reply).await?;
-            if !is_sent {
-                whole.connection = None;
-            }
-            Ok(whole)
+            Ok(Incoming::of(reply, &asking.settings.limits, is_sent))
         }
         Err(failure) => {
             connection.stream.break_off();
@@ -80,24 +88,30 @@ pub async fn ask(
 /// # Errors
 /// It broke off, took too long or is too large. The connection is gone then.
 pub async fn gather(asking: &Asking<'_>, reply: Reply) -> Result<Whole, Failure> {
-    let Reply {
-        connection,
-        message,
-    } = reply;
-    connection.stream.deadline.set(asking.until_ms);
-    match read_body(asking, &connection.stream, &message).await {
-        Ok((body, is_clean)) => {
-            connection.stream.deadline.clear();
-            let is_clean = is_clean && message.head.keep_alive;
+    reply.connection.stream.deadline.set(asking.until_ms);
+    let incoming = Incoming::of(reply, &asking.settings.limits, true);
+    read(asking, incoming).await
+}
+
+/// Gathers a response whose head has come.
+///
+/// # Errors
+/// It broke off, took too long or is too large. The connection is gone then.
+pub async fn read(asking: &Asking<'_>, mut incoming: Incoming) -> Result<Whole, Failure> {
+    match read_body(asking, &mut incoming).await {
+        Ok(body) => {
+            let (message, connection) = incoming.end();
             Ok(Whole {
                 message,
                 body,
-                connection: is_clean.then_some(connection),
+                connection,
             })
         }
         Err(failure) => {
-            connection.stream.break_off();
-            asking.pools.responses.give(asking.core, message);
+            asking
+                .pools
+                .responses
+                .give(asking.core, incoming.break_off());
             Err(failure)
         }
     }
@@ -176,91 +190,21 @@ async fn read_head(
 /// What is made room for before it has come: an upstream may announce more than it sends.
 const RESERVED_BYTES_MAX: usize = 64 * 1024;
 
-/// How much of a body is still to come.
-enum Rest {
-    Length(u64),
-    Chunked(Chunked),
-    UntilClose,
-}
-
-/// The payload, and whether the response ended where it had to.
-async fn read_body(
-    asking: &Asking<'_>,
-    stream: &Stream,
-    message: &Message<ResponseHead>,
-) -> Result<(Vec<u8>, bool), Failure> {
+async fn read_body(asking: &Asking<'_>, incoming: &mut Incoming) -> Result<Vec<u8>, Failure> {
     let too_large = || Failure::TooLarge(asking.bytes_max);
-    let mut rest = match message.head.body {
-        Body::None => Rest::Length(0),
+    let mut payload = match incoming.message.head.body {
         Body::Length(length) if length > asking.bytes_max as u64 => return Err(too_large()),
-        Body::Length(length) => Rest::Length(length),
-        Body::Chunked => Rest::Chunked(Chunked::new(&asking.settings.limits)),
-        Body::UntilClose => Rest::UntilClose,
+        Body::Length(length) => {
+            let length = usize::try_from(length).unwrap_or(0);
+            Vec::with_capacity(length.min(RESERVED_BYTES_MAX))
+        }
+        _ => Vec::new(),
     };
-    let behind = &message.bytes()[message.head.length as usize..];
-    let mut payload = Vec::with_capacity(match rest {
-        Rest::Length(length) => usize::try_from(length).unwrap_or(0).min(RESERVED_BYTES_MAX),
-        _ => behind.len(),
-    });
-    let mut step = rest.take(behind, &mut payload)?;
-    let mut turns = Turns::default();
-    while !step.done {
+    while !incoming.is_done() {
+        incoming.more(asking.core, &mut payload).await?;
         if payload.len() > asking.bytes_max {
             return Err(too_large());
         }
-        stream.readable().await;
-        turns.count().await;
-        let mut scratch = asking.core.body.borrow_mut();
-        match stream.try_read(&mut scratch) {
-            Ok(0) | Err(_) if stream.deadline.expired() => return Err(Failure::Timeout),
-            Ok(0) if matches!(rest, Rest::UntilClose) => {
-                step = Step {
-                    done: true,
-                    is_clean: false,
-                };
-            }
-            Ok(0) => return Err(Failure::Truncated),
-            Ok(count) => step = rest.take(&scratch[..count], &mut payload)?,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(_) => return Err(Failure::Truncated),
-        }
     }
-    match payload.len() > asking.bytes_max {
-        true => Err(too_large()),
-        false => Ok((payload, step.is_clean)),
-    }
-}
-
-struct Step {
-    done: bool,
-    /// Nothing came behind the body.
-    is_clean: bool,
-}
-
-impl Rest {
-    fn take(&mut self, bytes: &[u8], payload: &mut Vec<u8>) -> Result<Step, Failure> {
-        let (used, done) = match self {
-            Self::Length(rest) => {
-                let used = bytes
-                    .len()
-                    .min(usize::try_from(*rest).unwrap_or(usize::MAX));
-                payload.extend_from_slice(&bytes[..used]);
-                *rest -= used as u64;
-                (used, *rest == 0)
-            }
-            Self::Chunked(chunked) => {
-                let scan = chunked.decode(bytes, &mut |run| payload.extend_from_slice(run));
-                let scan = scan.map_err(|_| Failure::Truncated)?;
-                (scan.used, scan.done)
-            }
-            Self::UntilClose => {
-                payload.extend_from_slice(bytes);
-                (bytes.len(), false)
-            }
-        };
-        Ok(Step {
-            done,
-            is_clean: used == bytes.len(),
-        })
-    }
+    Ok(payload)
 }

@@ -1,0 +1,324 @@
+//! `Lane`: one version of a function as all threads see it: the queue of its invocations, and who of
+//! its workers waits for one.
+//!
+//! ```text
+//! core ─── ask ──▶ queue ─┐                   ┌─▶ whoever came with either of the two
+//! core ─── ask ──▶        ├─ the first of each ─┤   has the turn: it speaks with the worker
+//! worker ─ park ─▶ idle ──┘                   └─▶ and takes the next job when it has answered
+//! ```
+//!
+//! There is one queue, so callers of all cores are served in the order in which they came; and never
+//! are there both a job and a worker that wait. Only starting and ending workers is left to the
+//! thread of the functions.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use crate::lambda::answer::Answer;
+use crate::lambda::code::Live;
+use crate::lambda::commons::{Commons, lock};
+use crate::lambda::desk::{Desk, Seat};
+use crate::lambda::function::Function;
+use crate::lambda::outcome::{Invocation, InvokeError, Outcome, Returned};
+use crate::lambda::phrase::Begun;
+use crate::rt::sys;
+
+/// An invocation on its way.
+#[derive(Debug)]
+pub struct Job {
+    pub invocation: Invocation,
+    pub request_id: String,
+    /// None once the caller has been told something.
+    pub answer: Option<Answer>,
+    /// When the caller gives up.
+    pub expires: Instant,
+}
+
+impl Job {
+    pub fn new(request_id: String, invocation: Invocation, answer: Answer) -> Self {
+        let wait = Duration::from_millis(invocation.timeout_ms.into());
+        Self {
+            request_id,
+            invocation,
+            answer: Some(answer),
+            expires: Instant::now() + wait,
+        }
+    }
+
+    pub fn give(&mut self, outcome: Outcome) {
+        if let Some(answer) = self.answer.take() {
+            answer.give(outcome);
+        }
+    }
+}
+
+/// A worker and what it is to be told, for whoever speaks with it.
+#[derive(Debug)]
+pub struct Turn {
+    pub desk: Arc<Desk>,
+    pub connection: OwnedFd,
+    pub begun: Begun,
+}
+
+/// What became of a job.
+#[derive(Debug)]
+pub enum Asked {
+    /// It is up to whoever asked to speak with the worker.
+    Begun(Turn),
+    /// It waits, or somebody else has it. True: a worker is to be started for it.
+    Taken { wants_worker: bool },
+    /// The code is another by now: the workers are to be renewed first.
+    Stale(Box<Job>),
+}
+
+#[derive(Debug)]
+pub struct Lane {
+    pub number: u64,
+    pub commons: Arc<Commons>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    function: Arc<Function>,
+    /// None: the function is gone.
+    live: Option<Arc<Live>>,
+    is_stale: bool,
+    queue: VecDeque<Job>,
+    /// Those of all workers.
+    desks: Vec<Arc<Desk>>,
+    /// Those that may wait for a job; the last one waits the shortest.
+    idle: Vec<Arc<Desk>>,
+    /// The thread of the functions has been called and has not looked yet.
+    is_called: bool,
+}
+
+/// Invocations of one function that may wait.
+const QUEUE_MAX: usize = 4_096;
+
+impl Lane {
+    pub fn new(commons: &Arc<Commons>, function: Function, live: Live) -> Arc<Self> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        Arc::new(Self {
+            number: NUMBER.fetch_add(1, Ordering::Relaxed),
+            commons: Arc::clone(commons),
+            state: Mutex::new(State {
+                function: Arc::new(function),
+                live: Some(Arc::new(live)),
+                is_stale: false,
+                queue: VecDeque::new(),
+                desks: Vec::new(),
+                idle: Vec::new(),
+                is_called: false,
+            }),
+        })
+    }
+
+    pub fn function(&self) -> Arc<Function> {
+        Arc::clone(&lock(&self.state).function)
+    }
+
+    /// None: the function is gone.
+    pub fn live(&self) -> Option<Arc<Live>> {
+        lock(&self.state).live.clone()
+    }
+
+    pub fn set_function(&self, function: Function) {
+        lock(&self.state).function = Arc::new(function);
+    }
+
+    /// Code and function are others now; the workers of before are to retire.
+    pub fn renew(&self, live: Live) -> Vec<Arc<Desk>> {
+        let mut state = lock(&self.state);
+        state.live = Some(Arc::new(live));
+        state.is_stale = false;
+        state.idle.clear();
+        state.desks.clone()
+    }
+
+    /// The function is gone: what waited, and the workers that are to retire.
+    pub fn close(&self) -> (VecDeque<Job>, Vec<Arc<Desk>>) {
+        let mut state = lock(&self.state);
+        state.live = None;
+        state.idle.clear();
+        (std::mem::take(&mut state.queue), state.desks.clone())
+    }
+
+    /// A worker that starts.
+    pub fn join(&self, desk: &Arc<Desk>) {
+        lock(&self.state).desks.push(Arc::clone(desk));
+    }
+
+    /// A worker that has ended.
+    pub fn leave(&self, desk: &Arc<Desk>) {
+        let mut state = lock(&self.state);
+        state.desks.retain(|other| !Arc::ptr_eq(other, desk));
+        state.idle.retain(|other| !Arc::ptr_eq(other, desk));
+    }
+
+    pub fn desks(&self) -> Vec<Arc<Desk>> {
+        lock(&self.state).desks.clone()
+    }
+
+    /// Takes an invocation in; it is answered when its time is up at the latest.
+    pub fn ask(&self, mut job: Job) -> Asked {
+        let done = Asked::Taken {
+            wants_worker: false,
+        };
+        if !job.invocation.can_be_told() {
+            job.give(Ok(Returned::unspeakable()));
+            return done;
+        }
+        let mut state = lock(&self.state);
+        let refusal = match &state.live {
+            None => Some(InvokeError::NotFound(state.function.name.clone())),
+            Some(live) => {
+                // Asked under the lock, since a change is told only once.
+                if state.is_stale || live.has_changed() {
+                    state.is_stale = true;
+                    return Asked::Stale(Box::new(job));
+                }
+                let bytes = job.invocation.payload.len();
+                let fits = state.queue.len() < QUEUE_MAX && self.commons.hold_within_bounds(bytes);
+                (!fits).then_some(InvokeError::Throttled)
+            }
+        };
+        if let Some(error) = refusal {
+            drop(state);
+            job.give(Err(error));
+            return done;
+        }
+        state.queue.push_back(job);
+        match state.pair() {
+            Some(turn) => Asked::Begun(turn),
+            None => {
+                let wants_worker = !state.is_called && state.missing() > 0;
+                state.is_called |= wants_worker;
+                Asked::Taken { wants_worker }
+            }
+        }
+    }
+
+    /// The first job for a worker that waits, if there are both.
+    pub fn pair(&self) -> Option<Turn> {
+        lock(&self.state).pair()
+    }
+
+    /// A worker waits for a job. What comes of it may be another worker's turn.
+    pub fn park(&self, desk: &Arc<Desk>, seat: Seat) -> Option<Turn> {
+        let mut state = lock(&self.state);
+        if desk.wait(seat) {
+            state.idle.push(Arc::clone(desk));
+        }
+        state.pair()
+    }
+
+    /// A job for a worker that asks for one, if one waits.
+    pub fn next(&self, desk: &Arc<Desk>) -> Option<Begun> {
+        let mut state = lock(&self.state);
+        if state.queue.is_empty() || !desk.may_begin() {
+            return None;
+        }
+        let job = state.queue.pop_front()?;
+        Some(desk.begin(job))
+    }
+
+    /// A worker takes no more jobs: it ends when the one under way has.
+    pub fn retire(&self, desk: &Desk) {
+        let _state = lock(&self.state);
+        desk.retire();
+    }
+
+    /// Whoever waits longest, where somebody has to be told that no worker starts.
+    pub fn first(&self) -> Option<Job> {
+        lock(&self.state).queue.pop_front()
+    }
+
+    /// How many workers are to be started.
+    pub fn missing(&self) -> usize {
+        let mut state = lock(&self.state);
+        state.is_called = false;
+        state.missing()
+    }
+
+    /// Those whose callers have waited too long, and whether others wait.
+    pub fn expired(&self, now: Instant) -> (Vec<Job>, bool) {
+        let mut state = lock(&self.state);
+        let mut expired = Vec::new();
+        // Callers give different times, so any of them may be over.
+        if state.queue.iter().any(|job| job.expires <= now) {
+            let all = std::mem::take(&mut state.queue);
+            let (late, rest): (VecDeque<_>, VecDeque<_>) =
+                all.into_iter().partition(|job| job.expires <= now);
+            state.queue = rest;
+            expired.extend(late);
+        }
+        (expired, !state.queue.is_empty())
+    }
+
+    /// The job is neither waiting nor running any more.
+    pub fn release(&self, job: &Job) {
+        self.commons.let_go(job.invocation.payload.len());
+    }
+}
+
+impl State {
+    fn pair(&mut self) -> Option<Turn> {
+        while !self.queue.is_empty() {
+            let desk = self.idle.pop()?;
+            let Some(seat) = desk.take_seat() else {
+                continue;
+            };
+            if is_gone(&seat) {
+                // Its connection is gone; so will it be.
+                desk.retire();
+                continue;
+            }
+            let begun = desk.begin(self.queue.pop_front()?);
+            match seat {
+                Seat::Here(connection) => {
+                    return Some(Turn {
+                        desk,
+                        connection,
+                        begun,
+                    });
+                }
+                Seat::Served(next) => {
+                    if next.send(begun).is_err() {
+                        desk.retire();
+                        if let Some(job) = desk.take_back() {
+                            self.queue.push_front(job);
+                        }
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    fn missing(&self) -> usize {
+        let room = (self.function.workers_max as usize).saturating_sub(self.desks.len());
+        if room == 0 || self.live.is_none() {
+            return 0;
+        }
+        let coming = self.desks.iter().filter(|desk| desk.is_coming()).count();
+        self.queue.len().saturating_sub(coming).min(room)
+    }
+}
+
+/// Whether nobody is there any more to be told something.
+fn is_gone(seat: &Seat) -> bool {
+    match seat {
+        Seat::Here(connection) => match sys::peek(connection.as_raw_fd()) {
+            Ok(count) => count == 0,
+            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+        },
+        Seat::Served(next) => oneshot::Sender::is_closed(next),
+    }
+}
