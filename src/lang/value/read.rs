@@ -177,7 +177,6 @@ impl<'a> Reader<'_, 'a> {
         self.depth += 1;
         loop {
             match bytes.get(at) {
-                Some(b'"') => {}
                 Some(b'}') => break,
                 Some(b',' | b' ' | b'\t' | b'\n' | b'\r') => {
                     at += 1;
