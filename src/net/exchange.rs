@@ -48,6 +48,7 @@ impl Client {
 
     /// Writes all of `rest`, waiting for a slow client at most the write timeout between two steps.
     pub async fn flush(&self, rest: &mut Buffer) -> Result<(), Gone> {
+        self.stream.hold_no_more();
         while !rest.is_empty() || self.stream.wants_flush() {
             let sent = self
                 .stream
@@ -163,6 +164,9 @@ impl Exchange<'_> {
             let body = gathered(&mut out, body);
             let both = [IoSlice::new(&out), IoSlice::new(body)];
             let parts = if body.is_empty() { &both[..1] } else { &both };
+            if self.close {
+                client.stream.hold_for_end();
+            }
             let sent = client.stream.try_write(parts).map_err(|_| Gone)?;
             (sent < total || client.stream.wants_flush()).then(|| {
                 let mut rest = client.core.buffers.take();

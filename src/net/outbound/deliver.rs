@@ -48,6 +48,7 @@ pub async fn deliver(
         excess: false,
         pending: None,
         sent_bytes: 0,
+        is_last: exchange.close,
     };
     let head_bytes;
     let started = {
@@ -158,6 +159,8 @@ struct Download {
     /// Written, not yet taken by the client.
     pending: Option<Buffer>,
     sent_bytes: u64,
+    /// The client's connection ends behind it.
+    is_last: bool,
 }
 
 impl Download {
@@ -230,6 +233,9 @@ impl Download {
             (true, true) => &all[1..2],
             _ => &all[..],
         };
+        if self.is_last && self.done {
+            client.stream.hold_for_end();
+        }
         let sent = client.stream.try_write(parts).map_err(|_| Broken::Client)?;
         self.sent_bytes += total as u64;
         if sent < total || client.stream.wants_flush() {
