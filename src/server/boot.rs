@@ -201,8 +201,7 @@ impl Running {
         names.names(hosts(&current.published));
         names.settled(NAMES_LIMIT).await;
         let book = names.subscribe();
-        let desk = Desk::of(&settings, &making.snapshot.upstreams);
-        let (vault, credentials) = Vault::start(desk);
+        let (vault, credentials) = Vault::start(Desk::of(&settings, &making.snapshot.upstreams));
         let shared = shared(&functions, &vault, &settings);
         let seats = seats(doors, &cpus, &settings, &exporters);
         let first = First {
