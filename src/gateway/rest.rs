@@ -104,7 +104,8 @@ fn streams(stage: &RestStage, rest: &RestRoute, shows_payloads: bool) -> bool {
 const STREAM_PAUSE_MS: u32 = 300_000;
 
 /// The timeout of an integration that streams is for the whole answer.
-fn limit_stream(exchange: &Exchange<'_>, rest: &RestRoute) {
+fn limit_stream(exchange: &mut Exchange<'_>, rest: &RestRoute) {
+    exchange.first_body_us = Some(0);
     let client = exchange.client;
     client.exchange_until_ms.set(client.due(rest.timeout_ms));
     client.pause_ms.set(STREAM_PAUSE_MS);

@@ -208,6 +208,7 @@ async fn serve(
         started_us: worker.core.now_us(),
         sent_bytes: 0,
         body_bytes: 0,
+        first_body_us: None,
         close: true,
     };
     let told = match &draft {
