@@ -130,6 +130,12 @@ async fn cached(
     };
     let (asked, asking, _) = source;
     let found = cache::look_up(worker, call, (asked, asking), (stage, rule)).await?;
+    let is_hit = match &found {
+        Found::Here(_) => true,
+        Found::Stale(..) => rest.kind != Kind::FunctionProxy,
+        Found::Missing(_) => false,
+    };
+    worker.numbers.borrow_mut().looked_up(route.id.0, is_hit);
     let lease = match found {
         Found::Here(held) => return Ok(Given::Kept(held)),
         // What a function proxy is told of needs the client's own exchange: this one renews it.
