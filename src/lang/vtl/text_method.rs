@@ -34,7 +34,7 @@ impl<'a> Engine<'a, '_> {
         name: &str,
         arguments: &[Value<'a>],
     ) -> Result<Option<Value<'a>>, Halt> {
-        self.spend(text.as_str().len() / 256)?;
+        self.spend(text.as_str().len() / 64)?;
         let text = text.as_str();
         let is_null = |argument: &Value<'_>| matches!(argument, Value::Null);
         if arguments.iter().any(is_null)

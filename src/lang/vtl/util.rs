@@ -31,12 +31,16 @@ impl<'a> Engine<'a, '_> {
     /// The text may be made on the way and does not live as long as the values in it, so they are
     /// read aside and copied.
     fn parse_json(&mut self, text: &str) -> Result<Value<'a>, Halt> {
+        self.spend(text.len() / JSON_BYTES_A_STEP)?;
         self.allot(text.len() * 2)?;
         let mut aside = Heap::new();
         let value = read(&mut aside, text).map_err(|error| Halt::error(error.to_string()))?;
         Ok(self.heap.adopt(&aside, &value))
     }
 }
+
+/// Values are made of JSON, which takes longer than looking at a text.
+const JSON_BYTES_A_STEP: usize = 8;
 
 /// commons-lang 2's, which escapes `'` and `/` too.
 fn escape_java_script(text: &str) -> String {
