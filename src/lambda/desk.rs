@@ -18,7 +18,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use crate::lambda::answer::Answer;
+use crate::lambda::answer::{Answer, Home};
 use crate::lambda::commons::lock;
 use crate::lambda::function::Function;
 use crate::lambda::lane::{Job, Lane};
@@ -413,7 +413,7 @@ impl Desk {
 
 impl Finished {
     /// Gives the outcome to whoever waits for it.
-    pub fn give(mut self, version: &str) {
+    pub fn give(self, version: &str, home: &Home) {
         let outcome = Returned {
             payload: self.payload,
             stream: None,
@@ -421,7 +421,9 @@ impl Finished {
             version: version.into(),
             log: self.log,
         };
-        self.job.give(Ok(outcome));
+        if let Some(answer) = self.job.answer {
+            home.give(answer, Ok(outcome));
+        }
     }
 }
 

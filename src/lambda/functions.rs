@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{LocalSet, spawn_local};
 
 use crate::base::id::ResourceIds;
-use crate::lambda::answer::Answer;
+use crate::lambda::answer::{Answer, Home};
 use crate::lambda::commons::Commons;
 use crate::lambda::function::Function;
 use crate::lambda::hall::Hall;
@@ -237,7 +237,12 @@ impl Caller {
         };
         let id = self.ids.borrow_mut().uuid();
         match lane.ask(Job::new(id, invocation, answer)) {
-            Asked::Begun(turn) => task::spawn(seat::take::<Ready>(turn), || ()),
+            Asked::Begun(turn) => {
+                // The worker begins while this core makes itself ready to listen.
+                let told = seat::tell(turn);
+                let home = Home::Core(Rc::clone(&self.bridge));
+                task::spawn(seat::take::<Ready>(told, home), || ());
+            }
             Asked::Taken { wants_worker: true } => self.functions.order(Order::Look(lane)),
             Asked::Taken { .. } => {}
             Asked::Stale(job) => {

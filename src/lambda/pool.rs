@@ -10,11 +10,11 @@ use bytes::Bytes;
 use tokio::net::TcpStream;
 use tokio::task::spawn_local;
 
-use crate::lambda::answer::Answer;
+use crate::lambda::answer::{Answer, Home};
 use crate::lambda::code::Live;
 use crate::lambda::function::Function;
 use crate::lambda::hall::Hall;
-use crate::lambda::lane::{Asked, Job, Lane};
+use crate::lambda::lane::{Asked, Job, Lane, Turn};
 use crate::lambda::outcome::{Invocation, InvokeError, Returned, UNHANDLED};
 use crate::lambda::seat;
 use crate::lambda::worker::Worker;
@@ -97,7 +97,7 @@ impl Pool {
             asked = self.lane.ask(*job);
         }
         match asked {
-            Asked::Begun(turn) => drop(spawn_local(seat::take::<TcpStream>(turn))),
+            Asked::Begun(turn) => take(turn),
             Asked::Taken { .. } => self.dispatch(),
             // It was written again at this moment.
             Asked::Stale(mut job) => job.give(Err(InvokeError::Throttled)),
@@ -109,7 +109,7 @@ impl Pool {
     /// are too few.
     pub fn dispatch(self: &Rc<Self>) {
         while let Some(turn) = self.lane.pair() {
-            spawn_local(seat::take::<TcpStream>(turn));
+            take(turn);
         }
         for _ in 0..self.lane.missing() {
             if !self.start_worker() {
@@ -177,4 +177,8 @@ impl Pool {
         }
         pending
     }
+}
+
+fn take(turn: Turn) {
+    spawn_local(seat::take::<TcpStream>(seat::tell(turn), Home::Functions));
 }
