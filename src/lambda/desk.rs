@@ -166,13 +166,15 @@ impl Desk {
         !self.is_retired() && self.may_ask()
     }
 
-    /// Takes the place where it waits; false when no job may be given to it there.
+    /// Takes the place where it waits. True: it counts as one that waits from now on. Who asks a second
+    /// time, on another connection, has only moved.
     pub fn wait(&self, seat: Seat) -> bool {
         let mut phase = lock(&self.phase);
         if matches!(*phase, Phase::Busy(_) | Phase::Ended) {
             return false;
         }
         self.has_come_up(&phase);
+        let waited = matches!(*phase, Phase::Idle { seat: Some(_), .. });
         *phase = Phase::Idle {
             seat: Some(seat),
             since: Instant::now(),
@@ -180,7 +182,7 @@ impl Desk {
         if self.is_retired() {
             self.end.notify_one();
         }
-        !self.is_retired()
+        !waited && !self.is_retired()
     }
 
     fn has_come_up(&self, phase: &Phase) {

@@ -77,8 +77,12 @@ impl Pool {
         desks.iter().for_each(|desk| self.lane.retire(desk));
     }
 
-    /// Ends all workers, busy or not: the gateway ends.
-    pub fn end(&self) {
+    /// Ends all workers, busy or not, and refuses what waits: the gateway ends.
+    pub fn end(&self, why: &InvokeError) {
+        while let Some(mut job) = self.lane.first() {
+            self.lane.release(&job);
+            job.give(Err(why.clone()));
+        }
         self.lane.desks().iter().for_each(|desk| desk.kill());
     }
 
@@ -89,18 +93,18 @@ impl Pool {
     /// Takes an invocation in; it is answered when its time is up at the latest.
     pub fn invoke(self: &Rc<Self>, invocation: Invocation, answer: Answer) {
         let id = self.hall.ids.borrow_mut().uuid();
-        let mut asked = self.lane.ask(Job::new(id, invocation, answer));
-        if let Asked::Stale(job) = asked {
+        let asked = self.lane.ask(Job::new(id, invocation, answer));
+        let asked = asked.or_else(|job| {
             let name = &self.lane.function().name;
             tracing::info!(function = name, "the code has changed");
             self.renew();
-            asked = self.lane.ask(*job);
-        }
+            self.lane.ask_anew(*job)
+        });
         match asked {
-            Asked::Begun(turn) => take(turn),
-            Asked::Taken { .. } => self.dispatch(),
-            // It was written again at this moment.
-            Asked::Stale(mut job) => job.give(Err(InvokeError::Throttled)),
+            Ok(Asked::Begun(turn)) => take(turn),
+            Ok(Asked::Taken { .. }) => self.dispatch(),
+            // Never: the code was not looked at again.
+            Err(mut job) => job.give(Err(InvokeError::Throttled)),
         }
         self.hall.commons.stir();
     }
