@@ -221,6 +221,7 @@ impl<'d> ApiDraft<'d> {
             before.iter().map(|route| (&*route.key, route)).collect();
         let all = self.place.then("routes");
         let mut routes = Vec::with_capacity(self.routes.len());
+        let mut schemas = rest::Schemas::of(stage);
         for (route, key) in self.routes.iter().zip(&self.keys) {
             let place = all.then(key);
             let known = earlier.remove(key.as_str());
@@ -236,7 +237,7 @@ impl<'d> ApiDraft<'d> {
                 self.api,
                 &route.key,
                 stage,
-                &mut work.groups,
+                (&mut work.groups, &mut schemas),
                 &place.then("integration"),
                 &mut work.problems,
             );

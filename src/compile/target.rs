@@ -38,7 +38,7 @@ pub(in crate::compile) fn target(
     api: &Api,
     key: &RouteKey,
     stage: &Stage,
-    groups: &mut Groups<'_>,
+    (groups, schemas): (&mut Groups<'_>, &mut rest::Schemas<'_>),
     place: &Place<'_>,
     problems: &mut Problems,
 ) -> Option<Made> {
@@ -52,7 +52,10 @@ pub(in crate::compile) fn target(
         Integration::Function(call) => {
             function::target(call, api, key, stage, groups, place, problems)
         }
-        Integration::Rest(method) => rest::method(method, api, key, stage, groups, place, problems),
+        Integration::Rest(method) => {
+            let shared = (groups, schemas);
+            rest::method(method, api, key, stage, shared, place, problems)
+        }
         Integration::Unserved { status, what } => {
             let body = json::line(&BTreeMap::from([("message", what)]));
             let headers = [("Content-Type".to_owned(), "application/json".to_owned())];

@@ -56,7 +56,11 @@ pub enum As {
     /// Anything but `true` is false.
     Flag,
     Integer,
+    /// A whole number that is not less than the first and not more than the second.
+    Within(i64, i64),
     Number,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
     /// A list in which the entry itself is the last part of the path.
     Entry,
     /// A list to which the value is added or from which it is taken.
@@ -208,13 +212,36 @@ fn set_entry(
     }
 }
 
-fn value(kind: As, patch: &Patch) -> Outcome<Value> {
-    let text = patch.text();
-    let wrong = || Error::bad_request(format!("Invalid value '{text}' for path {}", patch.path));
+/// What a patch wants to stand at its path.
+///
+/// # Errors
+/// It cannot stand there.
+pub fn value(kind: As, patch: &Patch) -> Outcome<Value> {
+    let (text, path) = (patch.text(), &patch.path);
+    let wrong = |hint: &str| {
+        let message = format!("Invalid value '{text}' for path {path}{hint}");
+        Err(Error::bad_request(message))
+    };
     Ok(match kind {
         As::Flag => (text == "true").into(),
-        As::Integer => text.parse::<i64>().map_err(|_| wrong())?.into(),
-        As::Number => text.parse::<f64>().map_err(|_| wrong())?.into(),
+        As::Integer => match text.parse::<i64>() {
+            Ok(number) => number.into(),
+            Err(_) => return wrong(""),
+        },
+        As::Within(least, most) => match text.parse::<i64>() {
+            Ok(number) if (least..=most).contains(&number) => number.into(),
+            _ => return wrong(&format!(". Must be between {least} and {most}")),
+        },
+        As::Number => match text.parse::<f64>() {
+            // JSON has no other.
+            Ok(number) if number.is_finite() => number.into(),
+            _ => return wrong(""),
+        },
+        As::OneOf(words) if !words.contains(&text) => {
+            let words = words.iter().filter(|word| !word.is_empty()).copied();
+            let words = words.collect::<Vec<_>>().join(", ");
+            return wrong(&format!(". Must be one of: [{words}]"));
+        }
         _ => text.into(),
     })
 }

@@ -48,6 +48,7 @@ impl Client {
 
     /// Writes all of `rest`, waiting for a slow client at most the write timeout between two steps.
     pub async fn flush(&self, rest: &mut Buffer) -> Result<(), Gone> {
+        self.stream.hold_no_more();
         while !rest.is_empty() || self.stream.wants_flush() {
             let sent = self
                 .stream
@@ -121,6 +122,9 @@ pub struct Exchange<'c> {
     pub sent_bytes: u64,
     /// Of these, what was body, chunk lines included.
     pub body_bytes: u64,
+    /// When the first bytes of a response's body came, by the core's clock, microseconds; 0: not yet.
+    /// None: nobody asks.
+    pub first_body_us: Option<u64>,
     /// The connection must not be used for another request.
     pub close: bool,
 }
@@ -163,6 +167,9 @@ impl Exchange<'_> {
             let body = gathered(&mut out, body);
             let both = [IoSlice::new(&out), IoSlice::new(body)];
             let parts = if body.is_empty() { &both[..1] } else { &both };
+            if self.close {
+                client.stream.hold_for_end();
+            }
             let sent = client.stream.try_write(parts).map_err(|_| Gone)?;
             (sent < total || client.stream.wants_flush()).then(|| {
                 let mut rest = client.core.buffers.take();

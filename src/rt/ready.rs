@@ -1,5 +1,6 @@
 //! `Ready`: a descriptor that tells when it can be read or written.
 
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::mem::{ManuallyDrop, MaybeUninit};
@@ -8,7 +9,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use crate::rt::poller::{Poller, Source};
-use crate::rt::sys;
+use crate::rt::sys::{self, Push};
 
 /// Owns a descriptor and waits for its readiness; both waits may be dropped at any time.
 ///
@@ -20,6 +21,7 @@ pub struct Ready {
     fd: OwnedFd,
     source: Rc<Source>,
     poller: Rc<Poller>,
+    push: Cell<Push>,
 }
 
 impl Ready {
@@ -48,6 +50,7 @@ impl Ready {
             fd,
             source,
             poller: Poller::here()?,
+            push: Cell::new(Push::Now),
         })
     }
 
@@ -119,15 +122,21 @@ impl Ready {
         read
     }
 
+    /// From now on what is sent goes out with what comes behind it, or at once again.
+    #[inline]
+    pub fn push(&self, push: Push) {
+        self.push.set(push);
+    }
+
     #[inline]
     pub fn send(&self, from: &[u8]) -> io::Result<usize> {
-        self.note_write(from.len(), sys::send(self.fd(), from))
+        self.note_write(from.len(), sys::send(self.fd(), from, self.push.get()))
     }
 
     #[inline]
     pub fn send_parts(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         let total = parts.iter().map(|part| part.len()).sum();
-        self.note_write(total, sys::send_parts(self.fd(), parts))
+        self.note_write(total, sys::send_parts(self.fd(), parts, self.push.get()))
     }
 
     #[inline]

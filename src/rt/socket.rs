@@ -6,6 +6,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
+use crate::rt::sys;
+
 /// One listening socket and the address it was asked for.
 ///
 /// A socket that must outlive this process (see `rt::handoff`) is shared between the core that
@@ -21,7 +23,8 @@ pub struct Listening {
 ///
 /// They share the port by SO_REUSEPORT, so that the kernel spreads connections over the cores. A
 /// port of 0 is chosen by the kernel once and used for all. All are non-blocking, close-on-exec,
-/// without Nagle's delay (inherited by what they accept), and IPv6 ones leave IPv4 alone.
+/// without Nagle's delay (inherited by what they accept), and IPv6 ones leave IPv4 alone. They give
+/// out a connection when its first bytes are there, see `sys::defer_accept`.
 ///
 /// # Errors
 /// The kernel's, with the address and a hint in the text. An address on which another process
@@ -105,6 +108,7 @@ fn open_listener(address: SocketAddr) -> io::Result<OwnedFd> {
     socket.set_tcp_nodelay(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
+    sys::defer_accept(socket.as_fd());
     Ok(socket.into())
 }
 

@@ -7,6 +7,7 @@ use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 
 use crate::base::Buffer;
+use crate::rt::sys::Push;
 use crate::rt::tls::{self, ClientCertificate, Progress, Session, Socket};
 use crate::rt::{Core, Deadline, Ready, sys};
 
@@ -191,6 +192,19 @@ impl Stream {
         self.tls
             .as_ref()
             .is_some_and(|tls| tls.borrow().wants_flush())
+    }
+
+    /// What is written next is the last: it leaves together with the end of the connection, in one
+    /// packet, so `shutdown_write` has to follow at once.
+    #[inline]
+    pub fn hold_for_end(&self) {
+        self.ready.push(Push::WithNext);
+    }
+
+    /// Not everything could be written: the rest goes out as it is taken.
+    #[inline]
+    pub fn hold_no_more(&self) {
+        self.ready.push(Push::Now);
     }
 
     /// Tells a TLS peer that nothing more will come, as far as the socket has room for it.

@@ -343,3 +343,76 @@ def test_authorizers_know_their_type(v1, api):
     twice = refused(v1.create_authorizer, restApiId=api[0], name="t", type="TOKEN", authorizerUri="arn:x")
     assert twice[:2] == BAD_REQUEST
     assert status(v1.delete_authorizer(restApiId=api[0], authorizerId=token["id"])) == 202
+
+
+# What a patch of a setting is refused for: the call, its path below the setting, values.
+REFUSED = {
+    "stage": {
+        "/*/*/logging/loglevel": ["DEBUG", "info", ""],
+        "/*/*/throttling/burstLimit": ["-2", "1.5", "x"],
+        "/*/*/throttling/rateLimit": ["-0.5", "-2", "NaN", "inf", "x"],
+        "/*/*/caching/ttlInSeconds": ["-1", "3601", "x"],
+        "/*/*/caching/unauthorizedCacheControlHeaderStrategy": ["X"],
+        "/cacheClusterSize": ["0.7", "x"],
+        "/canarySettings/percentTraffic": ["-1", "101", "NaN"],
+        "/canarySettings/stageVariableOverrides/a-b": ["x"],
+        "/canarySettings/stageVariableOverrides/a": ["{}"],
+    },
+    "plan": {
+        "/throttle/rateLimit": ["-1", "NaN"],
+        "/throttle/burstLimit": ["-1", "1.5"],
+        "/quota/period": ["YEAR"],
+        "/apiStages/<api>:s/throttle/~1a~1GET/rateLimit": ["-1", "NaN", "x"],
+        "/apiStages/<api>:s/throttle/~1a~1GET/burstLimit": ["-1", "x"],
+    },
+    "integration": {
+        "/passthroughBehavior": ["SOMETIMES"],
+        "/contentHandling": ["X"],
+        "/connectionType": ["X"],
+        "/httpMethod": ["FOO"],
+        "/timeoutInMillis": ["49", "x"],
+    },
+    "authorizer": {"/type": ["X"], "/authorizerResultTtlInSeconds": ["-1", "3601", "x"], "/name": [""]},
+    "api": {"/apiKeySource": ["X"], "/minimumCompressionSize": ["-1", "10485761", "x"], "/name": [""]},
+    "response": {
+        "/statusCode": ["99", "600", "x"],
+        "/responseTemplates/123": ["x"],
+        "/responseParameters/nonsense": ["'x'"],
+        "/responseParameters/gatewayresponse.header.x": ["nonsense"],
+    },
+}
+
+
+def test_a_patch_is_refused_where_its_value_makes_no_sense(v1, api):
+    """And changes nothing; what stands for no limit is taken."""
+    api, root = api
+    where = {"restApiId": api, "resourceId": root, "httpMethod": "GET"}
+    v1.put_method(**where, authorizationType="NONE")
+    v1.put_integration(**where, type="HTTP", uri="http://backend.example", integrationHttpMethod="GET")
+    v1.create_deployment(restApiId=api, stageName="s")
+    plan = v1.create_usage_plan(name="p", apiStages=[{"apiId": api, "stage": "s"}])["id"]
+    authorizer = v1.create_authorizer(restApiId=api, name="t", type="TOKEN", authorizerUri="arn:x")["id"]
+    stage = {"restApiId": api, "stageName": "s"}
+    calls = {
+        "stage": (v1.update_stage, v1.get_stage, stage),
+        "plan": (v1.update_usage_plan, v1.get_usage_plan, {"usagePlanId": plan}),
+        "integration": (v1.update_integration, v1.get_integration, where),
+        "authorizer": (v1.update_authorizer, v1.get_authorizer, {"restApiId": api, "authorizerId": authorizer}),
+        "api": (v1.update_rest_api, v1.get_rest_api, {"restApiId": api}),
+        "response": (v1.update_gateway_response, v1.get_gateway_response, {"restApiId": api, "responseType": "THROTTLED"}),
+    }
+    for name, paths in REFUSED.items():
+        update, get, known = calls[name]
+        before = plain(get(**known))
+        for path, values in paths.items():
+            op = "add" if path.startswith(("/responseT", "/responseP")) else "replace"
+            for value in values:
+                wrong = refused(update, **known, patchOperations=patch(op, path.replace("<api>", api), value))
+                assert wrong[:2] == BAD_REQUEST, (path, value)
+        assert plain(get(**known)) == before
+    message = refused(v1.update_stage, **stage, patchOperations=patch("replace", "/*/*/logging/loglevel", "DEBUG"))[2]
+    assert message == "Invalid value 'DEBUG' for path /*/*/logging/loglevel. Must be one of: [OFF, ERROR, INFO]"
+    for name in ["burstLimit", "rateLimit"]:
+        v1.update_stage(**stage, patchOperations=patch("replace", f"/*/*/throttling/{name}", "-1"))
+    v1.delete_stage(**stage)
+    v1.delete_usage_plan(usagePlanId=plan)

@@ -3,15 +3,14 @@
 use crate::compile::function;
 use crate::compile::group::Groups;
 use crate::compile::problem::{Fault, Place, Problems};
-use crate::compile::rest::{map, service, uri};
+use crate::compile::rest::{Schemas, map, service, uri};
 use crate::compile::target::{Made, Needs, TIMEOUT_MS_MIN, method_of};
 use crate::lang::params::{Part, Source};
 use crate::lang::pattern::Pattern;
-use crate::lang::schema::Schema;
 use crate::model::rest::{self, Method};
 use crate::model::v2::{Api, RouteKey, Stage};
 use crate::plan::rest::{
-    CacheRule, ExecutionLog, Kind, Models, Parameter, Passthrough, Reply, RequestMap, RestRoute,
+    CacheRule, ExecutionLog, Kind, Parameter, Passthrough, Reply, RequestMap, RestRoute,
     Unauthorized,
 };
 use crate::plan::{HttpTarget, Pieces, Target};
@@ -24,7 +23,7 @@ pub(in crate::compile) fn method(
     api: &Api,
     key: &RouteKey,
     stage: &Stage,
-    groups: &mut Groups<'_>,
+    (groups, schemas): (&mut Groups<'_>, &mut Schemas<'_>),
     place: &Place<'_>,
     problems: &mut Problems,
 ) -> Option<Made> {
@@ -33,7 +32,7 @@ pub(in crate::compile) fn method(
         let message = format!("a timeout is at least {TIMEOUT_MS_MIN} milliseconds");
         problems.push(&place.then("timeout"), Fault::new(message));
     }
-    let mut route = match draft(method, key, stage) {
+    let mut route = match draft(method, key, stage, schemas) {
         Ok(route) => route,
         Err(fault) => {
             problems.push(place, fault);
@@ -102,7 +101,12 @@ fn alone(route: RestRoute) -> Made {
 }
 
 /// All but the URI.
-fn draft(method: &Method, key: &RouteKey, stage: &Stage) -> Result<RestRoute, Fault> {
+fn draft(
+    method: &Method,
+    key: &RouteKey,
+    stage: &Stage,
+    schemas: &mut Schemas<'_>,
+) -> Result<RestRoute, Fault> {
     let integration = &method.integration;
     let kind = match integration.kind {
         rest::Kind::Mock => Kind::Mock,
@@ -112,29 +116,14 @@ fn draft(method: &Method, key: &RouteKey, stage: &Stage) -> Result<RestRoute, Fa
         rest::Kind::Function(_) => Kind::Function,
         rest::Kind::Service(_) => Kind::Service,
     };
-    let parameters = &integration.request_parameters;
-    let request = RequestMap {
-        headers: map::headers(parameters, "integration.request.header.", stage)?,
-        queries: map::headers(parameters, "integration.request.querystring.", stage)?,
-        templates: match kind {
-            Kind::HttpProxy | Kind::FunctionProxy => Box::default(),
-            _ => map::templates(&integration.request_templates, "the request")?,
-        },
-        passthrough: match integration.passthrough {
-            rest::Passthrough::WhenNoMatch => Passthrough::WhenNoMatch,
-            rest::Passthrough::WhenNoTemplates => Passthrough::WhenNoTemplates,
-            rest::Passthrough::Never => Passthrough::Never,
-        },
-        handling: integration.handling.map(map::handling),
-        ..RequestMap::default()
-    };
+    let request = request_map(integration, kind, stage)?;
     let mut required = Vec::new();
     for name in &method.required {
         required.push(parameter(name)?);
     }
     required.sort_by(|one, other| order(one).cmp(&order(other)));
     let models = match &method.models {
-        Some(models) => Some(models_of(models, stage)?),
+        Some(models) => Some(schemas.of_method(models)?),
         None => None,
     };
     // AWS does not support for streams what needs the whole answer: "Endpoint caching".
@@ -155,6 +144,7 @@ fn draft(method: &Method, key: &RouteKey, stage: &Stage) -> Result<RestRoute, Fa
         resource_path: path.into(),
         throttle_key: throttle_key.trim_start_matches('/').into(),
         api_key_required: method.api_key_required,
+        key_of_authorizer: method.key_of_authorizer,
         required: required.into(),
         kind,
         models,
@@ -173,6 +163,30 @@ fn draft(method: &Method, key: &RouteKey, stage: &Stage) -> Result<RestRoute, Fa
     })
 }
 
+/// What of a request is moved, but for the URI.
+fn request_map(
+    integration: &rest::Integration,
+    kind: Kind,
+    stage: &Stage,
+) -> Result<RequestMap, Fault> {
+    let parameters = &integration.request_parameters;
+    Ok(RequestMap {
+        headers: map::headers(parameters, "integration.request.header.", stage)?,
+        queries: map::headers(parameters, "integration.request.querystring.", stage)?,
+        templates: match kind {
+            Kind::HttpProxy | Kind::FunctionProxy => Box::default(),
+            _ => map::templates(&integration.request_templates, "the request")?,
+        },
+        passthrough: match integration.passthrough {
+            rest::Passthrough::WhenNoMatch => Passthrough::WhenNoMatch,
+            rest::Passthrough::WhenNoTemplates => Passthrough::WhenNoTemplates,
+            rest::Passthrough::Never => Passthrough::Never,
+        },
+        handling: integration.handling.map(map::handling),
+        ..RequestMap::default()
+    })
+}
+
 fn log(log: rest::ExecutionLog) -> ExecutionLog {
     match log {
         rest::ExecutionLog::Failures => ExecutionLog::Failures,
@@ -180,39 +194,6 @@ fn log(log: rest::ExecutionLog) -> ExecutionLog {
         rest::ExecutionLog::Payloads => ExecutionLog::Payloads,
     }
 }
-
-/// The schemas of these models; where there is none for a body, AWS's own model `Empty` counts.
-fn models_of(models: &[(String, String)], stage: &Stage) -> Result<Models, Fault> {
-    let all = stage.rest.as_deref();
-    let all = all.map_or(&[][..], |own| own.models.as_slice());
-    let known: Vec<(&str, &str)> = all
-        .iter()
-        .map(|(name, schema)| (name.as_str(), schema.as_str()))
-        .collect();
-    let compiled = |name: &str, text: &str| {
-        let schema = Schema::compile(text, &known);
-        schema.map_err(|error| Fault::new(format!("the model {name} cannot be used: {error}")))
-    };
-    let mut made = Vec::new();
-    for (media_type, name) in models {
-        let found = known.iter().find(|(other, _)| other == name);
-        let (name, text) = found.copied().unwrap_or(("Empty", EMPTY));
-        made.push((
-            media_type.to_ascii_lowercase().into(),
-            compiled(name, text)?,
-        ));
-    }
-    if !models
-        .iter()
-        .any(|(media_type, _)| media_type == "$default")
-    {
-        made.push(("$default".into(), compiled("Empty", EMPTY)?));
-    }
-    Ok(made.into())
-}
-
-/// The schema of AWS's model `Empty`.
-const EMPTY: &str = r#"{"type":"object"}"#;
 
 fn cache_rule(cache: &rest::Cache) -> Result<CacheRule, Fault> {
     let parameters = cache.parameters.iter();

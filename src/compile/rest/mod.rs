@@ -2,6 +2,7 @@
 
 mod map;
 mod method;
+mod schemas;
 mod service;
 mod stage;
 #[cfg(test)]
@@ -9,4 +10,5 @@ mod tests;
 mod uri;
 
 pub(in crate::compile) use method::method;
+pub(in crate::compile) use schemas::Schemas;
 pub(in crate::compile) use stage::stage;

@@ -5,6 +5,7 @@
 use crate::compile::tests::{api, snapshot, stage};
 use crate::compile::{Ledger, compile};
 use crate::lang::params::{Part, Source};
+use crate::lang::schema::Schema;
 use crate::model::rest::{Canary, Integration, Kind, Method, Response, Settings};
 use crate::model::v2::{self, ApiKind, Route, RouteKey, Stage};
 use crate::plan::rest::{Parameter, RestRoute, UriPart};
@@ -206,4 +207,58 @@ fn a_canary_is_a_stage_of_its_own_with_its_own_variables_and_limits() {
     assert_ne!(plan.stages[0].routes[0].id, canary.stage.routes[0].id);
     // Both upstreams are in the plan that the cores connect by.
     assert_eq!(plan.groups.iter().flatten().count(), 2);
+}
+
+/// What a model becomes is far larger than its text, and hundreds of methods may use it.
+#[test]
+fn methods_share_what_their_models_became() {
+    let url = "https://apigateway.amazonaws.com/restapis/a/models/Pet";
+    let owner = format!(r#"{{"type":"object","properties":{{"pet":{{"$ref":"{url}"}}}}}}"#);
+    let pet = r#"{"type":"object","required":["name"]}"#;
+    let models = [("Owner", owner.as_str()), ("Pet", pet)];
+    let models = models.map(|(name, text)| (name.to_owned(), text.to_owned()));
+    let route = |number: usize| {
+        let named = ["Pet", "Owner", "Unknown"][number % 3];
+        let kinds = ["application/json", "$default"];
+        let used = kinds.map(|kind| (kind.to_owned(), named.to_owned()));
+        let method = Method {
+            models: Some(used[..1 + number % 2].to_vec()),
+            ..method(Integration::default())
+        };
+        Route {
+            key: RouteKey::parse(&format!("POST /r{number}")).unwrap(),
+            integration: v2::Integration::Rest(Box::new(method)),
+            throttle: None,
+            body_bytes_max: None,
+        }
+    };
+    let mut made = api("a", Vec::new());
+    made.kind = ApiKind::Rest;
+    made.stages = vec![Stage {
+        routes: Some((0..500).map(route).collect::<Vec<_>>().into()),
+        rest: Some(Box::new(Settings {
+            models: models.to_vec(),
+            ..Settings::default()
+        })),
+        ..stage("prod")
+    }];
+    let compiled = compile(&snapshot(Vec::new(), vec![made]), &Ledger::default());
+    let (plan, _) = compiled.unwrap();
+    let routes = plan.stages[0].routes.iter();
+    let models = routes.map(|route| route.rest.as_ref().unwrap().models.as_ref().unwrap());
+    let schemas: Vec<&Schema> = models
+        .flat_map(|all| all.iter().map(|(_, one)| one))
+        .collect();
+    assert_eq!(schemas.len(), 1000);
+    let mut different: Vec<&Schema> = Vec::new();
+    for schema in schemas {
+        if !different.iter().any(|known| known.is_same(schema)) {
+            different.push(schema);
+        }
+    }
+    assert_eq!(different.len(), 3, "`Pet`, `Owner` and AWS's own `Empty`");
+    let refusing = different
+        .iter()
+        .filter(|schema| schema.check(br#"{"pet":{}}"#).is_err());
+    assert_eq!(refusing.count(), 2);
 }

@@ -33,7 +33,11 @@ const RULES: Rules = Rules {
         ("/name", As::Text, REPLACE),
         ("/description", As::Text, ANY),
         ("/version", As::Text, ANY),
-        ("/apiKeySource", As::Text, REPLACE),
+        (
+            "/apiKeySource",
+            As::OneOf(&["HEADER", "AUTHORIZER"]),
+            REPLACE,
+        ),
         ("/policy", As::Text, ANY),
         ("/disableExecuteApiEndpoint", As::Flag, REPLACE),
         ("/minimumCompressionSize", As::Text, REPLACE),

@@ -23,17 +23,23 @@ pub const OPERATIONS: &[(&str, Handler)] = &[
     ("DeleteAuthorizer", delete),
 ];
 
+const TYPES: &[&str] = &["TOKEN", "REQUEST", "COGNITO_USER_POOLS"];
+
 const RULES: Rules = Rules {
     family: Family::Plain,
     rows: &[
         ("/name", As::Text, REPLACE),
-        ("/type", As::Text, REPLACE),
+        ("/type", As::OneOf(TYPES), REPLACE),
         ("/authType", As::Text, REPLACE),
         ("/authorizerUri", As::Text, REPLACE),
         ("/authorizerCredentials", As::Text, REPLACE),
         ("/identitySource", As::Text, REPLACE),
         ("/identityValidationExpression", As::Text, REPLACE),
-        ("/authorizerResultTtlInSeconds", As::Integer, REPLACE),
+        (
+            "/authorizerResultTtlInSeconds",
+            As::Within(0, 3600),
+            REPLACE,
+        ),
         ("/providerARNs", As::List, LIST),
     ],
 };
@@ -91,6 +97,14 @@ fn update(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
 
 fn check(desk: &Desk<'_>, input: &Input, record: &Record) -> Outcome<()> {
     let name = text(record, "name");
+    if name.is_empty() {
+        return Err(Error::bad_request("Authorizer name cannot be empty"));
+    }
+    let ttl = record.get("authorizerResultTtlInSeconds");
+    if ttl.is_some_and(|ttl| ttl.as_u64().is_none_or(|ttl_s| ttl_s > 3600)) {
+        let message = "authorizerResultTtlInSeconds must be between 0 and 3600";
+        return Err(Error::bad_request(message));
+    }
     let below = format!("{}/", input.given("restApiId"));
     for (_, other) in desk.list(kind::AUTHORIZER, &below)? {
         if text(&other, "name") == name && other.get("id") != record.get("id") {

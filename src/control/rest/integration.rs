@@ -21,16 +21,27 @@ pub const OPERATIONS: &[(&str, Handler)] = &[
     ("DeleteIntegration", delete),
 ];
 
+/// None is as well.
+pub const CONTENT_HANDLING: As = As::OneOf(&["", "CONVERT_TO_BINARY", "CONVERT_TO_TEXT"]);
+
 const RULES: Rules = Rules {
     family: Family::Plain,
     rows: &[
         ("/uri", As::Text, REPLACE),
-        ("/httpMethod", As::Text, REPLACE),
+        ("/httpMethod", As::OneOf(method::VERBS), REPLACE),
         ("/credentials", As::Text, REPLACE),
-        ("/passthroughBehavior", As::Text, REPLACE),
-        ("/contentHandling", As::Text, REPLACE),
+        (
+            "/passthroughBehavior",
+            As::OneOf(&["WHEN_NO_MATCH", "WHEN_NO_TEMPLATES", "NEVER"]),
+            REPLACE,
+        ),
+        ("/contentHandling", CONTENT_HANDLING, REPLACE),
         ("/timeoutInMillis", As::Integer, REPLACE),
-        ("/connectionType", As::Text, REPLACE),
+        (
+            "/connectionType",
+            As::OneOf(&["INTERNET", "VPC_LINK"]),
+            REPLACE,
+        ),
         ("/connectionId", As::Text, REPLACE),
         ("/cacheNamespace", As::Text, REPLACE),
         ("/cacheKeyParameters", As::List, LIST),

@@ -34,7 +34,7 @@ const RULES: Rules = Rules {
     ],
 };
 
-const VERBS: &[&str] = &[
+pub const VERBS: &[&str] = &[
     "GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "HEAD", "ANY",
 ];
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::control::desk::{Desk, Record, within};
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
-use crate::control::patch::Patch;
+use crate::control::patch::{self, As, Patch};
 use crate::model::quota;
 
 fn wrong() -> Error {
@@ -30,6 +30,15 @@ pub fn check(desk: &Desk<'_>, plan: &str, stage: &Value) -> Outcome<()> {
 
 pub fn check_throttles(desk: &Desk<'_>, stage: &Value) -> Outcome<()> {
     let throttles = stage["throttle"].as_object();
+    for (method, limits) in throttles.into_iter().flatten() {
+        for limit in ["rateLimit", "burstLimit"] {
+            if limits[limit].as_f64().is_some_and(|limit| limit < 0.0) {
+                return Err(Error::bad_request(format!(
+                    "Usage Plan throttle {limit} of {method} must be >= 0"
+                )));
+            }
+        }
+    }
     desk.fits_count(
         &quota::METHOD_THROTTLES,
         throttles.map_or(0, serde_json::Map::len),
@@ -101,15 +110,11 @@ fn throttle(stage: &mut Record, patch: &Patch, method: &[&str]) -> Outcome<()> {
     };
     match (patch.op.as_str(), limit) {
         ("add" | "replace", Some(limit)) if key.len() > 1 => {
-            let value: Option<Value> = match limit {
-                "rateLimit" => patch.text().parse::<f64>().ok().map(Into::into),
-                _ => patch.text().parse::<i64>().ok().map(Into::into),
+            let kind = match limit {
+                "rateLimit" => As::Number,
+                _ => As::Integer,
             };
-            let wrong_value = || {
-                let (text, path) = (patch.text(), &patch.path);
-                Error::bad_request(format!("Invalid value '{text}' for path {path}"))
-            };
-            let value = value.ok_or_else(wrong_value)?;
+            let value = patch::value(kind, patch)?;
             within(stage, PART, |all| {
                 within(all, &key, |own| own.insert(limit.to_owned(), value));
             });

@@ -8,7 +8,7 @@ use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::patch::{ANY, As, Family, Patch, REPLACE, Rules};
 use crate::control::protocol::Input;
-use crate::control::rest::noun::{self, given};
+use crate::control::rest::noun::{self, given, text};
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
     ("PutGatewayResponse", put),
@@ -125,6 +125,7 @@ fn put(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
 }
 
 fn keep(desk: &mut Desk<'_>, input: &Input, record: Record) -> Outcome<Value> {
+    check(&record)?;
     let key = format!(
         "{}/{}",
         input.given("restApiId"),
@@ -132,6 +133,45 @@ fn keep(desk: &mut Desk<'_>, input: &Input, record: Record) -> Outcome<Value> {
     );
     desk.put(kind::GATEWAY_RESPONSE, &key, &record)?;
     Ok(Value::Object(record))
+}
+
+/// Whether it can be said to a client.
+fn check(record: &Record) -> Outcome<()> {
+    let status = text(record, "statusCode");
+    let is_status = matches!(status.as_bytes(), [b'1'..=b'5', b'0'..=b'9', b'0'..=b'9']);
+    if !status.is_empty() && !is_status {
+        let message = format!("Invalid status code specified: {status}");
+        return Err(Error::bad_request(message));
+    }
+    let list = |name| {
+        record
+            .get(name)
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+    };
+    for (target, source) in list("responseParameters") {
+        let source = source.as_str().unwrap_or_default();
+        let is_literal = source.len() > 1 && source.starts_with('\'') && source.ends_with('\'');
+        let sources = ["method.request.", "context.", "stageVariables."];
+        let is_source = is_literal || sources.iter().any(|start| source.starts_with(start));
+        let is_target = target.strip_prefix("gatewayresponse.header.");
+        let wrong = match is_target.is_some_and(|name| !name.is_empty()) {
+            true if is_source => continue,
+            true => source,
+            false => target,
+        };
+        return Err(Error::bad_request(format!(
+            "Invalid mapping expression specified: Validation Result: warnings : [], errors : \
+             [Invalid mapping expression specified: {wrong}]"
+        )));
+    }
+    match list("responseTemplates").find(|(kind, _)| !kind.contains('/')) {
+        Some((kind, _)) => Err(Error::bad_request(format!(
+            "Validation Result: warnings : [], errors : [Invalid content type specified: {kind}]"
+        ))),
+        None => Ok(()),
+    }
 }
 
 fn update(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {

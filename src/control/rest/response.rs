@@ -38,7 +38,7 @@ const OF_INTEGRATION: Rules = Rules {
     family: Family::Plain,
     rows: &[
         ("/selectionPattern", As::Text, ANY),
-        ("/contentHandling", As::Text, ANY),
+        ("/contentHandling", integration::CONTENT_HANDLING, ANY),
         ("/responseParameters/*", As::Text, ANY),
         ("/responseTemplates/*", As::Text, ANY),
     ],

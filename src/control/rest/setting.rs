@@ -5,16 +5,28 @@ use serde_json::{Value, json};
 
 use crate::control::desk::{Record, within};
 use crate::control::error::{Error, Outcome};
-use crate::control::patch::{As, Patch};
+use crate::control::patch::{self, As, Patch};
 
 /// What stands behind the last two parts of the path of a method setting.
 const SETTINGS: &[(&str, &str, As)] = &[
     ("metrics/enabled", "metricsEnabled", As::Flag),
     ("logging/dataTrace", "dataTraceEnabled", As::Flag),
-    ("logging/loglevel", "loggingLevel", As::Text),
-    ("throttling/burstLimit", "throttlingBurstLimit", As::Integer),
+    (
+        "logging/loglevel",
+        "loggingLevel",
+        As::OneOf(&["OFF", "ERROR", "INFO"]),
+    ),
+    (
+        "throttling/burstLimit",
+        "throttlingBurstLimit",
+        As::Within(NO_LIMIT, i32::MAX as i64),
+    ),
     ("throttling/rateLimit", "throttlingRateLimit", As::Number),
-    ("caching/ttlInSeconds", "cacheTtlInSeconds", As::Integer),
+    (
+        "caching/ttlInSeconds",
+        "cacheTtlInSeconds",
+        As::Within(0, 3600),
+    ),
     ("caching/enabled", "cachingEnabled", As::Flag),
     ("caching/dataEncrypted", "cacheDataEncrypted", As::Flag),
     (
@@ -25,11 +37,18 @@ const SETTINGS: &[(&str, &str, As)] = &[
     (
         "caching/unauthorizedCacheControlHeaderStrategy",
         "unauthorizedCacheControlHeaderStrategy",
-        As::Text,
+        As::OneOf(&[
+            "FAIL_WITH_403",
+            "SUCCEED_WITH_RESPONSE_HEADER",
+            "SUCCEED_WITHOUT_RESPONSE_HEADER",
+        ]),
     ),
 ];
 
 const PART: &str = "methodSettings";
+
+/// As a rate or burst: the method is not throttled. Terraform says so where nothing is set.
+const NO_LIMIT: i64 = -1;
 
 /// Changes one setting, or removes all of a method. Slashes of a resource's path may be written
 /// `~1` or as they are.
@@ -65,14 +84,14 @@ fn set(stage: &mut Record, patch: &Patch, key: &str, name: &str, kind: As) -> Ou
         "add" | "replace" => {}
         _ => return Err(unknown_path(patch)),
     }
-    let text = patch.text();
-    let wrong = || Error::bad_request(format!("Invalid value '{text}' for path {}", patch.path));
-    let value: Value = match kind {
-        As::Flag => (text == "true").into(),
-        As::Integer => text.parse::<i64>().map_err(|_| wrong())?.into(),
-        As::Number => text.parse::<f64>().map_err(|_| wrong())?.into(),
-        _ => text.into(),
-    };
+    let value = patch::value(kind, patch)?;
+    if let Some(rate) = value.as_f64()
+        && rate < 0.0
+        && rate.to_bits() != (NO_LIMIT as f64).to_bits()
+    {
+        let message = format!("Invalid value '{}' for path {}", patch.text(), patch.path);
+        return Err(Error::bad_request(message));
+    }
     within(stage, PART, |settings| {
         if !settings.contains_key(key) {
             let usual = settings.get("*/*").cloned();

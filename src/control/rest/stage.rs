@@ -155,9 +155,11 @@ pub fn complete(desk: &Desk<'_>, stage: &mut Record) -> Outcome<()> {
             CACHE_SIZES.join(", ")
         )));
     }
+    let canary = stage.get(canary::PART);
+    let overrides = canary.and_then(|canary| canary["stageVariableOverrides"].as_object());
     let variables = stage.get("variables").and_then(Value::as_object);
     let variables = variables.into_iter().flatten();
-    for (name, value) in variables.clone() {
+    for (name, value) in variables.clone().chain(overrides.into_iter().flatten()) {
         check_variable(desk, name, value.as_str().unwrap_or_default())?;
     }
     desk.fits_count(&quota::STAGE_VARIABLES, variables.count())

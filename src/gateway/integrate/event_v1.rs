@@ -47,6 +47,18 @@ fn path_of<'a>(asked: &Asked<'a>) -> &'a str {
     asked.mapped_path.unwrap_or(own)
 }
 
+/// The path with its stage; of REST APIs with the slashes that stand between them.
+fn with_stage(asked: &Asked<'_>, is_http: bool) -> String {
+    let stage = &*asked.facts.stage;
+    let from = asked.path.trim_start_matches('/');
+    let behind = from.strip_prefix(stage);
+    let came = behind.is_some_and(|rest| rest.len() > asked.own_path.len() && !is_http);
+    match came && from.ends_with(asked.own_path) {
+        true => format!("/{from}"),
+        false => format!("/{stage}{}", asked.own_path),
+    }
+}
+
 /// Single maps keep the last value of a name that came more than once.
 fn headers(event: &mut Members<'_>, asked: &Asked<'_>) {
     let pairs = asked.headers.iter().map(|(name, value)| (*name, &**value));
@@ -119,7 +131,7 @@ fn context(members: &mut Members<'_>, asked: &Asked<'_>, is_http: bool) {
     } else if &*facts.stage == "$default" {
         members.text("path", asked.own_path);
     } else {
-        members.text("path", &format!("/{}{}", facts.stage, asked.own_path));
+        members.text("path", &with_stage(asked, is_http));
     }
     members.text("accountId", &facts.account_id);
     members.text("protocol", asked.protocol);

@@ -229,7 +229,8 @@ pub fn body<'b>(
             Err(wrong(call, "a template cannot be run over binary data"))
         }
         Some(template) => {
-            let rendered = template::render(template, &Scene { call, asked }, &payload.bytes);
+            let scene = Scene { call, asked };
+            let rendered = template::render(template, &scene, &payload.bytes, &NO_OVERRIDES);
             let (text, overrides) =
                 rendered.map_err(|error| template::failed(call, "request template", &error))?;
             let names = overrides.request_headers.iter();

@@ -118,7 +118,7 @@ pub fn answer(
             ));
         }
     };
-    let rendered = template.map(|template| template::render(template, &scene, &payload));
+    let rendered = template.map(|template| template::render(template, &scene, &payload, earlier));
     let own = match rendered.transpose() {
         Ok(Some((text, own))) => {
             given.body = text.into_owned().into_bytes();

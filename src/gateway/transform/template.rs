@@ -16,6 +16,7 @@ pub static NO_OVERRIDES: Overrides = Overrides {
     request_path: Vec::new(),
     response_headers: Vec::new(),
     response_status: None,
+    response_data: Vec::new(),
 };
 
 /// The template for this media type.
@@ -41,7 +42,8 @@ pub fn accepted<'t>(
         .or_else(first)
 }
 
-/// A template's text, and what it overrides. `body` is what `$input` reads.
+/// A template's text, and what it overrides. `body` is what `$input` reads; `earlier` is what a
+/// template before it has overridden.
 ///
 /// # Errors
 /// What AWS answers with 500.
@@ -49,6 +51,7 @@ pub fn render<'t>(
     template: &'t Template,
     scene: &Scene<'_>,
     body: &[u8],
+    earlier: &Overrides,
 ) -> Result<(Cow<'t, str>, Overrides), RenderError> {
     let template = match template {
         Template::Static(text) => return Ok((Cow::Borrowed(text), Overrides::default())),
@@ -59,7 +62,10 @@ pub fn render<'t>(
         true => Params::of(scene),
         false => Params::default(),
     };
-    let context = context(scene, uses);
+    let mut context = context(scene, uses);
+    if uses.context("responseOverride") {
+        context.extend(response_override(earlier));
+    }
     let stage = scene.call.stage.and_then(|stage| stage.rest.as_deref());
     let variables = stage.filter(|_| uses.stage_variables());
     let variables = variables.map_or(&[][..], |stage| &stage.variables);
@@ -140,6 +146,36 @@ fn context(scene: &Scene<'_>, uses: &Uses) -> Vec<(Cow<'static, str>, Datum<'sta
         insert(&mut root, name, value);
     }
     root
+}
+
+/// `$context.responseOverride` as an earlier template has left it, if it has left anything.
+fn response_override(earlier: &Overrides) -> Option<(Cow<'static, str>, Datum<'static>)> {
+    let map = |all: &[(String, Vec<String>)]| {
+        let all = all.iter().map(|(name, values)| {
+            let mut values = values.iter().map(|value| Cow::Owned(value.clone()));
+            let value = match values.len() {
+                1 => values.next().map_or(Datum::Null, Datum::Text),
+                _ => Datum::List(values.map(Datum::Text).collect()),
+            };
+            (Cow::Owned(name.clone()), value)
+        });
+        all.collect::<Vec<_>>()
+    };
+    let mut members = map(&earlier.response_data);
+    if let Some(status) = &earlier.response_status {
+        members.push((
+            Cow::Borrowed("status"),
+            Datum::Text(Cow::Owned(status.clone())),
+        ));
+    }
+    if members.is_empty() && earlier.response_headers.is_empty() {
+        return None;
+    }
+    members.push((
+        Cow::Borrowed("header"),
+        Datum::Map(map(&earlier.response_headers)),
+    ));
+    Some((Cow::Borrowed("responseOverride"), Datum::Map(members)))
 }
 
 /// Puts a value where the dots of its name lead.

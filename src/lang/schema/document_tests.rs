@@ -1,9 +1,10 @@
 //! Bodies read as one list of items beside what `serde_json` makes of them.
 
-use jsonschema::json::Object;
-use serde_json::Value;
+use jsonschema::json::{Json, JsonNumber, Node, Object};
+use serde_json::{Number, Value};
 
 use super::document::{Document, Place};
+use super::representation::Items;
 
 /// What `serde_json` makes of a text, and what we do.
 #[track_caller]
@@ -18,7 +19,7 @@ fn check(text: &str) {
     let root = found.as_ref().map(Document::root);
     assert_eq!(root.map(|root| Object::len(&root)), Some(expected.len()));
     for (name, value) in expected {
-        let found = root.and_then(|root| root.get(&name.as_str().into()));
+        let found = root.and_then(|root| root.get(&Items::prepare_key(&name)));
         assert_eq!(found.map(Place::value), Some(value), "{name} in {text}");
     }
 }
@@ -94,6 +95,54 @@ fn numbers_are_read_as_serde_reads_them() {
     }
 }
 
+/// Validators ask numbers in several ways; each answer is that of the same number in a tree.
+#[test]
+fn numbers_answer_as_serdes_numbers_do() {
+    for text in [
+        "0",
+        "-0",
+        "-0.0",
+        "7",
+        "-7",
+        "1.0",
+        "-2.0",
+        "2.5",
+        "1e2",
+        "1e-7",
+        "1e30",
+        "0.1",
+        "18446744073709551615",
+        "18446744073709551616",
+        "-9223372036854775808",
+        "123456789.12345",
+        "-0.000000000000001",
+        "99999999999999.9",
+    ] {
+        let document = Document::read(text.as_bytes());
+        let number = document.as_ref().and_then(|found| found.root().as_number());
+        let expected: Option<Number> = serde_json::from_str(text).ok();
+        let answers = |number: &dyn JsonNumber| {
+            (
+                (
+                    number.as_u64(),
+                    number.as_i64(),
+                    number.as_f64().map(f64::to_bits),
+                ),
+                number.as_str().into_owned(),
+                number.to_number().into_owned(),
+                (number.is_integer(), number.is_written_as_integer()),
+            )
+        };
+        let found = number.as_ref().map(|number| answers(number));
+        assert_eq!(
+            found,
+            expected.as_ref().map(|number| answers(number)),
+            "{text}"
+        );
+        assert!(found.is_some(), "{text}");
+    }
+}
+
 #[test]
 fn what_serde_refuses_is_refused() {
     for text in [
@@ -125,6 +174,50 @@ fn what_serde_refuses_is_refused() {
 }
 
 #[test]
+fn escapes_are_read_as_serde_reads_them() {
+    for escape in [
+        r#"\""#,
+        r"\\",
+        r"\/",
+        r"\b",
+        r"\f",
+        r"\n",
+        r"\r",
+        r"\t",
+        r"\v",
+        r"\0",
+        r"\u0000",
+        r"\u00e9",
+        r"\u00E9",
+        r"\ud83d\ude00",
+        r"\ud83d",
+        r"\ude00",
+        r"\ud83d\u0041",
+        r"\ud83d\ud83d",
+        r"\ud83dx",
+        r"\ud83d\n",
+        r"\uFFFF",
+        r"\u12g4",
+        r"\u+123",
+        r"\u 123",
+        r"\u12",
+        r"\U0041",
+        r"\uDBFF\uDFFF",
+        r"\ud800\udc00",
+        r"\ud800\ue000",
+        r"\é",
+        r"\uée",
+    ] {
+        check(&format!("\"{escape}\""));
+        check(&format!("[\"é{escape}\",\"{escape}é and more\",\"plain\"]"));
+        check(&format!(
+            "{{\"{escape}\":1,\"b\":\"{escape}\",\"{escape}\":{{}}}}"
+        ));
+    }
+    check(r#"{"a":1,"\u0061":2,"b":3}"#);
+}
+
+#[test]
 fn of_one_name_the_last_member_counts() {
     check(r#"{"a":1,"b":[1,2],"a":{"x":1,"x":2},"b":3,"a":4}"#);
     let many = |step: usize| {
@@ -133,6 +226,15 @@ fn of_one_name_the_last_member_counts() {
     };
     for step in [100, 17, 16, 7, 1] {
         check(&many(step));
+    }
+    // Of one length, with the same first and last eight bytes: their keys are the same.
+    let alike = |count: usize, step: usize| {
+        let members = (0..count).map(|n| format!("\"abcdefgh{:03}ijklmnop\":{n}", n % step));
+        format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+    };
+    for step in [40, 17, 16, 3, 1] {
+        check(&alike(40, step));
+        check(&alike(15, step));
     }
 }
 

@@ -7,6 +7,8 @@
 mod document;
 #[cfg(test)]
 mod document_tests;
+mod reader;
+mod representation;
 mod wording;
 
 use std::collections::HashMap;
@@ -17,7 +19,8 @@ use jsonschema::json::Json;
 use jsonschema::{Draft, PatternOptions, Retrieve, Uri, Validator};
 use serde_json::Value;
 
-use document::{Document, Items};
+use document::Document;
+use representation::Items;
 
 pub use wording::Fault;
 
@@ -36,6 +39,10 @@ const MODELS: &str = "https://apigateway.amazonaws.com/restapis/";
 /// One compiled schema.
 #[derive(Clone, Debug)]
 pub struct Schema(Arc<Validators>);
+
+/// The models of an API by name, which refer to each other.
+#[derive(Clone, Debug)]
+pub struct Library(Arc<HashMap<String, String>>);
 
 /// Most bodies follow their schema: whether one does is found out by the first, what is wrong with
 /// one that does not by the second, which needs a tree of it.
@@ -62,21 +69,14 @@ impl Schema {
     /// Compiles a model. `models` are all models of the API with their texts, by name.
     ///
     /// # Errors
-    /// What is no JSON, no schema, or a reference to what is not there.
+    /// As `Library::compile`.
     pub fn compile(text: &str, models: &[(&str, &str)]) -> Result<Self, SchemaError> {
-        if text.len() > SCHEMA_BYTES_MAX {
-            return Err(SchemaError("the schema is too long".to_owned()));
-        }
-        let schema: Value = serde_json::from_str(text)
-            .map_err(|error| SchemaError(format!("the schema is not JSON: {error}")))?;
-        let known = models
-            .iter()
-            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
-        let models = Models(Arc::new(known.collect()));
-        Ok(Self(Arc::new(Validators {
-            telling: build(&schema, models.clone())?,
-            quick: build(&schema, models)?,
-        })))
+        Library::of(models).compile(text)
+    }
+
+    /// Whether both are one in memory.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// Checks a body. An empty one is `{}`.
@@ -101,7 +101,7 @@ impl Schema {
     }
 }
 
-fn build<F: Json>(schema: &Value, models: Models) -> Result<Validator<F>, SchemaError> {
+fn build<F: Json>(schema: &Value, models: Library) -> Result<Validator<F>, SchemaError> {
     let patterns = PatternOptions::fancy_regex()
         .backtrack_limit(BACKTRACKS_MAX)
         .size_limit(PATTERN_BYTES_MAX);
@@ -158,11 +158,33 @@ impl std::error::Error for SchemaError {}
 
 impl std::error::Error for Refused {}
 
-/// The models of an API by name.
-#[derive(Clone)]
-struct Models(Arc<HashMap<String, String>>);
+impl Library {
+    /// All models of an API: their names and texts.
+    pub fn of<T: AsRef<str>>(models: &[(T, T)]) -> Self {
+        let owned = |text: &T| text.as_ref().to_owned();
+        let models = models.iter();
+        let models = models.map(|(name, text)| (owned(name), owned(text)));
+        Self(Arc::new(models.collect()))
+    }
 
-impl Retrieve for Models {
+    /// Compiles a model that may refer to these.
+    ///
+    /// # Errors
+    /// What is no JSON, no schema, or a reference to what is not there.
+    pub fn compile(&self, text: &str) -> Result<Schema, SchemaError> {
+        if text.len() > SCHEMA_BYTES_MAX {
+            return Err(SchemaError("the schema is too long".to_owned()));
+        }
+        let schema: Value = serde_json::from_str(text)
+            .map_err(|error| SchemaError(format!("the schema is not JSON: {error}")))?;
+        Ok(Schema(Arc::new(Validators {
+            telling: build(&schema, self.clone())?,
+            quick: build(&schema, self.clone())?,
+        })))
+    }
+}
+
+impl Retrieve for Library {
     fn retrieve(
         &self,
         uri: &Uri<String>,

@@ -12,6 +12,8 @@ pub struct Overrides {
     pub response_headers: Vec<(String, Vec<String>)>,
     /// As written; the gateway decides whether it is a status.
     pub response_status: Option<String>,
+    /// Members of `$context.responseOverride` that override nothing.
+    pub response_data: Vec<(String, Vec<String>)>,
 }
 
 /// A value longer than this is no header.
@@ -36,6 +38,7 @@ impl Overrides {
             request_path: of(request, "path"),
             response_headers: of(response, "header"),
             response_status: status.and_then(|status| text(heap, status)),
+            response_data: response.map(|map| data(heap, map)).unwrap_or_default(),
         }
     }
 }
@@ -54,10 +57,10 @@ pub(super) fn prepare(heap: &mut Heap<'_>, context: MapId) {
         }
         let mut map = Map::new();
         for name in members {
-            map.put(Value::borrowed(name), Value::Map(heap.new_map()));
+            map.put(Value::Text(name), Value::Map(heap.new_map()));
         }
         let map = Value::Map(heap.keep_map(map));
-        heap.map_mut(context).put(Value::borrowed(side), map);
+        heap.map_mut(context).put(Value::Text(side), map);
     }
 }
 
@@ -69,8 +72,7 @@ fn member(heap: &Heap<'_>, map: MapId, name: &str) -> Option<MapId> {
 }
 
 fn values(heap: &Heap<'_>, map: MapId) -> Vec<(String, Vec<String>)> {
-    let entries = heap.map(map).entries().iter();
-    let named = entries.filter_map(|(name, value)| {
+    let named = heap.map(map).entries().filter_map(|(name, value)| {
         let values: Vec<String> = match value {
             Value::List(id) => {
                 let items = heap.list(*id).items.iter();
@@ -82,6 +84,18 @@ fn values(heap: &Heap<'_>, map: MapId) -> Vec<(String, Vec<String>)> {
         (!values.is_empty()).then_some((name, values))
     });
     named.collect()
+}
+
+fn data(heap: &Heap<'_>, map: MapId) -> Vec<(String, Vec<String>)> {
+    // Seldom there are any: with the status and the headers alone nothing is to be read.
+    let known = ["header", "status"].iter();
+    let known = known.filter(|name| heap.map(map).member(name).is_some());
+    if heap.map(map).len() == known.count() {
+        return Vec::new();
+    }
+    let mut all = values(heap, map);
+    all.retain(|(name, _)| name != "header" && name != "status");
+    all
 }
 
 fn text(heap: &Heap<'_>, value: &Value<'_>) -> Option<String> {

@@ -105,11 +105,33 @@ fn loops_end_after_a_thousand_rounds() {
     check("#foreach($i in [1..3])#if($i == 2)#break#end$i#end!", "1!");
 }
 
+/// Maps that look alike have their keys in common, until one is written.
+#[test]
+fn writing_one_map_of_the_body_leaves_the_others() {
+    let body = r#"[{"a":1,"b":2},{"a":3,"b":4},{"a":5,"b":6},{"b":7}]"#;
+    let set = format!("#set($l = $util.parseJson('{body}'))");
+    let each = "#foreach($i in $l)$i.a$i.b,#end";
+    check(&format!("{set}{each}"), "12,34,56,7,");
+    check(
+        &format!("{set}#set($l[1].a = 'x')#set($l[1].c = 'y')$l {each}"),
+        r#"[{"a":1,"b":2},{"a":"x","b":4,"c":"y"},{"a":5,"b":6},{"b":7}] 12,x4,56,7,"#,
+    );
+    check(
+        &format!("{set}$l[2].remove('a')$l.remove(0).b {each}#set($l[0] = 1)$l"),
+        r#"52 34,6,7,[1,{"b":6},{"b":7}]"#,
+    );
+    check(
+        &format!("{set}#foreach($i in $l)#set($i.b = $i.a)$i.b$i.a;#end"),
+        "11;33;55;;",
+    );
+}
+
 #[test]
 fn overrides_are_told() {
     let template = "#set($context.requestOverride.header.a = 'b')\
         $context.requestOverride.path.put('p', 1)\
         #set($context.responseOverride.status = 201)\
+        #set($context.responseOverride.data = 7)\
         #set($context.responseOverride.header['x'] = ['1', '2'])";
     let rendered = render(template, &Budget::default());
     let overrides = rendered.map(|rendered| rendered.overrides);
@@ -119,6 +141,7 @@ fn overrides_are_told() {
         request_path: vec![(text("p"), vec![text("1")])],
         response_headers: vec![(text("x"), vec![text("1"), text("2")])],
         response_status: Some(text("201")),
+        response_data: vec![(text("data"), vec![text("7")])],
         ..Overrides::default()
     };
     assert_eq!(overrides, Ok(expected));

@@ -41,6 +41,9 @@ const ACCEPTS_IN_A_ROW: usize = 64;
 const QUEUE_MAX: usize = 4096;
 /// Rest when no descriptor or memory is left (`accept` would fail again at once).
 const EXHAUSTED_PAUSE_MS: u32 = 50;
+/// Who connects while we stop has been promised service by the kernel, which tells of a connection
+/// only when its first bytes have come: so long they may take.
+const LAST_WORDS_MS: u32 = 100;
 /// Rest when as many clients are connected as may be.
 const FULL_PAUSE_MS: u32 = 20;
 
@@ -55,10 +58,13 @@ pub async fn listen<H: Hall>(hall: &'static H, door: Door, stop: impl Future<Out
             return;
         }
     };
-    let mut stop = std::pin::pin!(stop);
+    let mut end = std::pin::pin!(async {
+        stop.await;
+        hall.core().pause(LAST_WORDS_MS).await;
+    });
     loop {
-        let stopping = matches!(first(&mut stop, socket.readable()).await, Either::A(()));
-        // Who waits in the queue when we stop has been promised service by the kernel.
+        let stopping = matches!(first(&mut end, socket.readable()).await, Either::A(()));
+        // Who waits in the queue when we stop is served too.
         let accepts = if stopping {
             QUEUE_MAX
         } else {

@@ -37,8 +37,10 @@ pub async fn serve<H: Handler + Life>(client: &Client, handler: &'static H) {
                 client.pools.requests.give(client.core, current);
                 if unread {
                     close::linger(client).await;
+                    return client.stream.close_notify();
                 }
-                return client.stream.close_notify();
+                // The last bytes may have been held back for it.
+                return client.stream.shutdown_write();
             }
             Err(Gone) => return,
         }
@@ -90,6 +92,7 @@ async fn one<H: Handler + Life>(
         started_us,
         sent_bytes: 0,
         body_bytes: 0,
+        first_body_us: None,
         close: !message.head.keep_alive || handler.is_draining(),
     };
     handler.handle(&mut exchange).await?;

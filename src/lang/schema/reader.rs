@@ -1,0 +1,328 @@
+//! JSON text to the items of a document: one pass over the bytes, nothing allocated for one item.
+
+use serde_json::Number;
+
+use super::document::{Document, Item, SCANNED_MAX, Slice, UNSORTED, key_of};
+
+/// `serde_json` refuses lists and objects in more of each other.
+const DEPTH_MAX: usize = 127;
+
+/// How much room an item of a body takes, roughly: a guess for what has to be reserved.
+const BYTES_PER_ITEM: usize = 6;
+
+/// Numbers of items and places in a text are held in 32 bits, those of decoded texts behind it.
+const BYTES_MAX: usize = u32::MAX as usize / 2;
+
+impl<'b> Document<'b> {
+    /// None: it is not JSON, as `serde_json` reads it.
+    pub fn read(body: &'b [u8]) -> Option<Self> {
+        if body.len() > BYTES_MAX {
+            return None;
+        }
+        let text = std::str::from_utf8(body).ok()?;
+        let items = Vec::with_capacity(body.len() / BYTES_PER_ITEM + 4);
+        let document = Self::over(text, items);
+        let mut reader = Reader {
+            bytes: body,
+            at: 0,
+            document,
+        };
+        reader.value(0)?;
+        match reader.peek() {
+            None => Some(reader.document),
+            Some(_) => None,
+        }
+    }
+}
+
+struct Reader<'b> {
+    bytes: &'b [u8],
+    at: usize,
+    document: Document<'b>,
+}
+
+impl Reader<'_> {
+    /// The next byte that is no blank.
+    #[inline]
+    fn peek(&mut self) -> Option<u8> {
+        loop {
+            let byte = *self.bytes.get(self.at)?;
+            if byte > b' ' || !matches!(byte, b' ' | b'\n' | b'\t' | b'\r') {
+                return Some(byte);
+            }
+            self.at += 1;
+        }
+    }
+
+    #[inline]
+    fn push(&mut self, item: Item) {
+        self.document.items.push(item);
+    }
+
+    fn value(&mut self, depth: usize) -> Option<()> {
+        let item = match self.peek()? {
+            b'"' => Item::Text(self.string()?),
+            b'{' => return self.members(depth),
+            b'[' => return self.list(depth),
+            b'-' | b'0'..=b'9' => self.number()?,
+            b't' => self.word("true", Item::Bool(true))?,
+            b'f' => self.word("false", Item::Bool(false))?,
+            b'n' => self.word("null", Item::Null)?,
+            _ => return None,
+        };
+        self.push(item);
+        Some(())
+    }
+
+    fn word(&mut self, word: &str, item: Item) -> Option<Item> {
+        let rest = self.bytes.get(self.at..)?;
+        self.at += word.len();
+        rest.starts_with(word.as_bytes()).then_some(item)
+    }
+
+    /// Whether the list or object goes on behind a value; `end` ends it.
+    #[inline]
+    fn goes_on(&mut self, end: u8) -> Option<bool> {
+        let byte = self.peek()?;
+        self.at += 1;
+        match byte {
+            b',' => Some(true),
+            byte if byte == end => Some(false),
+            _ => None,
+        }
+    }
+
+    /// Takes the opening bracket; says whether something is in it.
+    #[inline]
+    fn open(&mut self, depth: usize, end: u8) -> Option<bool> {
+        if depth >= DEPTH_MAX {
+            return None;
+        }
+        self.at += 1;
+        let has_some = self.peek()? != end;
+        self.at += usize::from(!has_some);
+        // What it is known to be in the end takes its place.
+        self.push(Item::Null);
+        Some(has_some)
+    }
+
+    fn list(&mut self, depth: usize) -> Option<()> {
+        let (start, mut count) = (self.document.items.len(), 0);
+        let mut goes_on = self.open(depth, b']')?;
+        while goes_on {
+            self.value(depth + 1)?;
+            count += 1;
+            goes_on = self.goes_on(b']')?;
+        }
+        let items = &mut self.document.items;
+        let length = (items.len() - start) as u32;
+        items[start] = Item::List { count, length };
+        Some(())
+    }
+
+    fn members(&mut self, depth: usize) -> Option<()> {
+        let start = self.document.items.len();
+        let (mut count, mut shadowed) = (0, 0);
+        // A bit for the key of each name: where it is new, the name is.
+        let mut seen = 0_u64;
+        let mut goes_on = self.open(depth, b'}')?;
+        while goes_on {
+            if self.peek()? != b'"' {
+                return None;
+            }
+            let slice = self.string()?;
+            let key = key_of(self.document.bytes_of(slice));
+            let bit = 1 << (key % 64);
+            // In large ones this would take long; those are sorted in the end.
+            if seen & bit != 0 && count < SCANNED_MAX {
+                shadowed += u32::from(self.document.shadow(start, slice, key));
+            }
+            seen |= bit;
+            self.push(Item::Name { slice, key });
+            if self.peek()? != b':' {
+                return None;
+            }
+            self.at += 1;
+            self.value(depth + 1)?;
+            count += 1;
+            goes_on = self.goes_on(b'}')?;
+        }
+        let (count, sorted) = match count > SCANNED_MAX {
+            true => self.document.sort(start),
+            false => (count - shadowed, UNSORTED),
+        };
+        let items = &mut self.document.items;
+        let length = (items.len() - start) as u32;
+        items[start] = Item::Members {
+            count,
+            length,
+            sorted,
+        };
+        Some(())
+    }
+
+    #[inline]
+    fn string(&mut self) -> Option<Slice> {
+        let start = self.at + 1;
+        let (end, byte) = special(self.bytes, start)?;
+        if byte != b'"' {
+            return self.escaped(start, (end, byte));
+        }
+        self.at = end + 1;
+        Some(Slice::of(start, end - start))
+    }
+
+    /// A text in which something special was found; what is meant is written behind the body.
+    #[cold]
+    fn escaped(&mut self, start: usize, (mut end, mut byte): (usize, u8)) -> Option<Slice> {
+        let (text, decoded) = (self.document.text, &mut self.document.decoded);
+        let at = decoded.len();
+        let mut plain = start;
+        while byte == b'\\' {
+            decoded.push_str(text.get(plain..end)?);
+            plain = unescape(self.bytes, end + 1, decoded)?;
+            (end, byte) = special(self.bytes, plain)?;
+        }
+        if byte != b'"' {
+            return None;
+        }
+        decoded.push_str(text.get(plain..end)?);
+        self.at = end + 1;
+        Some(Slice::of(text.len() + at, decoded.len() - at))
+    }
+
+    fn number(&mut self) -> Option<Item> {
+        let start = self.at;
+        let is_negative = self.bytes[start] == b'-';
+        let first = start + usize::from(is_negative);
+        let (mut value, mut at) = digits(self.bytes, first, 0);
+        let whole = at - first;
+        let mut places = 0;
+        let mut is_usual = whole == 1 || (whole > 1 && self.bytes[first] != b'0');
+        if self.bytes.get(at) == Some(&b'.') {
+            let point = at;
+            (value, at) = digits(self.bytes, point + 1, value);
+            places = at - point - 1;
+            is_usual &= places > 0;
+        }
+        is_usual &= whole + places <= DIGITS_MAX
+            && !(is_negative && value == 0)
+            && !matches!(self.bytes.get(at), Some(b'e' | b'E'));
+        if !is_usual {
+            return self.unusual();
+        }
+        self.at = at;
+        Some(match (places, is_negative) {
+            (0, false) => Item::Unsigned(value),
+            (0, true) => Item::Negative(-(value as i64)),
+            // One division of two numbers that are held exactly rounds once.
+            (_, false) => Item::Float(value as f64 / TENS[places]),
+            (_, true) => Item::Float(-(value as f64 / TENS[places])),
+        })
+    }
+
+    /// A number for who knows all rules.
+    #[cold]
+    fn unusual(&mut self) -> Option<Item> {
+        let rest = &self.bytes[self.at..];
+        let of_number = |byte: &u8| !matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+        let end = rest.iter().position(of_number).unwrap_or(rest.len());
+        self.at += end;
+        let number: Number = serde_json::from_slice(&rest[..end]).ok()?;
+        let whole = number.as_u64().map(Item::Unsigned);
+        let whole = whole.or_else(|| number.as_i64().map(Item::Negative));
+        whole.or_else(|| number.as_f64().map(Item::Float))
+    }
+}
+
+/// So many digits, with or without a point, are held exactly, and so is each of `TENS`.
+const DIGITS_MAX: usize = 15;
+const TENS: [f64; DIGITS_MAX + 1] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+];
+
+/// The value with the digits from a place on behind it, and where they end. Of too many digits it
+/// is not right.
+#[inline]
+fn digits(bytes: &[u8], mut at: usize, mut value: u64) -> (u64, usize) {
+    while let Some(byte) = bytes.get(at) {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+        at += 1;
+    }
+    (value, at)
+}
+
+/// Where a quote, a backslash or a control character comes next, and which: eight bytes at a time.
+#[inline]
+fn special(bytes: &[u8], mut at: usize) -> Option<(usize, u8)> {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGHS: u64 = ONES << 7;
+    // The lowest mark is right; one above it may come of a borrow.
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word;
+    while let Some(Ok(eight)) = bytes.get(at..at + 8).map(<[u8; 8]>::try_from) {
+        let word = u64::from_le_bytes(eight);
+        let controls = word.wrapping_sub(ONES * 0x20) & !word;
+        let quotes = zeros(word ^ (ONES * u64::from(b'"')));
+        let slashes = zeros(word ^ (ONES * u64::from(b'\\')));
+        let found = (controls | quotes | slashes) & HIGHS;
+        if found != 0 {
+            let place = found.trailing_zeros() & !7;
+            return Some((at + place as usize / 8, (word >> place) as u8));
+        }
+        at += 8;
+    }
+    let rest = bytes.get(at..)?;
+    let is_special = |(_, byte): &(usize, &u8)| matches!(byte, b'"' | b'\\' | 0..0x20);
+    let (place, byte) = rest.iter().enumerate().find(is_special)?;
+    Some((at + place, *byte))
+}
+
+/// Appends what is meant by the escape whose backslash is in front of `at`; says where it ends.
+fn unescape(bytes: &[u8], at: usize, out: &mut String) -> Option<usize> {
+    let plain = match bytes.get(at)? {
+        b'"' => '"',
+        b'\\' => '\\',
+        b'/' => '/',
+        b'b' => '\u{8}',
+        b'f' => '\u{c}',
+        b'n' => '\n',
+        b'r' => '\r',
+        b't' => '\t',
+        b'u' => return unescape_unicode(bytes, at + 1, out),
+        _ => return None,
+    };
+    out.push(plain);
+    Some(at + 1)
+}
+
+/// Of two halves of a character both have to be there, in their order.
+fn unescape_unicode(bytes: &[u8], at: usize, out: &mut String) -> Option<usize> {
+    let unit = hex(bytes, at)?;
+    let (code, end) = match unit {
+        0xd800..0xdc00 => {
+            if !bytes.get(at + 4..)?.starts_with(b"\\u") {
+                return None;
+            }
+            let low = hex(bytes, at + 6)?.checked_sub(0xdc00)?;
+            let is_low = low < 0x400;
+            (
+                is_low.then_some(0x1_0000 + ((unit - 0xd800) << 10) + low)?,
+                at + 10,
+            )
+        }
+        unit => (unit, at + 4),
+    };
+    out.push(char::from_u32(code)?);
+    Some(end)
+}
+
+fn hex(bytes: &[u8], at: usize) -> Option<u32> {
+    let four = bytes.get(at..)?.first_chunk::<4>()?;
+    four.iter().try_fold(0, |unit, byte| {
+        Some(unit * 16 + char::from(*byte).to_digit(16)?)
+    })
+}
