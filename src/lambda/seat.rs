@@ -22,7 +22,7 @@ use crate::lambda::lane::Turn;
 use crate::lambda::link::Link;
 use crate::lambda::outcome::{self, UNHANDLED};
 use crate::lambda::phrase::{self, Answer, Begun, Heard};
-use crate::rt::sys;
+use crate::rt::sys::{self, Push};
 
 /// How a conversation on one connection ends.
 enum End {
@@ -77,7 +77,8 @@ impl Words {
 /// Tells a worker of its job.
 pub fn tell(turn: Turn) -> Told {
     let mut words = Words::new(turn.begun);
-    let sent = sys::send_parts(turn.connection.as_raw_fd(), &words.rest().map(IoSlice::new));
+    let parts = words.rest().map(IoSlice::new);
+    let sent = sys::send_parts(turn.connection.as_raw_fd(), &parts, Push::Now);
     // Whether there was no room or an error, the next attempt tells.
     words.sent = sent.unwrap_or(0);
     Told {

@@ -170,7 +170,7 @@ impl Ready {
         }
         self.poller.forget(&self.source);
         let this = ManuallyDrop::new(self);
-        // SAFETY: each field is read once, and `this` is never dropped.
+        // SAFETY: each field that owns something is read once, and `this` is never dropped.
         let (fd, source, poller) = unsafe {
             (
                 std::ptr::read(&raw const this.fd),
