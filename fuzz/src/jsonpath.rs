@@ -2,7 +2,7 @@
 //! is read as the same again.
 
 use daemun::lang::jsonpath::Path;
-use daemun::lang::value::{Heap, Style, read};
+use daemun::lang::value::{Heap, Style, Texts, read};
 
 use super::Target;
 
@@ -56,13 +56,14 @@ pub const TARGET: Target = Target {
 pub fn run(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let (path, body) = text.split_once('\n').unwrap_or((&text, ""));
-    let mut heap = Heap::new();
+    let texts = Texts::new();
+    let mut heap = Heap::new(&texts);
     let Ok(root) = read(&mut heap, body) else {
         return;
     };
     let mut written = String::new();
     heap.write_json(&mut written, &root, Style::Compact, usize::MAX);
-    let mut again = Heap::new();
+    let mut again = Heap::new(&texts);
     let value = read(&mut again, &written);
     let value = value.unwrap_or_else(|error| panic!("{error}: {written:?}"));
     let mut rewritten = String::new();

@@ -3,7 +3,7 @@
 
 use daemun::lang::jsonpath::Path;
 use daemun::lang::params::{Part, Piece, Source, Text};
-use daemun::lang::value::{Heap, read};
+use daemun::lang::value::{Heap, Texts, read};
 
 use super::Target;
 
@@ -51,7 +51,8 @@ pub fn run(bytes: &[u8]) {
 }
 
 fn look(path: &Path, body: &str) {
-    let mut heap = Heap::new();
+    let texts = Texts::new();
+    let mut heap = Heap::new(&texts);
     if let Ok(root) = read(&mut heap, body) {
         // A path that finds nothing, or that asks too much, is an answer too.
         let _ = path.read(&mut heap, &root);

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::aws::sigv4::Signer;
 use crate::base::ascii::percent_encoded;
+use crate::base::json;
 
 /// Keys for what we send, good for a while or for ever.
 #[derive(Clone, PartialEq, Eq)]
@@ -118,6 +119,32 @@ pub fn of_role(xml: &str) -> Result<SessionKeys, String> {
     })
 }
 
+/// The keys in an answer of a machine's or a container's metadata.
+///
+/// # Errors
+/// What is missing.
+pub fn of_metadata(text: &[u8]) -> Result<SessionKeys, String> {
+    let said = json::read::<json::Value>(text).map_err(|why| format!("no JSON: {why}"))?;
+    let text = |name: &str| said.get(name)?.as_str().filter(|text| !text.is_empty());
+    if let Some(code) = text("Code").filter(|code| *code != "Success") {
+        let message = text("Message").or(text("message")).unwrap_or_default();
+        return Err(format!("{code}: {message}"));
+    }
+    let member = |name: &str| {
+        let value = text(name).map(str::to_owned);
+        value.ok_or_else(|| format!("there is no {name}"))
+    };
+    let moment = text("Expiration").map(str::parse::<jiff::Timestamp>);
+    let moment = moment.transpose();
+    let moment = moment.map_err(|_| "there is no time in Expiration".to_owned())?;
+    Ok(SessionKeys {
+        access_key_id: member("AccessKeyId")?,
+        secret: member("SecretAccessKey")?,
+        session_token: Some(member("Token")?),
+        expires_s: moment.and_then(|moment| u64::try_from(moment.as_second()).ok()),
+    })
+}
+
 /// Code and message of an error in AWS's query protocol.
 pub fn refusal(xml: &str) -> Option<String> {
     let code = element(xml, "Code")?;
@@ -167,6 +194,31 @@ mod tests {
         );
         assert!(of_profile("", "default").is_err());
         assert!(!format!("{other:?}").contains("s2"));
+    }
+
+    #[test]
+    fn the_keys_of_a_machine_are_read() {
+        let text =
+            br#"{"Code":"Success","Type":"AWS-HMAC","AccessKeyId":"ASIA1","SecretAccessKey":"s",
+                        "Token":"t","Expiration":"2026-01-02T03:04:05Z"}"#;
+        let keys = of_metadata(text).unwrap();
+        assert_eq!(keys.session_token.as_deref(), Some("t"));
+        assert_eq!(keys.expires_s, Some(1_767_323_045));
+        let check = |text: &str, expected: &str| {
+            let why = of_metadata(text.as_bytes()).unwrap_err();
+            assert!(why.contains(expected), "{why}");
+        };
+        check(
+            r#"{"Code":"AssumeRoleUnauthorizedAccess","Message":"no"}"#,
+            "Access: no",
+        );
+        check(r#"{"AccessKeyId":"A","Token":"t"}"#, "no SecretAccessKey");
+        check(
+            r#"{"AccessKeyId":7,"SecretAccessKey":"s","Token":"t"}"#,
+            "no AccessKeyId",
+        );
+        check(r#"{"Expiration":"soon"}"#, "no time");
+        check("<html>", "no JSON");
     }
 
     #[test]

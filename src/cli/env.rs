@@ -17,6 +17,7 @@ fn clients(service: Service) -> &'static [&'static str] {
     match service {
         Service::ApiGateway => &["API_GATEWAY", "APIGATEWAYV2"],
         Service::Lambda => &["LAMBDA"],
+        Service::Sts => &["STS"],
     }
 }
 

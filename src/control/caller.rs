@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::aws::arn::partition_of;
 use crate::aws::sigv4::{self, Family, Payload, Presented, Refusal, Wanted};
 use crate::aws::{AccessKey, AccessKeys};
 use crate::base::date::iso8601;
@@ -22,16 +23,19 @@ pub enum Service {
     ApiGateway,
     /// Lambda's own API.
     Lambda,
+    /// STS, for who asks who they are.
+    Sts,
 }
 
 impl Service {
-    pub const ALL: &[Self] = &[Self::ApiGateway, Self::Lambda];
+    pub const ALL: &[Self] = &[Self::ApiGateway, Self::Lambda, Self::Sts];
 
     /// The name in the scope of a credential.
     pub fn signing_name(self) -> &'static str {
         match self {
             Self::ApiGateway => "apigateway",
             Self::Lambda => "lambda",
+            Self::Sts => "sts",
         }
     }
 
@@ -90,6 +94,8 @@ pub struct Caller {
 #[derive(Clone, Debug)]
 struct User {
     arn: String,
+    /// Of the key: users have no ids of their own.
+    id: String,
     account: String,
     /// None: all is allowed.
     policies: Option<Vec<Arc<Policy>>>,
@@ -145,6 +151,7 @@ impl Keys {
             },
             user: Some(User {
                 arn: key.user_arn(&region),
+                id: key.id.clone(),
                 account: key.account.clone(),
                 policies: self.policies_of(key),
                 context: context(key, &region, request, epoch_ms),
@@ -160,6 +167,19 @@ impl Keys {
 }
 
 impl Caller {
+    /// The ARN and the unique id of who calls; where no keys are checked, the account itself.
+    pub fn identity(&self) -> (String, String) {
+        match &self.user {
+            Some(user) => (user.arn.clone(), user.id.clone()),
+            None => {
+                let Scope { account, region } = &self.scope;
+                let partition = partition_of(region);
+                let root = format!("arn:{partition}:iam::{account}:root");
+                (root, account.clone())
+            }
+        }
+    }
+
     /// Whether the policy of the caller's key allows `action` (`apigateway:GET`) on `resource`, an
     /// ARN.
     ///

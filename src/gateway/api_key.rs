@@ -20,6 +20,10 @@ pub fn check<'p>(
     if !route.api_key_required {
         return Ok(());
     }
+    if route.key_of_authorizer {
+        // No authorizer has said one: what the client sends does not count.
+        return Err(Reject::InvalidApiKey);
+    }
     let value = exchange.head().field(exchange.bytes(), Name::XApiKey);
     let value = value.and_then(|value| std::str::from_utf8(value).ok());
     let value = value.ok_or(Reject::InvalidApiKey)?;

@@ -100,13 +100,7 @@ impl<'a> Asked<'a> {
     }
 
     pub fn host(&self) -> Cow<'a, str> {
-        let host = ascii::trim(self.head.host.of(self.bytes));
-        let end = match host.iter().rposition(|byte| *byte == b':') {
-            // A colon inside brackets belongs to an IPv6 address.
-            Some(colon) if !host[colon..].contains(&b']') => colon,
-            _ => host.len(),
-        };
-        ascii::text(&host[..end])
+        ascii::text(host_name(self.head.host.of(self.bytes)))
     }
 
     pub fn protocol(&self) -> &'static str {
@@ -114,6 +108,16 @@ impl<'a> Asked<'a> {
             Version::Http10 => "HTTP/1.0",
             Version::Http11 => "HTTP/1.1",
         }
+    }
+}
+
+/// The value of `Host` without a port.
+pub fn host_name(host: &[u8]) -> &[u8] {
+    let host = ascii::trim(host);
+    match host.iter().rposition(|byte| *byte == b':') {
+        // A colon inside brackets belongs to an IPv6 address.
+        Some(colon) if !host[colon..].contains(&b']') => &host[..colon],
+        _ => host,
     }
 }
 

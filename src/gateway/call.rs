@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::base::Uuid;
 use crate::base::id::RequestId;
-use crate::gateway::{Reject, Story};
+use crate::gateway::{Reject, Story, Worker};
 use crate::net::outbound::{GroupState, Groups};
 use crate::observe::Trace;
 use crate::plan::stage::StageKind;
@@ -52,8 +52,13 @@ pub struct Call<'p> {
     pub upstream: Option<(Rc<GroupState>, usize)>,
     /// What the upstream answered; 0 when it did not.
     pub integration_status: u16,
-    /// From asking the upstream to the head of its answer, microseconds.
+    /// What a proxied function answered, itself; 0 when it did not.
+    pub function_status: u16,
+    /// From asking the upstream to the head of its answer, or to the end of what streams,
+    /// microseconds.
     pub integration_us: u64,
+    /// Of an answer that streams: the same to its head and to the first byte of its payload.
+    pub stream_us: Option<(u64, Option<u64>)>,
     /// What went wrong with the integration, for the log.
     pub integration_error: Option<Box<str>>,
     /// The backend's own id of the request, and its second one; only if the log shows them.
@@ -88,7 +93,9 @@ impl Call<'_> {
             is_preflight: false,
             upstream: None,
             integration_status: 0,
+            function_status: 0,
             integration_us: 0,
+            stream_us: None,
             integration_error: None,
             endpoint_ids: None,
             groups: None,
@@ -122,6 +129,16 @@ impl Call<'_> {
         if self.stage.is_some_and(|stage| stage.logs_endpoint_ids) {
             self.keep_endpoint_ids(head, bytes);
         }
+    }
+
+    /// Gives the invocation of a function its id, if the log shows it.
+    pub fn note_invocation(&mut self, worker: &Worker) -> Option<Box<str>> {
+        if !self.stage.is_some_and(|stage| stage.logs_endpoint_ids) {
+            return None;
+        }
+        let id = worker.ids.borrow_mut().uuid();
+        self.endpoint_ids = Some(Box::new([id.as_bytes().into(), Box::default()]));
+        Some(id.as_str().into())
     }
 
     #[cold]

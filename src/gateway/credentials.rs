@@ -20,9 +20,14 @@ use crate::rt::task::{Either, first};
 pub struct Book {
     /// Those of the gateway, or why there are none.
     pub own: Keys,
+    /// Where there are none, they may be asked for; they are then under `OWN`.
+    pub asks_for_own: bool,
     /// By ARN.
     pub roles: HashMap<Box<str>, Arc<SessionKeys>>,
 }
+
+/// In the place of an ARN: the gateway's own keys, of the machine that it runs on.
+pub const OWN: &str = "";
 
 /// The keys of a role, or why there are none.
 pub type Keys = Result<Arc<SessionKeys>, Box<str>>;
@@ -61,6 +66,7 @@ impl Default for Book {
     fn default() -> Self {
         Self {
             own: Err("the gateway has no AWS credentials".into()),
+            asks_for_own: false,
             roles: HashMap::new(),
         }
     }
@@ -69,12 +75,14 @@ impl Default for Book {
 impl Book {
     /// What is known of these keys; none: they have to be asked for.
     fn find(&self, credentials: &Credentials, now_s: u64) -> Option<Keys> {
+        let of = |role: &str| {
+            let keys = self.roles.get(role)?;
+            keys.last(now_s, USE_S).then(|| Ok(Arc::clone(keys)))
+        };
         match credentials {
+            Credentials::Own if self.own.is_err() && self.asks_for_own => of(OWN),
             Credentials::Own => Some(self.own.clone()),
-            Credentials::Role(role) => {
-                let keys = self.roles.get(role)?;
-                keys.last(now_s, USE_S).then(|| Ok(Arc::clone(keys)))
-            }
+            Credentials::Role(role) => of(role),
             Credentials::Caller => Some(Err(NO_CALLER.into())),
         }
     }
@@ -113,18 +121,21 @@ impl Keyring {
         wait_ms: u64,
     ) -> Keys {
         let known = self.book.borrow().find(credentials, now_s);
-        match (known, credentials) {
-            (Some(Ok(keys)), Credentials::Role(role)) => {
+        let role = match credentials {
+            Credentials::Role(role) => role,
+            _ => OWN,
+        };
+        match known {
+            Some(Ok(keys)) => {
                 self.renew(role, &keys, now_s);
                 Ok(keys)
             }
-            (Some(known), _) => known,
-            (None, Credentials::Role(role)) => {
+            Some(known) => known,
+            None => {
                 let wait_ms = u32::try_from(wait_ms).unwrap_or(WAIT_MS_MAX);
                 // Asking is rare, and its state would make every connection's task larger.
                 Box::pin(self.ask(core, role, wait_ms.min(WAIT_MS_MAX))).await
             }
-            (None, _) => Err(NO_CALLER.into()),
         }
     }
 
@@ -150,6 +161,7 @@ impl Keyring {
         match first(asked, core.pause(wait_ms)).await {
             Either::A(Some(keys)) => keys,
             Either::A(None) => Err("too many requests wait for the keys of roles".into()),
+            Either::B(()) if role == OWN => Err("no keys of the machine in time".into()),
             Either::B(()) => Err(format!("no keys of {role} in time").into()),
         }
     }
@@ -178,6 +190,11 @@ mod tests {
         assert_eq!(book.find(&Credentials::Role("other".into()), 0), None);
         let own = book.find(&Credentials::Own, 0).unwrap();
         assert!(own.unwrap_err().contains("no AWS credentials"));
+        let machine = Book {
+            asks_for_own: true,
+            ..Book::default()
+        };
+        assert_eq!(machine.find(&Credentials::Own, 0), None);
         let caller = book.find(&Credentials::Caller, 0).unwrap();
         assert!(caller.unwrap_err().contains("AWS_IAM"));
     }

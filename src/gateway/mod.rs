@@ -11,6 +11,7 @@ mod compress;
 pub mod context;
 mod cors;
 pub mod credentials;
+pub mod explainers;
 pub mod headers;
 pub mod http;
 mod identify;

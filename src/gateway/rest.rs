@@ -104,7 +104,8 @@ fn streams(stage: &RestStage, rest: &RestRoute, shows_payloads: bool) -> bool {
 const STREAM_PAUSE_MS: u32 = 300_000;
 
 /// The timeout of an integration that streams is for the whole answer.
-fn limit_stream(exchange: &Exchange<'_>, rest: &RestRoute) {
+fn limit_stream(exchange: &mut Exchange<'_>, rest: &RestRoute) {
+    exchange.first_body_us = Some(0);
     let client = exchange.client;
     client.exchange_until_ms.set(client.due(rest.timeout_ms));
     client.pause_ms.set(STREAM_PAUSE_MS);
@@ -129,6 +130,12 @@ async fn cached(
     };
     let (asked, asking, _) = source;
     let found = cache::look_up(worker, call, (asked, asking), (stage, rule)).await?;
+    let is_hit = match &found {
+        Found::Here(_) => true,
+        Found::Stale(..) => rest.kind != Kind::FunctionProxy,
+        Found::Missing(_) => false,
+    };
+    worker.numbers.borrow_mut().looked_up(route.id.0, is_hit);
     let lease = match found {
         Found::Here(held) => return Ok(Given::Kept(held)),
         // What a function proxy is told of needs the client's own exchange: this one renews it.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use crate::base::json::Value;
 use crate::gateway::story::{Event, Fact, explain, moment};
 use crate::gateway::{
     Answer, Call, Published, Reject, Stop, Story, Worker, http, identify, integrate, rest,
@@ -30,6 +31,8 @@ pub struct Trial {
     /// A test of the only method of the only stage of a plan that is not published; none: a call of
     /// what is served, to be explained.
     pub draft: Option<Arc<Published>>,
+    /// Who wants a call explained; none: somebody on this machine.
+    pub peer: Option<SocketAddr>,
     /// A whole HTTP/1.1 request.
     pub request: Vec<u8>,
     pub reply: oneshot::Sender<Told>,
@@ -64,6 +67,7 @@ const ANSWER_BYTES_MAX: usize = 16 << 20;
 pub async fn run(worker: &'static Worker, trial: Trial) {
     let Trial {
         draft,
+        peer,
         request,
         reply,
     } = trial;
@@ -73,7 +77,7 @@ pub async fn run(worker: &'static Worker, trial: Trial) {
     let (served, outcome) = oneshot::channel();
     let is_test = draft.is_some();
     let work = async move {
-        if let Some(told) = serve(worker, far, draft).await {
+        if let Some(told) = serve(worker, far, (draft, peer)).await {
             // Whoever asked may have given up.
             let _ = served.send(told);
         }
@@ -139,6 +143,35 @@ fn with_answer(mut told: Told, answer: Answer, is_test: bool) -> Told {
 }
 
 impl Told {
+    /// As JSON: the answer, and how it came to be.
+    pub fn shown(&self) -> Value {
+        let headers = self.headers.iter();
+        let headers = headers.map(|(name, value)| Value::from(vec![name.clone(), value.clone()]));
+        let trace = self.trace.iter().map(|fact| {
+            let mut members = vec![("step", Value::from(fact.topic))];
+            if fact.at_us > 0 {
+                members.push(("at_us", fact.at_us.into()));
+            }
+            let own = fact.members.iter();
+            members.extend(own.map(|(name, value)| (*name, value.clone().into())));
+            Value::from_iter(members)
+        });
+        let log = self.events.iter().map(|event| Value::from(&*event.line));
+        let body = String::from_utf8_lossy(&self.body).into_owned();
+        let answer = Value::from_iter([
+            ("status", Value::from(self.status)),
+            ("headers", headers.collect()),
+            ("body", body.into()),
+        ]);
+        Value::from_iter([
+            ("answer", answer),
+            ("request_id", self.request_id.clone().into()),
+            ("latency_ms", self.latency_ms.into()),
+            ("trace", trace.collect()),
+            ("log", log.collect()),
+        ])
+    }
+
     fn is_refusal(&self) -> bool {
         let mut events = self.events.iter();
         !events.any(|event| event.line.starts_with(moment::SUCCESS))
@@ -149,7 +182,7 @@ impl Told {
 async fn serve(
     worker: &'static Worker,
     stream: Stream,
-    draft: Option<Arc<Published>>,
+    (draft, peer): (Option<Arc<Published>>, Option<SocketAddr>),
 ) -> Option<Told> {
     let settings = worker.settings();
     let client = Client {
@@ -157,7 +190,7 @@ async fn serve(
         stream,
         peer: match draft {
             Some(_) => NOBODY,
-            None => LOOPBACK,
+            None => peer.unwrap_or(LOOPBACK),
         },
         local: NOBODY,
         pause_ms: Cell::new(settings.timeouts.body_ms),
@@ -175,6 +208,7 @@ async fn serve(
         started_us: worker.core.now_us(),
         sent_bytes: 0,
         body_bytes: 0,
+        first_body_us: None,
         close: true,
     };
     let told = match &draft {

@@ -1,11 +1,12 @@
 //! `$context` of HTTP APIs: what access logs and parameter mappings may ask of a call.
 
-use crate::base::ascii;
+use crate::gateway::asked::host_name;
 use crate::gateway::{Call, Worker};
 use crate::lang::logline::Variable;
 use crate::net::Exchange;
 use crate::net::forwarded;
 use crate::plan::stage::StageKind;
+use crate::plan::{Route, Target};
 use crate::wire::h1::encode::decimal;
 use crate::wire::head::Version;
 
@@ -76,11 +77,28 @@ impl Facts<'_> {
             }
             Variable::ErrorResponseType => text(out, call.reject.map(|reject| reject.aws_name())),
             Variable::IntegrationError => text(out, call.integration_error.as_deref()),
+            Variable::IntegrationStatus if call.function_status != 0 => {
+                decimal(out, u64::from(call.function_status));
+            }
             Variable::IntegrationStatus | Variable::IntegrationServiceStatus => {
                 decimal_if(out, u64::from(call.integration_status));
             }
-            Variable::IntegrationLatency if call.upstream.is_some() => {
+            // A function of this machine is no upstream.
+            Variable::IntegrationLatency if call.upstream.is_some() || call.integration_us > 0 => {
                 decimal(out, call.integration_us / 1000);
+            }
+            Variable::ResponseTransferMode => {
+                text(out, call.route.map(transfer_mode));
+            }
+            Variable::TimeToAllHeaders => {
+                if let Some((head_us, _)) = call.stream_us {
+                    decimal(out, head_us / 1000);
+                }
+            }
+            Variable::TimeToFirstContent => {
+                if let Some((_, Some(content_us))) = call.stream_us {
+                    decimal(out, content_us / 1000);
+                }
             }
             Variable::Upstream => {
                 if let Some((group, index)) = &call.upstream {
@@ -127,13 +145,7 @@ impl Facts<'_> {
     }
 
     fn domain(&self) -> &[u8] {
-        let host = self.exchange.head().host.of(self.exchange.bytes());
-        let host = ascii::trim(host);
-        match host.iter().rposition(|byte| *byte == b':') {
-            // A colon inside brackets belongs to an IPv6 address.
-            Some(colon) if !host[colon..].contains(&b']') => &host[..colon],
-            _ => host,
-        }
+        host_name(self.exchange.head().host.of(self.exchange.bytes()))
     }
 
     fn time(&self, variable: &Variable, out: &mut Vec<u8>) {
@@ -144,6 +156,15 @@ impl Facts<'_> {
         }
         out.extend_from_slice(self.worker.log_date.borrow_mut().at(began));
     }
+}
+
+/// AWS: "This can be either BUFFERED or STREAMED."
+fn transfer_mode(route: &Route) -> &'static str {
+    let streams = match &route.rest {
+        Some(rest) => rest.streams,
+        None => matches!(&route.target, Target::Function(target) if target.streams),
+    };
+    if streams { "STREAMED" } else { "BUFFERED" }
 }
 
 fn text(out: &mut Vec<u8>, value: Option<&str>) {

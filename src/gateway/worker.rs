@@ -10,6 +10,7 @@ use crate::base::date::Style;
 use crate::base::{Clock, DateCache, RequestIds};
 use crate::gateway::cache;
 use crate::gateway::credentials::{Keyring, Wishes};
+use crate::gateway::explainers::{self, Explainers};
 use crate::gateway::serve::Logs;
 use crate::gateway::story::log;
 use crate::gateway::{Call, Published, Reject, Stop, access_log, http, respond};
@@ -23,6 +24,7 @@ use crate::net::{Client, Exchange, Gone, Handler, Pools, Settings};
 use crate::observe::{CoreNumbers, Counter, UNROUTED};
 use crate::rt::Core;
 use crate::rt::task::Flag;
+use crate::wire::head::Name;
 
 /// What the cores of a process share besides the plan.
 #[derive(Debug, Default)]
@@ -61,6 +63,9 @@ pub struct Worker {
     pub(in crate::gateway) caches: cache::Local,
     functions: Option<Caller>,
     pub(in crate::gateway) keyring: Keyring,
+    /// Some clients may have their calls explained.
+    explains: Cell<bool>,
+    pub(in crate::gateway) explainers: RefCell<Option<Arc<Explainers>>>,
     open: Cell<usize>,
     draining: Cell<bool>,
 }
@@ -88,6 +93,8 @@ impl Worker {
             caches: cache::Local::start()?,
             functions,
             keyring,
+            explains: Cell::new(false),
+            explainers: RefCell::default(),
             open: Cell::new(0),
             draining: Cell::new(false),
         })))
@@ -113,6 +120,12 @@ impl Worker {
         }
         let before = self.live.replace(Rc::new(next));
         drop(before);
+    }
+
+    /// Who may have calls explained; none: nobody.
+    pub fn set_explainers(&self, explainers: Option<Arc<Explainers>>) {
+        self.explains.set(explainers.is_some());
+        *self.explainers.borrow_mut() = explainers;
     }
 
     #[inline]
@@ -229,8 +242,20 @@ impl Worker {
     }
 }
 
+fn wants_explanation(exchange: &Exchange<'_>) -> bool {
+    let mut fields = exchange.head().fields.iter();
+    fields.any(|field| field.id == Name::XDaemunExplain)
+}
+
 impl Handler for Worker {
     async fn handle(&'static self, exchange: &mut Exchange<'_>) -> Result<(), Gone> {
+        if self.explains.get() && wants_explanation(exchange) {
+            // Boxed: its state would make every connection's task larger.
+            let explained = Box::pin(explainers::instead(self, exchange));
+            if let Some(outcome) = explained.await {
+                return outcome;
+            }
+        }
         let live = self.live();
         let mut call = Call::new(self.ids.borrow_mut().next());
         let outcome = http::pass(self, &live, &mut call, exchange).await;

@@ -41,10 +41,12 @@ pub struct Job {
 }
 
 impl Job {
-    pub fn new(request_id: String, invocation: Invocation, answer: Answer) -> Self {
+    /// `fresh_id` is for an invocation that has no id yet.
+    pub fn new(fresh_id: String, invocation: Invocation, answer: Answer) -> Self {
         let wait = Duration::from_millis(invocation.timeout_ms.into());
+        let chosen = invocation.request_id.as_deref();
         Self {
-            request_id,
+            request_id: chosen.map_or(fresh_id, str::to_owned),
             invocation,
             answer: Some(answer),
             expires: Instant::now() + wait,

@@ -12,6 +12,8 @@ use crate::lambda::stream::Streamed;
 pub struct Invocation {
     /// The ARN, without a qualifier.
     pub function: Box<str>,
+    /// The id that the function and its log know it by; none: a new one.
+    pub request_id: Option<Box<str>>,
     /// A version or an alias; none: `$LATEST`.
     pub qualifier: Option<Box<str>>,
     pub payload: Bytes,

@@ -122,6 +122,9 @@ pub struct Exchange<'c> {
     pub sent_bytes: u64,
     /// Of these, what was body, chunk lines included.
     pub body_bytes: u64,
+    /// When the first bytes of a response's body came, by the core's clock, microseconds; 0: not yet.
+    /// None: nobody asks.
+    pub first_body_us: Option<u64>,
     /// The connection must not be used for another request.
     pub close: bool,
 }

@@ -93,6 +93,8 @@ pub enum Series {
     RouteClasses,
     /// A histogram of latencies by route.
     RouteLatency,
+    /// Looks into the cache of a stage by route and outcome.
+    RouteCache,
     BytesReceived,
     BytesSent,
     Fact(Fact),
@@ -145,6 +147,12 @@ pub const FAMILIES: &[Family] = &[
         Unit::Seconds,
         Series::RouteLatency,
         "Time from the first byte of a request to the last byte of its response",
+    ),
+    family(
+        "daemun_cache_lookups",
+        Unit::None,
+        Series::RouteCache,
+        "Answers of REST APIs looked for in the cache of their stage",
     ),
     family(
         "daemun_received",

@@ -73,10 +73,13 @@ impl Totals {
 pub struct RouteNumbers {
     pub totals: Totals,
     pub latencies: Latencies,
+    /// Answers that the cache had, and those that it had not.
+    pub cached: [u64; 2],
 }
 
 impl RouteNumbers {
     fn merge(&mut self, other: &Self) {
+        add_each(&mut self.cached, &other.cached);
         self.totals.merge(&other.totals);
         self.latencies.merge(&other.latencies);
     }
@@ -139,6 +142,15 @@ impl CoreNumbers {
         if self.finished.len() == FINISHED_MAX {
             self.settle();
         }
+    }
+
+    /// Counts a look into the cache of a stage.
+    pub fn looked_up(&mut self, route: u32, is_hit: bool) {
+        let numbers = match self.routes.get_mut(route as usize) {
+            Some(Some(numbers)) => numbers,
+            _ => self.first(route),
+        };
+        numbers.cached[usize::from(!is_hit)] += 1;
     }
 
     /// Counts what has finished since.

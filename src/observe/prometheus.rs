@@ -76,6 +76,9 @@ impl Exposition {
             Series::RouteLatency => routes
                 .iter()
                 .try_for_each(|(labels, route)| latency(&mut metric, labels, route)),
+            Series::RouteCache => routes
+                .iter()
+                .try_for_each(|(labels, route)| lookups(&mut metric, labels, route)),
             Series::BytesReceived => count(&mut metric, numbers.totals().received_bytes),
             Series::BytesSent => count(&mut metric, numbers.totals().sent_bytes),
             Series::Fact(fact) => self.fact(&mut metric, fact),
@@ -113,6 +116,7 @@ fn kind(series: Series) -> MetricType {
         | Series::One(_)
         | Series::By(..)
         | Series::RouteClasses
+        | Series::RouteCache
         | Series::BytesReceived
         | Series::BytesSent => MetricType::Counter,
         Series::Fact(_) => MetricType::Gauge,
@@ -140,6 +144,24 @@ fn classes(
             let series = [api.clone(), stage.clone(), key.clone(), code];
             count(&mut metric.encode_family(&series)?, requests)?;
         }
+    }
+    Ok(())
+}
+
+/// Hits and misses of a route that has looked.
+fn lookups(
+    metric: &mut MetricEncoder<'_>,
+    labels: &[Label<'_>; 3],
+    route: &RouteNumbers,
+) -> fmt::Result {
+    if route.cached == [0; 2] {
+        return Ok(());
+    }
+    let [api, stage, key] = labels;
+    for (result, looks) in ["hit", "miss"].into_iter().zip(route.cached) {
+        let result = ("result", Cow::Borrowed(result));
+        let series = [api.clone(), stage.clone(), key.clone(), result];
+        count(&mut metric.encode_family(&series)?, looks)?;
     }
     Ok(())
 }
@@ -208,6 +230,9 @@ mod tests {
         core.finish(0, 200, 1_500, 10, 20);
         core.finish(0, 502, 40_000_000, 10, 20);
         core.finish(5, 200, 100, 1, 1);
+        core.looked_up(0, true);
+        core.looked_up(0, false);
+        core.looked_up(0, true);
         Report {
             numbers: core.snapshot(),
             routes: HashMap::from([(0, name("GET /a")), (1, name("GET /idle"))]),
@@ -244,6 +269,8 @@ mod tests {
             r#"daemun_request_duration_seconds_bucket{le="30.0",api="shop",stage="$default",route="GET /a"} 1"#,
             r#"daemun_request_duration_seconds_bucket{le="+Inf",api="shop",stage="$default",route="GET /a"} 2"#,
             r#"daemun_request_duration_seconds_sum{api="shop",stage="$default",route="GET /a"} 40.0015"#,
+            r#"daemun_cache_lookups_total{api="shop",stage="$default",route="GET /a",result="hit"} 2"#,
+            r#"daemun_cache_lookups_total{api="shop",stage="$default",route="GET /a",result="miss"} 1"#,
             r#"daemun_throttled_total{level="stage"} 4"#,
             "daemun_received_bytes_total 21",
             "daemun_connections_open 7",

@@ -81,6 +81,8 @@ pub struct RestRoute {
     /// `pets/{id}/GET`, as usage plans name methods.
     pub throttle_key: Box<str>,
     pub api_key_required: bool,
+    /// An authorizer says the key, not the client.
+    pub key_of_authorizer: bool,
     /// What must be there and not blank, in the order in which AWS names what is missing.
     pub required: Box<[Parameter]>,
     /// What bodies must be, by media type, `$default` for any other; none: anything.

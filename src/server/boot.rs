@@ -201,14 +201,14 @@ impl Running {
         names.names(hosts(&current.published));
         names.settled(NAMES_LIMIT).await;
         let book = names.subscribe();
-        let desk = Desk::of(&settings, &making.snapshot.upstreams);
-        let (vault, credentials) = Vault::start(desk);
+        let (vault, credentials) = Vault::start(Desk::of(&settings, &making.snapshot.upstreams));
         let shared = shared(&functions, &vault, &settings);
         let seats = seats(doors, &cpus, &settings, &exporters);
         let first = First {
             published: Arc::clone(&current.published),
             addresses: names.book(),
             credentials: Arc::clone(&credentials.borrow()),
+            explainers: keys::explainers(&settings).map_err(ManagementError::Keys)?,
         };
         let cores = Cores::start(driver, &shared, &first, seats).await?;
         let observer = Observer::new(cores.mailboxes(), workers, exporters.access.written());

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
 use crate::gateway::credentials::Book;
+use crate::gateway::explainers::Explainers;
 use crate::gateway::{Command, Logs, Published, Shared, Worker, serve};
 use crate::net::inbound::accept::Door;
 use crate::observe::Numbers;
@@ -38,6 +39,7 @@ pub struct First {
     pub published: Arc<Published>,
     pub addresses: Arc<AddressBook>,
     pub credentials: Arc<Book>,
+    pub explainers: Option<Arc<Explainers>>,
 }
 
 /// The running cores.
@@ -92,6 +94,7 @@ impl Cores {
             Command::Publish(Arc::clone(&first.published)),
             Command::Addresses(Arc::clone(&first.addresses)),
             Command::Credentials(Arc::clone(&first.credentials)),
+            Command::Explainers(first.explainers.clone()),
             Command::Log(seat.logs),
         ] {
             let _ = sender.send(command);

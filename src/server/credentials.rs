@@ -9,11 +9,14 @@ use crate::aws::{SessionKeys, session};
 use crate::model::Upstream;
 use crate::rt::tls::Trust;
 use crate::server::config::{AwsKeys, Settings, Written};
+use crate::server::metadata::{self, Place};
 
 /// What the vault needs to know of the config.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Desk {
     pub sources: AwsKeys,
+    /// Who has keys where the config, the environment and the shared file have none.
+    pub place: Option<Place>,
     pub sts_url: String,
     /// The value of `Host`.
     pub sts_host: String,
@@ -45,6 +48,10 @@ impl Desk {
         let tls = upstream.map(|upstream| &upstream.tls);
         Self {
             sources: settings.aws.keys.clone(),
+            place: match settings.aws.keys {
+                AwsKeys::Usual => metadata::place(),
+                _ => None,
+            },
             sts_url: url.to_owned(),
             sts_host: host.to_owned(),
             sts_path: path,
@@ -65,7 +72,7 @@ impl Desk {
 }
 
 /// The keys of the gateway itself: those of the config, else of the environment, else of the
-/// shared credentials file.
+/// shared credentials file. Those of the machine have to be asked for.
 ///
 /// # Errors
 /// Why there are none.
@@ -117,14 +124,14 @@ fn shared(profile: Option<&str>, file: Option<&Path>) -> Result<SessionKeys, Str
 }
 
 /// Of the environment; an empty one is none.
-fn variable(name: &str) -> Option<String> {
+pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// A file with keys is small.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
-fn text(path: &Path) -> Result<String, String> {
+pub fn text(path: &Path) -> Result<String, String> {
     let mut text = String::new();
     let read =
         File::open(path).and_then(|file| file.take(FILE_BYTES_MAX).read_to_string(&mut text));

@@ -17,8 +17,9 @@ use tokio::sync::mpsc;
 
 use crate::base::Clock;
 use crate::base::id::ResourceIds;
-use crate::control::{self, Access, Answer, Control, Service};
+use crate::control::{self, Access, Control, Service};
 use crate::neighbor::function::{FunctionApi, Given};
+use crate::neighbor::sts;
 use crate::server::reception::Patience;
 
 /// All services that answer on the management listener.
@@ -59,6 +60,8 @@ impl Services {
     }
 
     async fn call(&self, request: &control::Request, patience: &Patience) -> Given {
+        let id = self.ids.lock();
+        let id = id.unwrap_or_else(PoisonError::into_inner).uuid();
         let mut given = match self.access().admit(request, Clock::real().epoch_ms()) {
             Ok(caller) => match caller.service {
                 Service::ApiGateway => self.control.call(&caller, request).await.into(),
@@ -66,11 +69,12 @@ impl Services {
                     patience.ask();
                     self.lambda.call(&caller, request).await
                 }
+                Service::Sts => sts::answer(&caller, request, &id).into(),
             },
             Err(error) => {
                 tracing::debug!(code = error.code, message = error.message, "not admitted");
                 match is_query(request) {
-                    true => refused_in_xml(&error).into(),
+                    true => sts::refused(&error).into(),
                     false => control::refused(&error).into(),
                 }
             }
@@ -78,47 +82,18 @@ impl Services {
         let headers = &mut given.answer.headers;
         let mut names = headers.iter().map(|(name, _)| name);
         if !names.any(|name| name.eq_ignore_ascii_case(REQUEST_ID)) {
-            let id = self
-                .ids
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .uuid();
             headers.push((REQUEST_ID.to_owned(), id));
         }
         given
     }
 }
 
-/// Whether it is in AWS's Query protocol, which STS, IAM and CloudFormation speak: nobody here does,
-/// but its clients can read no JSON.
+/// Whether it is in AWS's Query protocol, which STS, IAM and CloudFormation speak: its clients can
+/// read no JSON.
 fn is_query(request: &control::Request) -> bool {
     let mut headers = request.headers.iter();
     let kind = headers.find(|(name, _)| name == "content-type");
     kind.is_some_and(|(_, kind)| kind.starts_with("application/x-www-form-urlencoded"))
-}
-
-fn refused_in_xml(error: &control::Error) -> Answer {
-    let mut message = String::new();
-    for c in error.message.chars() {
-        match c {
-            '<' => message.push_str("&lt;"),
-            '>' => message.push_str("&gt;"),
-            '&' => message.push_str("&amp;"),
-            // XML 1.0 has no other control characters.
-            c if c.is_control() && !matches!(c, '\t' | '\n' | '\r') => message.push('?'),
-            c => message.push(c),
-        }
-    }
-    let code = error.code;
-    let body = format!(
-        "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code>\
-         <Message>{message}</Message></Error></ErrorResponse>"
-    );
-    Answer {
-        status: error.status,
-        headers: vec![("Content-Type".to_owned(), "text/xml".to_owned())],
-        body: body.into_bytes(),
-    }
 }
 
 /// A body that comes in pieces.

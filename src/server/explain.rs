@@ -7,8 +7,7 @@ use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::base::json::{self, Value};
-use crate::gateway::trial::Told;
+use crate::base::json;
 use crate::server::admin::Observed;
 
 /// Its value is the host to be called, or `1`: the one that the request names itself.
@@ -49,7 +48,7 @@ pub async fn instead<O: Observed>(
     match observed.explain(call(&parts, &body)).await {
         Some(told) => {
             let kind = [(header::CONTENT_TYPE, "application/json")];
-            (kind, Body::from(json::pretty(&shown(&told)))).into_response()
+            (kind, Body::from(json::pretty(&told.shown()))).into_response()
         }
         None => {
             let hint = "the call broke off before it had an answer; the log may say why\n";
@@ -86,32 +85,4 @@ fn call(parts: &Parts, body: &[u8]) -> Vec<u8> {
     out.extend_from_slice(b"\r\n");
     out.extend_from_slice(body);
     out
-}
-
-fn shown(told: &Told) -> Value {
-    let headers = told.headers.iter();
-    let headers = headers.map(|(name, value)| Value::from(vec![name.clone(), value.clone()]));
-    let trace = told.trace.iter().map(|fact| {
-        let mut members = vec![("step", Value::from(fact.topic))];
-        if fact.at_us > 0 {
-            members.push(("at_us", fact.at_us.into()));
-        }
-        let own = fact.members.iter();
-        members.extend(own.map(|(name, value)| (*name, value.clone().into())));
-        Value::from_iter(members)
-    });
-    let log = told.events.iter().map(|event| Value::from(&*event.line));
-    let body = String::from_utf8_lossy(&told.body).into_owned();
-    let answer = Value::from_iter([
-        ("status", Value::from(told.status)),
-        ("headers", headers.collect()),
-        ("body", body.into()),
-    ]);
-    Value::from_iter([
-        ("answer", answer),
-        ("request_id", told.request_id.clone().into()),
-        ("latency_ms", told.latency_ms.into()),
-        ("trace", trace.collect()),
-        ("log", log.collect()),
-    ])
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::aws::{AccessKey, AccessKeys};
 use crate::control::Access;
 use crate::control::caller::Keys;
+use crate::gateway::explainers::Explainers;
 use crate::lang::policy::{Kind, Policy};
 use crate::server::config::{Management, ManagementKey, Settings, Written};
 use crate::server::management::ManagementError;
@@ -23,6 +24,31 @@ pub fn access(settings: &Management) -> Result<Access, String> {
             account: settings.default_account.clone(),
         });
     }
+    let (keys, policies) = read(settings)?;
+    Ok(Access::Keys(Keys::new(keys, policies)))
+}
+
+/// Who may have calls explained; none: nobody, as in strict mode, where AWS has no such thing.
+///
+/// # Errors
+/// As `access`.
+pub fn explainers(settings: &Settings) -> Result<Option<Arc<Explainers>>, String> {
+    let management = settings.management.as_ref();
+    let Some(management) = management.filter(|own| !own.strict && !own.keys.is_empty()) else {
+        return Ok(None);
+    };
+    let (keys, policies) = read(management)?;
+    Ok(Some(Arc::new(Explainers {
+        keys,
+        policies,
+        account: management.default_account.clone(),
+    })))
+}
+
+/// The keys, and the policies by the names that the keys have for them.
+type Found = (AccessKeys, HashMap<String, Arc<Policy>>);
+
+fn read(settings: &Management) -> Result<Found, String> {
     let mut keys = Vec::new();
     let mut policies = HashMap::new();
     for key in &settings.keys {
@@ -48,7 +74,7 @@ pub fn access(settings: &Management) -> Result<Access, String> {
         });
     }
     let keys = AccessKeys::new(keys).map_err(|error| format!("`management.keys`: {error}"))?;
-    Ok(Access::Keys(Keys::new(keys, policies)))
+    Ok((keys, policies))
 }
 
 /// The secret of a key, from where the config says it is.

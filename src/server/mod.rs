@@ -16,6 +16,7 @@ mod functions;
 pub mod keys;
 pub mod listeners;
 mod management;
+mod metadata;
 mod observer;
 mod outlet;
 pub mod prepare;

@@ -79,6 +79,7 @@ impl Observed for Observer {
         let (reply, told) = oneshot::channel();
         let trial = Trial {
             draft: None,
+            peer: None,
             request,
             reply,
         };

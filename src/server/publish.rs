@@ -243,6 +243,7 @@ impl Running {
         }
         let (reply, told) = oneshot::channel();
         self.cores.tell_one(Command::Try(Box::new(Trial {
+            peer: None,
             draft: Some(published),
             request: draft.request,
             reply,

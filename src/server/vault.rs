@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! core ── Wish ──▶ vault ── AssumeRole ──▶ STS
-//!   ▲                │
+//!   ▲                │  └─── GET ─────────▶ metadata of the machine or the container
 //!   └─── Book ◀──────┘      to all cores, whenever there are other keys
 //! ```
 
@@ -17,11 +17,12 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use crate::aws::sigv4::{Payload, Request};
 use crate::aws::{SessionKeys, session};
 use crate::base::Clock;
-use crate::gateway::credentials::{Book, Keys, Wish, Wishes};
+use crate::gateway::credentials::{Book, Keys, OWN, Wish, Wishes};
 use crate::rt::bridge::Reply;
 use crate::rt::errand::{self, Errand};
 use crate::rt::tls;
 use crate::server::credentials::{Desk, own_keys};
+use crate::server::metadata;
 
 /// The vault as the control thread sees it.
 #[derive(Debug)]
@@ -58,6 +59,8 @@ const STS_LIMIT: Duration = Duration::from_secs(5);
 const STS_BYTES_MAX: usize = 64 << 10;
 /// A refusal is not asked for again so soon.
 const REFUSED_FOR: Duration = Duration::from_secs(2);
+/// A machine without metadata will not have them soon.
+const NO_METADATA_FOR: Duration = Duration::from_secs(20);
 /// Roles that are known at once.
 const ROLES_MAX: usize = 1_000;
 /// Keys that last so long are not renewed.
@@ -134,6 +137,7 @@ impl Keeper {
         let roles = roles.filter_map(|(role, known)| Some((role.clone(), known.keys.clone()?)));
         let book = Book {
             own: self.own.clone(),
+            asks_for_own: self.desk.place.is_some(),
             roles: roles.collect(),
         };
         self.book.send_replace(Arc::new(book));
@@ -206,10 +210,18 @@ impl Keeper {
             self.own.clone(),
             self.clock.epoch_ms(),
         );
+        let known = self.roles.get(OWN).and_then(|own| own.keys.clone());
+        let known = known.filter(|keys| keys.last(now_ms / 1_000, FRESH_S));
         self.asked.spawn(async move {
+            let own = match (own, known) {
+                (Ok(own), _) => Ok(own),
+                (Err(_), Some(known)) if &*role != OWN => Ok(known),
+                (Err(why), _) => of_place(&desk, &why).await,
+            };
             let outcome = match own {
+                Ok(own) if &*role == OWN => Ok(SessionKeys::clone(&own)),
                 Ok(own) => assume(&desk, &own, &role, now_ms).await,
-                Err(why) => Err(why.into()),
+                Err(why) => Err(why),
             };
             (role, outcome)
         });
@@ -228,9 +240,18 @@ impl Keeper {
                 Ok(keys)
             }
             Err(why) => {
-                tracing::warn!(role = arn, why, "a role cannot be assumed");
+                let pause = match arn {
+                    OWN => {
+                        tracing::warn!(why, "there are no keys");
+                        NO_METADATA_FOR
+                    }
+                    _ => {
+                        tracing::warn!(role = arn, why, "a role cannot be assumed");
+                        REFUSED_FOR
+                    }
+                };
                 let why: Box<str> = why.into();
-                role.refused = Some((why.clone(), Instant::now() + REFUSED_FOR));
+                role.refused = Some((why.clone(), Instant::now() + pause));
                 Err(why)
             }
         };
@@ -239,6 +260,17 @@ impl Keeper {
         }
         if keys.is_ok() {
             self.publish();
+        }
+    }
+}
+
+/// The keys of the machine, where there are no others.
+async fn of_place(desk: &Desk, no_others: &str) -> Result<Arc<SessionKeys>, String> {
+    match &desk.place {
+        None => Err(no_others.to_owned()),
+        Some(place) => {
+            let keys = metadata::keys(place).await.map(Arc::new);
+            keys.map_err(|why| format!("{no_others}; {why}"))
         }
     }
 }

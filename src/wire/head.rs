@@ -256,6 +256,7 @@ names! {
     XAmznRequestId "x-amzn-requestid";
     XAmznTraceId "x-amzn-trace-id";
     XApiKey "x-api-key" head_only;
+    XDaemunExplain "x-daemun-explain" head_only;
     XForwardedFor "x-forwarded-for" head_only;
     XForwardedHost "x-forwarded-host" head_only;
     XForwardedPort "x-forwarded-port" head_only;
@@ -311,6 +312,7 @@ impl Name {
             (16, b'p') => Self::ProxyConnection,
             (16, b'w') => Self::WwwAuthenticate,
             (16, b'x') if name[2] | 0x20 == b'a' => Self::XAmznRequestId,
+            (16, b'x') if name[2] | 0x20 == b'd' => Self::XDaemunExplain,
             (16, b'x') if name[12] | 0x20 == b'h' => Self::XForwardedHost,
             (16, b'x') => Self::XForwardedPort,
             (17, b't') => Self::TransferEncoding,

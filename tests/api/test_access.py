@@ -252,12 +252,35 @@ def test_a_policy_that_reads_changes_nothing(guarded):
 
 def test_clients_of_other_services_hear_that_they_are_not_served(gateway):
     """In the protocol that they can read."""
-    for service, call in [("sts", "get_caller_identity"), ("iam", "list_users"), ("cloudformation", "list_stacks")]:
+    for service, call in [("iam", "list_users"), ("cloudformation", "list_stacks")]:
         code, status, message = refused(getattr(gateway.client(service), call))
         assert (code, status) == ("InvalidSignatureException", 403)
         assert f"'{service}' is not served" in message
     odd = {"content-type": "application/x-www-form-urlencoded", "authorization": "x Credential=a/b/c/<&>/aws4_request"}
     assert gateway.raw("POST", "/", headers=odd)[2].count("&lt;&amp;&gt;") == 1
+
+
+def test_callers_are_told_who_they_are(gateway, guarded):
+    """GetCallerIdentity of STS, which no policy can forbid; other operations are none."""
+    said = gateway.client("sts").get_caller_identity()
+    assert said["ResponseMetadata"]["HTTPHeaders"]["x-amzn-requestid"] == said["ResponseMetadata"]["RequestId"]
+    del said["ResponseMetadata"]
+    assert said == {"Account": ACCOUNT, "Arn": f"arn:aws:iam::{ACCOUNT}:root", "UserId": ACCOUNT}
+    for key, account, name in [(ALICE, ACCOUNT, "alice"), (BOB, OTHER_ACCOUNT, "bob"), (READER, ACCOUNT, "reader")]:
+        said = guarded.client("sts", key=key, secret=f"{name}-secret").get_caller_identity()
+        arn = f"arn:aws:iam::{account}:user/{name}"
+        assert (said["Account"], said["Arn"], said["UserId"]) == (account, arn, key)
+    wrong = guarded.client("sts", key=ALICE, secret="wrong")
+    assert refused(wrong.get_caller_identity)[:2] == ("InvalidSignatureException", 403)
+    code, status, message = refused(gateway.client("sts").get_session_token)
+    assert (code, status) == ("InvalidAction", 400) and "GetSessionToken for version 2011-06-15" in message
+    signed = {"authorization": f"AWS4-HMAC-SHA256 Credential=AKID/20260101/{REGION}/sts/aws4_request"}
+    status, _, text = gateway.raw("GET", "/?Action=GetCallerIdentity&Version=2011-06-15", headers=signed)
+    assert status == 200 and f"<Account>{ACCOUNT}</Account>" in text
+    status, _, text = gateway.raw("POST", "/", headers=signed)
+    assert status == 400 and "<Code>MissingAction</Code>" in text
+    status, _, text = gateway.raw("POST", "/", b"Action=%3CX%3E&", headers=signed)
+    assert status == 400 and "operation &lt;X&gt; for" in text
 
 
 def test_a_listener_on_all_addresses_keeps_its_keys(tmp_path):

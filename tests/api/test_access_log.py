@@ -2,10 +2,12 @@
 
 import json
 import re
+import sys
 import time
 
 import pytest
 from conftest import ACCOUNT, REGION, Gateway, free_port
+from rest import Api
 
 FORMAT = {
     "account": "$context.accountId",
@@ -148,3 +150,70 @@ def test_a_format_that_cannot_be_used_is_refused_by_the_stage_that_brings_it(log
     with pytest.raises(api.exceptions.BadRequestException, match=re.escape(said)):
         api.update_stage(ApiId=id_, StageName="s", AccessLogSettings=bad)
     assert api.get_stage(ApiId=id_, StageName="s")["AccessLogSettings"] == good
+
+
+HANDLER = """
+import time
+
+def handler(event, context):
+    if event.get("path") == "/fails":
+        raise ValueError("as asked")
+    time.sleep(0.05)
+    return {"statusCode": 418, "body": context.aws_request_id}
+"""
+NUMBERS = {
+    "id": "$context.requestId",
+    "path": "$context.path",
+    "status": "$context.status",
+    "own": "$context.integration.status",
+    "service": "$context.integrationStatus",
+    "service2": "$context.integration.integrationStatus",
+    "latency": "$context.integrationLatency",
+    "latency2": "$context.integration.latency",
+    "request": "$context.awsEndpointRequestId",
+    "request2": "$context.integration.requestId",
+    "error": "$context.integrationErrorMessage",
+    "mode": "$context.integration.responseTransferMode",
+    "head": "$context.integration.timeToAllHeaders",
+    "content": "$context.integration.timeToFirstContent",
+}
+
+
+def test_a_function_has_a_status_of_its_own_beside_that_of_lambda(tmp_path):
+    """Proxied by both kinds of APIs, asked with templates, failing: statuses, latency, the id that the function sees."""
+    (tmp_path / "index.py").write_text(HANDLER)
+    log = tmp_path / "access.log"
+    function = f'[functions.f]\nruntime = "python3.12"\ninterpreter = "{sys.executable}"\ncode = "."\n'
+    gateway = Gateway(tmp_path, f'{function}[logging]\naccess_log = "{log}"')
+    v1, v2 = gateway.client("apigateway"), gateway.client("apigatewayv2")
+    rest = Api(gateway, v1)
+    arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f"
+    uri = f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{arn}/invocations"
+    for path, kind in [("/proxied", "AWS_PROXY"), ("/asked", "AWS"), ("/fails", "AWS_PROXY")]:
+        rest.method(path, "GET", {"200": {}} if kind == "AWS" else None, type=kind, uri=uri, integrationHttpMethod="POST")
+    rest.deploy()
+    v1.update_stage(restApiId=rest.id, stageName="prod", patchOperations=[
+        {"op": "replace", "path": "/accessLogSettings/format", "value": json.dumps(NUMBERS)},
+    ])
+    http = v2.create_api(Name="l", ProtocolType="HTTP")["ApiId"]
+    settings = {"DestinationArn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:l", "Format": json.dumps(NUMBERS)}
+    v2.create_stage(ApiId=http, StageName="s", AutoDeploy=True, AccessLogSettings=settings)
+    integration = v2.create_integration(ApiId=http, IntegrationType="AWS_PROXY", IntegrationUri=arn,
+                                        PayloadFormatVersion="2.0")["IntegrationId"]
+    v2.create_route(ApiId=http, RouteKey="GET /http", Target=f"integrations/{integration}")
+    said = {
+        "/prod/proxied": rest.call("GET", "/proxied")[2],
+        "/prod/asked": json.loads(rest.call("GET", "/asked")[2])["body"],
+        "/s/http": gateway.call_api("GET", http, "/s/http")[2],
+    }
+    for path, own in [("/prod/proxied", "418"), ("/prod/asked", "200"), ("/s/http", "418")]:
+        found = line(log, path)
+        assert (found["own"], found["service"], found["service2"]) == (own, "200", "200"), path
+        assert 50 <= int(found["latency"]) < 5_000 and found["latency2"] == found["latency"], path
+        assert found["request"] == found["request2"] == said[path], path
+        assert (found["mode"], found["head"], found["content"], found["error"]) == ("BUFFERED", "-", "-", "-"), path
+    assert rest.call("GET", "/fails")[0] == 502
+    found = line(log, "/prod/fails")
+    assert (found["status"], found["own"], found["service"]) == ("502", "200", "200")
+    assert "as asked" in found["error"] and found["latency"] != "-"
+    gateway.stop()

@@ -1,12 +1,16 @@
 """Calls that are explained: served as any other, told whole to the operator."""
 
+import http.client
 import json
 import re
 import urllib.error
 import urllib.request
 
+import botocore.auth
+import botocore.awsrequest
+import botocore.credentials
 import pytest
-from conftest import REGION, Gateway, free_port
+from conftest import ACCOUNT, REGION, Gateway, free_port
 from rest import Api, Backend
 
 
@@ -193,3 +197,102 @@ def test_nothing_is_explained_in_strict_mode(tmp_path):
         assert gateway.process.poll() is None
         status, text = asked(admin, "/fixed")
         assert status == 403 and re.search("strict", text)
+
+
+KEYS = {
+    "AKIDALLALLALLALL": ("all", ACCOUNT, None),
+    "AKIDOTHEROTHEROT": ("other", "222222222222", None),
+    "AKIDMAYMAYMAYMAY": ("may", ACCOUNT, {"Effect": "Allow", "Action": "execute-api:Explain", "Resource": "*/prod/POST/*"}),
+    "AKIDMAYNOTMAYNOT": ("maynot", ACCOUNT, {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*"}),
+}
+
+
+@pytest.fixture(scope="module")
+def keyed(tmp_path_factory):
+    """A gateway with access keys, an API of the first key's account, and its upstream."""
+    folder = tmp_path_factory.mktemp("keyed")
+    more = ""
+    for key, (name, account, statement) in KEYS.items():
+        more += f'[management.keys.{key}]\nsecret = "secret of {name}"\naccount = "{account}"\nname = "{name}"\n'
+        if statement:
+            policy = {"Version": "2012-10-17", "Statement": [statement]}
+            (folder / f"{name}.json").write_text(json.dumps(policy))
+            more += f'policy_file = "{name}.json"\n'
+    gateway = Gateway(folder, more)
+    first = next(iter(KEYS))
+    api = Api(gateway, gateway.client("apigateway", key=first, secret="secret of all"))
+    api.backend = Backend()
+    api.method("/{proxy+}", "ANY", type="HTTP_PROXY", uri=api.backend.url + "/{proxy}")
+    api.deploy()
+    yield api
+    api.backend.stop()
+    gateway.stop()
+
+
+def signed(api, key, method="POST", path="/prod/pets?q=1", body=b"body", secret=None, service="execute-api", wish="1"):
+    """Status, headers by lower-case names, and text of a signed call that wants to be explained."""
+    host = f"{api.id}.execute-api.{REGION}.amazonaws.com"
+    credentials = botocore.credentials.Credentials(key, secret or f"secret of {KEYS[key][0]}")
+    headers = {"Host": host, **({"x-daemun-explain": wish} if wish else {})}
+    request = botocore.awsrequest.AWSRequest(method, f"http://{host}{path}", data=body, headers=headers)
+    botocore.auth.SigV4Auth(credentials, service, REGION).add_auth(request)
+    connection = http.client.HTTPConnection(api.gateway.main, timeout=20)
+    connection.request(method, path, body=body, headers=dict(request.headers.items()))
+    answer = connection.getresponse()
+    text = answer.read().decode()
+    connection.close()
+    return answer.status, {name.lower(): value for name, value in answer.getheaders()}, text
+
+
+def test_a_signed_call_is_explained_to_whom_it_is_due(keyed):
+    """Served once, as the client's own call, and told whole; a policy says which calls."""
+    for key in ["AKIDALLALLALLALL", "AKIDMAYMAYMAYMAY"]:
+        keyed.backend.answers(201, b"made", (("content-type", "text/plain"),))
+        before = keyed.backend.count()
+        status, headers, text = signed(keyed, key)
+        assert (status, headers["content-type"]) == (200, "application/json")
+        told = json.loads(text)
+        assert (told["answer"]["status"], told["answer"]["body"]) == (201, "made")
+        assert steps(told, "route")[0]["route"] == "ANY /{proxy+}"
+        assert keyed.backend.count() == before + 1
+        method, target, sent, body = keyed.backend.last()
+        assert (method, target, body) == ("POST", "/pets?q=1", b"body")
+        assert "x-daemun-explain" not in sent and "authorization" not in sent
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"key": "AKIDALLALLALLALL", "secret": "wrong"},
+        {"key": "AKIDALLALLALLALL", "service": "apigateway"},
+        {"key": "AKIDOTHEROTHEROT"},
+        {"key": "AKIDMAYNOTMAYNOT"},
+        {"key": "AKIDMAYMAYMAYMAY", "method": "PUT"},
+        {"key": "AKIDALLALLALLALL", "wish": None},
+    ],
+    ids=["wrong secret", "other service", "other account", "other action", "other method", "no wish"],
+)
+def test_who_may_not_have_it_explained_gets_the_plain_answer(keyed, more):
+    """Without a hint: as if nothing had been wished."""
+    keyed.backend.answers(201, b"made", (("content-type", "text/plain"),))
+    before = keyed.backend.count()
+    status, headers, text = signed(keyed, **more)
+    assert (status, headers["content-type"], text) == (201, "text/plain", "made")
+    assert keyed.backend.count() == before + 1
+    assert keyed.backend.last()[3] == b"body"
+
+
+def test_a_changed_body_is_not_explained(keyed):
+    """The signature is for the body as well; and one that cannot be held in memory is passed on."""
+    keyed.backend.answers(201, b"made", (("content-type", "text/plain"),))
+    host = f"{keyed.id}.execute-api.{REGION}.amazonaws.com"
+    credentials = botocore.credentials.Credentials("AKIDALLALLALLALL", "secret of all")
+    request = botocore.awsrequest.AWSRequest("POST", f"http://{host}/prod/a", data=b"one", headers={"Host": host, "x-daemun-explain": "1"})
+    botocore.auth.SigV4Auth(credentials, "execute-api", REGION).add_auth(request)
+    for body in [b"two", iter([b"in ", b"chunks"])]:
+        connection = http.client.HTTPConnection(keyed.gateway.main, timeout=20)
+        connection.request("POST", "/prod/a", body=body, headers=dict(request.headers.items()))
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (201, b"made")
+        connection.close()
+    assert keyed.backend.last()[3] == b"in chunks"

@@ -165,7 +165,9 @@ def near(far, tmp_path_factory):
 
 
 FORMAT = "$context.requestId $context.apiId$context.path $context.status $context.integrationStatus " \
-         "$context.awsEndpointRequestId $context.integrationErrorMessage"
+         "$context.awsEndpointRequestId $context.integrationErrorMessage " \
+         "$context.integration.responseTransferMode $context.integration.status " \
+         "$context.integration.timeToAllHeaders $context.integration.timeToFirstContent $context.integration.latency"
 
 
 @pytest.fixture
@@ -362,9 +364,13 @@ def test_a_stream_reaches_the_client_while_it_is_made(near, api, far):
     head = got.lower()
     assert got.startswith(b"HTTP/1.1 202") and b"set-cookie: s=1" in head and b"two" not in got
     assert b"content-type: text/plain" in head and b"x-amzn-trace-id" in head
+    time.sleep(0.2)
     far.go.set()
     assert until(raw, b"0\r\n\r\n").endswith(b"3\r\ntwo\r\n0\r\n\r\n")
     raw.close()
+    mode, status, *times = logged(api, "/prod/streams").split()[-5:]
+    head, content, whole = map(int, times)
+    assert (mode, status) == ("STREAMED", "202") and head <= content < whole and whole >= 200
     _, target, headers, body = far.seen[-1]
     name = urllib.parse.quote(arn("streams"), safe="")
     assert target == f"{STREAM}{name}/response-streaming-invocations?Qualifier=live"

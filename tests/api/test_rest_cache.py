@@ -4,9 +4,10 @@ import concurrent.futures
 import http.client
 import threading
 import time
+import urllib.request
 
 import pytest
-from conftest import REGION, Gateway
+from conftest import REGION, Gateway, free_port
 from rest import Api
 
 
@@ -248,3 +249,33 @@ def test_nothing_is_stale_where_the_config_does_not_say_so(make, v1, backend):
     backend.answers(200, b"new")
     time.sleep(1.1)
     assert api.call("GET", "/a")[2] == "new"
+
+
+def test_hits_and_misses_are_counted_by_stage(tmp_path, backend):
+    """For Prometheus, with the route; what is not cached is not looked for."""
+    port = free_port()
+    file = tmp_path / "gateway.toml"
+    start, Gateway.start = Gateway.start, lambda self: None
+    try:
+        gateway = Gateway(tmp_path)
+    finally:
+        Gateway.start = start
+    file.write_text(file.read_text().replace('address = "off"', f'address = "127.0.0.1:{port}"'))
+    gateway.start()
+    try:
+        v1 = gateway.client("apigateway")
+        backend.answers()
+        api = cached_api(lambda: Api(gateway, v1), v1, backend)
+        for query in ["?q=1", "?q=1", "?q=2", "?q=1"]:
+            assert api.call("GET", "/a" + query)[0] == 200
+        assert api.call("POST", "/a")[0] == 200
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+            text = answer.read().decode()
+        labels = f'api="{api.id}",stage="prod",route="GET /a"'
+        found = [line for line in text.splitlines() if line.startswith("daemun_cache_lookups_total")]
+        assert found == [
+            f'daemun_cache_lookups_total{{{labels},result="hit"}} 2',
+            f'daemun_cache_lookups_total{{{labels},result="miss"}} 2',
+        ]
+    finally:
+        gateway.stop()

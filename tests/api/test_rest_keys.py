@@ -136,3 +136,25 @@ def test_settings_of_methods_throttle_the_stage(api, v1):
     status, headers, text = api.call("GET", "/open")
     assert (status, text) == THROTTLED
     assert headers["x-amzn-errortype"] == "TooManyRequestsException"
+
+
+def test_a_key_that_an_authorizer_has_to_say_is_none_of_the_client_s(api, v1):
+    """Without one the method is closed, whatever key is sent; others are open."""
+    api.mock("/closed", body="in", method={"apiKeyRequired": True})
+    api.mock("/open", body="in")
+    v1.update_rest_api(
+        restApiId=api.id, patchOperations=[{"op": "replace", "path": "/apiKeySource", "value": "AUTHORIZER"}]
+    )
+    template = {"application/json": "$context.error.responseType"}
+    api.deploy()
+    plan = v1.create_usage_plan(name="p", apiStages=[{"apiId": api.id, "stage": "prod"}])
+    key = v1.create_api_key(name="k", enabled=True)
+    v1.create_usage_plan_key(usagePlanId=plan["id"], keyId=key["id"], keyType="API_KEY")
+    for headers in [{}, {"x-api-key": key["value"]}]:
+        status, given, text = api.call("GET", "/closed", headers=headers)
+        assert (status, text) == (403, '{"message":"Forbidden"}')
+        assert given["x-amzn-errortype"] == "ForbiddenException"
+        assert api.call("GET", "/open", headers=headers)[::2] == (200, "in")
+    v1.put_gateway_response(restApiId=api.id, responseType="INVALID_API_KEY", statusCode="401", responseTemplates=template)
+    api.deploy()
+    assert api.call("GET", "/closed")[::2] == (401, "INVALID_API_KEY")

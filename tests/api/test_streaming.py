@@ -11,7 +11,7 @@ import time
 import zipfile
 
 import pytest
-from conftest import ACCOUNT, REGION, refused
+from conftest import ACCOUNT, REGION, Gateway, refused
 from rest import Api
 
 CODE = pathlib.Path(__file__).resolve().parents[1] / "functions" / "node" / "app.mjs"
@@ -135,6 +135,39 @@ def test_an_upstream_is_streamed_where_the_stage_would_compress_and_cache(gatewa
     assert raw.recv(100) == b"" and 0.3 <= time.monotonic() - began < 5
     raw.close()
     api.delete()
+
+
+def test_the_log_tells_the_times_of_a_stream(tmp_path, slow):
+    """To its head, to the first byte of its payload, to its end."""
+    log = tmp_path / "access.log"
+    gateway = Gateway(tmp_path, f'[logging]\naccess_log = "{log}"\n')
+    v1 = gateway.client("apigateway")
+    api = Api(gateway, v1)
+    api.method("/stream", type="HTTP_PROXY", uri=slow.url, responseTransferMode="STREAM")
+    api.method("/buffered", type="HTTP_PROXY", uri=slow.url)
+    api.deploy()
+    names = ["responseTransferMode", "status", "timeToAllHeaders", "timeToFirstContent", "latency"]
+    text = " ".join(["$context.requestId", *(f"$context.integration.{name}" for name in names)])
+    operation = {"op": "replace", "path": "/accessLogSettings/format", "value": text}
+    v1.update_stage(restApiId=api.id, stageName="prod", patchOperations=[operation])
+    for path in ["/stream", "/buffered"]:
+        slow.go.clear()
+        raw = connect(gateway, api, path)
+        until(raw, b"first\r\n")
+        time.sleep(0.2)
+        slow.go.set()
+        until(raw, b"0\r\n\r\n")
+        raw.close()
+    for _ in range(100):
+        lines = log.read_text().splitlines() if log.exists() else []
+        if len(lines) == 2:
+            break
+        time.sleep(0.05)
+    mode, status, *times = lines[0].split()[1:]
+    head, content, whole = map(int, times)
+    assert (mode, status) == ("STREAMED", "200") and head <= content < whole and whole >= 200
+    assert lines[1].split()[1:5] == ["BUFFERED", "200", "-", "-"]
+    gateway.stop()
 
 
 def test_a_function_streams_through_a_rest_api(gateway, v1, functions):

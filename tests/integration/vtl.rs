@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 
 use daemun::lang::jsonpath;
-use daemun::lang::value::{Heap, Style, Value, read};
+use daemun::lang::value::{Heap, Style, Texts, Value, read};
 use daemun::lang::vtl::{Budget, Datum, Scope, Template};
 use serde_json::{Value as Json, json};
 
@@ -134,7 +134,8 @@ fn json_is_read_as_json_smart_reads_it() {
     let asked = texts.iter().map(|text| json!({"json": text}));
     let answers = oracle.ask(asked.collect());
     for (text, answer) in texts.iter().zip(answers) {
-        let mut heap = Heap::new();
+        let texts = Texts::new();
+        let mut heap = Heap::new(&texts);
         let value = read(&mut heap, text).ok();
         let found = value.map(|value| {
             let (mut compact, mut printed) = (String::new(), String::new());
@@ -148,7 +149,8 @@ fn json_is_read_as_json_smart_reads_it() {
 }
 
 fn found(path: &str) -> String {
-    let mut heap = Heap::new();
+    let texts = Texts::new();
+    let mut heap = Heap::new(&texts);
     let root = read(&mut heap, BODY).expect("JSON");
     let path = jsonpath::Path::parse(path).expect("a path");
     let value = path.read(&mut heap, &root).expect("few visits");

@@ -27,21 +27,15 @@ variable "changed" {
 }
 
 provider "aws" {
-  region                      = "eu-west-1"
-  skip_credentials_validation = true
-  skip_metadata_api_check     = true
-  skip_requesting_account_id  = true
+  region                  = "eu-west-1"
+  skip_metadata_api_check = true
 
   endpoints {
     apigateway   = var.endpoint
     apigatewayv2 = var.endpoint
     lambda       = var.endpoint
+    sts          = var.endpoint
   }
-}
-
-locals {
-  # The provider was told not to ask for its account, so that its own `execution_arn` has none.
-  execute_api = "arn:aws:execute-api:eu-west-1:111111111111"
 }
 
 resource "aws_lambda_function" "pets" {
@@ -77,7 +71,7 @@ resource "aws_lambda_permission" "rest" {
   function_name = aws_lambda_function.pets.function_name
   qualifier     = aws_lambda_alias.live.name
   principal     = "apigateway.amazonaws.com"
-  source_arn    = "${local.execute_api}:${aws_api_gateway_rest_api.pets.id}/*/GET/*"
+  source_arn    = "${aws_api_gateway_rest_api.pets.execution_arn}/*/GET/*"
 }
 
 resource "aws_lambda_permission" "http" {
@@ -85,7 +79,7 @@ resource "aws_lambda_permission" "http" {
   action        = "lambda:InvokeFunction"
   function_name = aws_lambda_function.pets.function_name
   principal     = "apigateway.amazonaws.com"
-  source_arn    = "${local.execute_api}:${aws_apigatewayv2_api.pets.id}/*/*"
+  source_arn    = "${aws_apigatewayv2_api.pets.execution_arn}/*/*"
 }
 
 # The REST API asks the alias, once with the event of a proxy, once with a template.

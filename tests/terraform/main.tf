@@ -26,14 +26,13 @@ variable "changed" {
 }
 
 provider "aws" {
-  region                      = "eu-west-1"
-  skip_credentials_validation = true
-  skip_metadata_api_check     = true
-  skip_requesting_account_id  = true
+  region                  = "eu-west-1"
+  skip_metadata_api_check = true
 
   endpoints {
     apigateway   = var.endpoint
     apigatewayv2 = var.endpoint
+    sts          = var.endpoint
   }
 
   default_tags {

@@ -144,6 +144,7 @@ fn draft(
         resource_path: path.into(),
         throttle_key: throttle_key.trim_start_matches('/').into(),
         api_key_required: method.api_key_required,
+        key_of_authorizer: method.key_of_authorizer,
         required: required.into(),
         kind,
         models,

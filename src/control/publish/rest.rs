@@ -171,12 +171,13 @@ fn route(
     let key = format!("{verb} {path}");
     let validator = items(&frozen["validators"])
         .find(|validator| validator["id"] == method["requestValidatorId"]);
-    let integration = match unguarded(method, &frozen["api"]["apiKeySource"]) {
+    let integration = match unguarded(method) {
         Some(refusal) => refusal,
         None => match integration(&method["methodIntegration"], facts) {
             Ok(integration) => v2::Integration::Rest(Box::new(Method {
                 resource_id: resource["id"].as_str().unwrap_or_default().to_owned(),
                 api_key_required: method["apiKeyRequired"] == true,
+                key_of_authorizer: frozen["api"]["apiKeySource"] == "AUTHORIZER",
                 required: required(method, validator),
                 models: models(method, validator),
                 cache: cache(stage, path, verb, &method["methodIntegration"]),
@@ -196,16 +197,10 @@ fn route(
 }
 
 /// Whom nobody checks is not let in.
-fn unguarded(method: &Value, source: &Value) -> Option<v2::Integration> {
+fn unguarded(method: &Value) -> Option<v2::Integration> {
     let authorization = method["authorizationType"].as_str().unwrap_or("NONE");
-    if authorization != "NONE" {
-        let what = format!("Authorization type {authorization}");
-        return Some(unchecked(500, &what));
-    }
-    if method["apiKeyRequired"] == true && source == "AUTHORIZER" {
-        return Some(unchecked(403, "An API key of an authorizer"));
-    }
-    None
+    let what = format!("Authorization type {authorization}");
+    (authorization != "NONE").then(|| unchecked(500, &what))
 }
 
 /// What bodies must be, if the validator of the method looks at them.

@@ -54,7 +54,7 @@ pub async fn run(
                 group.succeeded(index);
                 call.note_endpoint(&reply.message.head, reply.message.bytes());
                 let status = reply.message.head.status;
-                return match changed.and_then(|changed| changed.target.changes.reply(status)) {
+                let given = match changed.and_then(|changed| changed.target.changes.reply(status)) {
                     None => give(worker, call, exchange, &group, reply, |_| false, |_| ()).await,
                     Some(changes) => {
                         let timeout_ms = target.timeout_ms;
@@ -64,6 +64,10 @@ pub async fn run(
                         Box::pin(given).await
                     }
                 };
+                if let Some(first_us) = exchange.first_body_us {
+                    time_stream(worker, call, (asked_us, first_us));
+                }
+                return given;
             }
             Err(failure) => failure,
         };
@@ -82,6 +86,15 @@ pub async fn run(
             }
         }
     }
+}
+
+/// What the log says of the times of a stream. AWS: the latency is the time until it is complete.
+#[cold]
+fn time_stream(worker: &Worker, call: &mut Call<'_>, (asked_us, first_us): (u64, u64)) {
+    let head_us = call.integration_us;
+    let content_us = (first_us > 0).then(|| first_us.saturating_sub(asked_us));
+    call.stream_us = Some((head_us, content_us));
+    call.integration_us = worker.core.now_us() - asked_us;
 }
 
 /// One attempt: a connection, the request on it, the head of the answer.

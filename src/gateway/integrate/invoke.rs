@@ -57,7 +57,10 @@ pub async fn run(
 ) -> Outcome {
     moment::invoking(call, &target.arn, &payload);
     let asked_us = worker.core.now_us();
-    let invocation = invocation(call, target, manner, verb, payload);
+    let mut invocation = invocation(call, target, manner, verb, payload);
+    if invocation.mode == Mode::Call {
+        invocation.request_id = call.note_invocation(worker);
+    }
     let outcome = remote::invoke(worker, call, target, invocation).await;
     call.integration_us = worker.core.now_us() - asked_us;
     if let Ok(returned) = &outcome {
@@ -78,7 +81,10 @@ pub async fn open(
 ) -> Result<Begun, InvokeError> {
     moment::invoking(call, &target.arn, &payload);
     let asked_us = worker.core.now_us();
-    let invocation = invocation(call, target, manner, verb, payload);
+    let mut invocation = invocation(call, target, manner, verb, payload);
+    if invocation.mode == Mode::Call {
+        invocation.request_id = call.note_invocation(worker);
+    }
     let outcome = remote::open(worker, call, target, invocation).await;
     call.integration_us = worker.core.now_us() - asked_us;
     if let Ok(begun) = &outcome {
@@ -103,6 +109,7 @@ fn invocation(
 ) -> Invocation {
     Invocation {
         function: target.arn.clone(),
+        request_id: None,
         qualifier: target.qualifier.clone(),
         payload: payload.into(),
         trace_id: call.trace.map(|trace| trace.text()),

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use crate::base::ascii;
 use crate::gateway::answer::{Answer, Header, Headers};
 use crate::gateway::context::Scene;
 use crate::gateway::headers::{self, Given, Rules};
@@ -58,7 +57,11 @@ fn said(
 ) -> Result<Answer, Stop> {
     let answer = match told {
         Err(refused) => Err(refused),
-        Ok((Mode::Call, Ok(returned))) => read(target, exchange, &returned),
+        Ok((Mode::Call, Ok(returned))) => {
+            let answer = read(target, exchange, &returned);
+            call.function_status = answer.as_ref().map_or(0, |answer| answer.status);
+            answer
+        }
         Ok((Mode::Event | Mode::DryRun, Ok(_))) => Ok(accepted()),
         Ok((_, Err(error))) => Err(invoke::refusal(error)),
     };
@@ -205,7 +208,7 @@ fn event(
             Version::Http10 => "HTTP/1.0",
             Version::Http11 => "HTTP/1.1",
         },
-        domain: host_name(lossless(head.host.of(bytes))),
+        domain: lossless(request::host_name(head.host.of(bytes))),
         request_id: &request_id,
         extended_request_id: call.request_id.as_str(),
         time: &time,
@@ -230,15 +233,6 @@ fn trimmed<'v>(target: &FunctionTarget, value: &'v str) -> &'v str {
     match target.format {
         Format::Rest => value.strip_suffix('/').unwrap_or(value),
         _ => value,
-    }
-}
-
-/// Without its port.
-fn host_name(host: &str) -> &str {
-    match host.rsplit_once(':') {
-        // A colon inside brackets belongs to an IPv6 address.
-        Some((name, port)) if !port.contains(']') => name,
-        _ => host,
     }
 }
 
@@ -286,7 +280,7 @@ fn told<'x>(
 /// Whether the request's body travels in base64.
 fn is_binary(exchange: &Exchange<'_>, target: &FunctionTarget, body: &[u8]) -> bool {
     let (head, bytes) = (exchange.head(), exchange.bytes());
-    let media = head.field(bytes, Name::ContentType).and_then(media_type);
+    let media = request::media_type(head.field(bytes, Name::ContentType));
     if target.format == Format::Rest {
         let media = media.as_deref().unwrap_or("application/json");
         return target.binary_types.iter().any(|own| covers(own, media));
@@ -303,14 +297,6 @@ fn is_binary(exchange: &Exchange<'_>, target: &FunctionTarget, body: &[u8]) -> b
             !is_text || head.header(bytes, b"content-encoding").is_some()
         }
     }
-}
-
-/// `type/subtype` in lower case, without parameters.
-fn media_type(value: &[u8]) -> Option<String> {
-    let bare = value.split(|byte| *byte == b';').next().unwrap_or_default();
-    let bare = ascii::trim(bare).to_ascii_lowercase();
-    let text = String::from_utf8(bare).ok()?;
-    (!text.is_empty()).then_some(text)
 }
 
 /// Whether an entry of `binaryMediaTypes` stands for this type: itself, or by a `*` on its right.
@@ -346,7 +332,7 @@ fn read(
             let (head, bytes) = (exchange.head(), exchange.bytes());
             let accept = head.field(bytes, Name::Accept).unwrap_or_default();
             let first = accept.split(|byte| *byte == b',').next();
-            let accepted = first.and_then(media_type).unwrap_or_default();
+            let accepted = request::media_type(first).unwrap_or_default();
             let mut types = target.binary_types.iter();
             let decodes = types.any(|own| covers(own, &accepted));
             event_v1::read(&returned.payload, Reading::Rest { decodes })

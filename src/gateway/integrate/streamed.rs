@@ -39,10 +39,14 @@ pub async fn run(
             return Err(reject.unwrap_or(malformed).into());
         }
     };
-    let begun_us = worker.core.now_us();
+    call.function_status = begun.answer.status;
+    let asked_us = begun.asked_us;
+    let head_us = worker.core.now_us() - asked_us;
+    let content_us = (!begun.payload.is_empty()).then_some(head_us);
+    call.stream_us = Some((head_us, content_us));
     let passed = pass(worker, call, exchange, begun).await;
     // AWS: the latency is the time until the stream is complete.
-    call.integration_us += worker.core.now_us() - begun_us;
+    call.integration_us = worker.core.now_us() - asked_us;
     if passed.is_err() {
         // The client must not take what it has for the whole.
         exchange.client.stream.break_off();
@@ -54,6 +58,7 @@ pub async fn run(
 struct Head {
     flow: Flow,
     answer: Answer,
+    asked_us: u64,
     /// What came behind the delimiter already.
     payload: Vec<u8>,
 }
@@ -73,6 +78,7 @@ async fn begin(
         Err((reject, why)) => return Ok(Err((Some(reject), why))),
     };
     let verb = lambda::verb(exchange).to_owned();
+    let asked_us = worker.core.now_us();
     let mut flow = match invoke::open(worker, call, target, manner, &verb, event).await {
         Ok(Begun::Flow(flow)) => flow,
         Ok(Begun::Whole(returned)) => {
@@ -121,6 +127,7 @@ async fn begin(
     let read = event_v1::read_metadata(&head[..end]);
     Ok(read.map_err(malformed).map(|answer| Head {
         flow,
+        asked_us,
         answer: lambda::shown(call, target, answer),
         payload: head.split_off(behind),
     }))
@@ -144,7 +151,12 @@ async fn pass(
     drop((begun.answer, begun.payload));
     loop {
         match begun.flow.next(worker).await {
-            Piece::Bytes(bytes) => outgoing.send(exchange, Vec::new(), &bytes).await?,
+            Piece::Bytes(bytes) => {
+                if let Some((_, content @ None)) = &mut call.stream_us {
+                    *content = Some(worker.core.now_us() - begun.asked_us);
+                }
+                outgoing.send(exchange, Vec::new(), &bytes).await?;
+            }
             Piece::End(ending) => {
                 return match ending.fault {
                     None => {

@@ -1,7 +1,7 @@
 //! What mappings find in a JSON body.
 
 use crate::lang::params::BodyPath;
-use crate::lang::value::{Heap, Style, Value, read};
+use crate::lang::value::{Heap, Style, Texts, Value, read};
 
 /// A longer value is cut off: it could not stand in a header or a URI.
 const VALUE_BYTES_MAX: usize = 16 * 1024;
@@ -10,7 +10,8 @@ const VALUE_BYTES_MAX: usize = 16 * 1024;
 /// not JSON or has nothing there.
 pub fn find(path: &BodyPath, body: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(body).ok()?;
-    let mut heap = Heap::new();
+    let texts = Texts::new();
+    let mut heap = Heap::new(&texts);
     let root = read(&mut heap, text).ok()?;
     let found = path.path().read(&mut heap, &root).ok()??;
     let mut out = String::new();

@@ -73,10 +73,10 @@ const COMPARISONS: &[(&str, Comparison)] = &[
 ];
 
 /// An operand with a value.
-enum Found<'f, 'a> {
-    Value(Value<'a>),
+enum Found<'f> {
+    Value(Value<'f>),
     Pattern(&'f Pattern),
-    List(Vec<Value<'a>>),
+    List(Vec<Value<'f>>),
     /// A path that leads nowhere.
     Nothing,
 }
@@ -262,11 +262,14 @@ impl<'a> Look<'_, 'a> {
         }
     }
 
-    fn find<'f>(&mut self, operand: &'f Operand) -> Result<Found<'f, 'a>, TooMuch> {
+    fn find<'f>(&mut self, operand: &'f Operand) -> Result<Found<'f>, TooMuch>
+    where
+        'a: 'f,
+    {
         let value = match operand {
             Operand::Here(path) => walk::read(path, self.heap, self.root, self.at, self.visits)?,
             Operand::Root(path) => walk::read(path, self.heap, self.root, self.root, self.visits)?,
-            Operand::Text(text) => Some(Value::text(text.to_string())),
+            Operand::Text(text) => Some(Value::Text(text)),
             Operand::Number(number) => Some(Value::Number(Number::Double(*number))),
             Operand::Bool(value) => Some(Value::Bool(*value)),
             Operand::Null => Some(Value::Null),
@@ -286,9 +289,9 @@ impl<'a> Look<'_, 'a> {
 
     fn compare(
         &self,
-        left: Found<'_, 'a>,
+        left: Found<'_>,
         comparison: Comparison,
-        right: Found<'_, 'a>,
+        right: Found<'_>,
     ) -> Result<bool, TooMuch> {
         Ok(match (comparison, &left, &right) {
             (Comparison::Matches, Found::Value(value), Found::Pattern(pattern))
@@ -300,9 +303,9 @@ impl<'a> Look<'_, 'a> {
             (Comparison::In, Found::Value(value), _) => self.is_among(value, &right),
             (Comparison::NotIn, Found::Value(value), _) => !self.is_among(value, &right),
             (Comparison::NotIn, Found::Nothing, _) => true,
-            (Comparison::Contains, Found::Value(Value::Text(text)), Found::Value(part)) => part
-                .as_text()
-                .is_some_and(|part| text.as_str().contains(part)),
+            (Comparison::Contains, Found::Value(Value::Text(text)), Found::Value(part)) => {
+                part.as_text().is_some_and(|part| text.contains(part))
+            }
             (Comparison::Contains, _, Found::Value(value)) => self.is_among(value, &left),
             (Comparison::Size, Found::Value(value), Found::Value(Value::Number(size))) => self
                 .length(value)
@@ -319,31 +322,31 @@ impl<'a> Look<'_, 'a> {
         })
     }
 
-    fn is_among(&self, value: &Value<'a>, list: &Found<'_, 'a>) -> bool {
+    fn is_among(&self, value: &Value<'_>, list: &Found<'_>) -> bool {
         let items = match list {
             Found::List(items) => items.as_slice(),
-            Found::Value(Value::List(id)) => &self.heap.list(*id).items,
+            Found::Value(Value::List(id)) => self.heap.list(*id).items,
             _ => return false,
         };
         items.iter().any(|item| self.equal(value, item))
     }
 
-    fn length(&self, value: &Value<'a>) -> Option<usize> {
+    fn length(&self, value: &Value<'_>) -> Option<usize> {
         match value {
             Value::List(id) => Some(self.heap.list(*id).items.len()),
             Value::Map(id) => Some(self.heap.map(*id).len()),
-            Value::Text(text) => Some(text.as_str().encode_utf16().count()),
+            Value::Text(text) => Some(text.encode_utf16().count()),
             _ => None,
         }
     }
 
     /// Numbers across classes, and with texts that are numbers.
-    fn equal(&self, left: &Value<'a>, right: &Value<'a>) -> bool {
+    fn equal(&self, left: &Value<'_>, right: &Value<'_>) -> bool {
         match (left, right) {
             (Value::Number(left), Value::Number(right)) => left.compare(right).is_eq(),
             (Value::Number(number), Value::Text(text))
             | (Value::Text(text), Value::Number(number)) => {
-                text.as_str().trim().parse() == Ok(number.as_double())
+                text.trim().parse() == Ok(number.as_double())
             }
             _ => self.heap.equals(left, right, COMPARE_DEPTH),
         }
@@ -354,7 +357,7 @@ impl<'a> Look<'_, 'a> {
 fn ordered(left: &Value<'_>, comparison: Comparison, right: &Value<'_>) -> bool {
     let order = match (left, right) {
         (Value::Number(left), Value::Number(right)) => left.compare(right),
-        (Value::Text(left), Value::Text(right)) => left.as_str().cmp(right.as_str()),
+        (Value::Text(left), Value::Text(right)) => left.cmp(right),
         _ => return false,
     };
     match comparison {

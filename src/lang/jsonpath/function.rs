@@ -33,12 +33,9 @@ impl Function {
         match (self, value) {
             (Self::Length, Value::List(id)) => Some(Value::int(heap.list(*id).items.len())),
             (Self::Length, Value::Map(id)) => Some(Value::int(heap.map(*id).len())),
-            (Self::Length, Value::Text(text)) => {
-                Some(Value::int(text.as_str().encode_utf16().count()))
-            }
+            (Self::Length, Value::Text(text)) => Some(Value::int(text.encode_utf16().count())),
             (Self::Keys, Value::Map(id)) => {
-                let keys = heap.map(*id).entries().iter();
-                let keys = keys.map(|(key, _)| key.clone()).collect();
+                let keys = heap.map(*id).keys().to_vec();
                 Some(heap.keep_list(ListKind::View, keys))
             }
             (Self::Length | Self::Keys, _) => None,

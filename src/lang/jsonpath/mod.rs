@@ -26,6 +26,8 @@ pub const PATH_BYTES_MAX: usize = 4 * 1024;
 #[derive(Clone, Debug)]
 pub struct Path {
     steps: Vec<Step>,
+    /// Whether all steps are names and single indexes.
+    straight: bool,
     function: Option<Function>,
     /// Whether it can only mean one value.
     definite: bool,

@@ -126,8 +126,12 @@ impl<'t> Reader<'t> {
         let definite = steps
             .iter()
             .all(|step| matches!(step, Step::Member(_) | Step::Members(_) | Step::Index(_)));
+        let straight = steps
+            .iter()
+            .all(|step| matches!(step, Step::Member(_) | Step::Index(_)));
         Ok(Path {
             steps,
+            straight,
             function,
             definite: definite || function.is_some(),
         })

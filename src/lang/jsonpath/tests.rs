@@ -1,7 +1,7 @@
 //! What paths mean, as tables.
 
 use super::*;
-use crate::lang::value::{Style, read};
+use crate::lang::value::{Style, Texts, read};
 
 const STORE: &str = r#"{"store":{"book":[
     {"category":"reference","title":"Sayings","price":8.95},
@@ -11,7 +11,8 @@ const STORE: &str = r#"{"store":{"book":[
   "a":{"b-c":1,"d e":2,"f.g":3},"n":null,"list":[3,1,2],"text":"abc","5":"five"}"#;
 
 fn found(path: &str) -> Option<String> {
-    let mut heap = Heap::new();
+    let texts = Texts::new();
+    let mut heap = Heap::new(&texts);
     let root = read(&mut heap, STORE).ok()?;
     let value = Path::parse(path).ok()?.read(&mut heap, &root).ok()??;
     let mut out = String::new();
@@ -129,7 +130,8 @@ fn wrong_paths_are_refused() {
 
 #[test]
 fn readings_that_grow_end() {
-    let mut heap = Heap::new();
+    let texts = Texts::new();
+    let mut heap = Heap::new(&texts);
     let body = format!("[{}0{}]", "[".repeat(100), "]".repeat(100));
     let root = read(&mut heap, &body);
     let root = root.unwrap_or(Value::Null);

@@ -12,11 +12,7 @@ pub(super) fn read<'a>(
     at: &Value<'a>,
     visits: &mut usize,
 ) -> Result<Option<Value<'a>>, TooMuch> {
-    let single = path
-        .steps
-        .iter()
-        .all(|step| matches!(step, Step::Member(_) | Step::Index(_)));
-    let found = if single {
+    let found = if path.straight {
         straight(&path.steps, heap, at)
     } else {
         let mut walk = Walk {
@@ -56,7 +52,7 @@ fn straight<'a>(steps: &[Step], heap: &Heap<'a>, at: &Value<'a>) -> Option<Value
             _ => return None,
         };
     }
-    Some(at.clone())
+    Some(*at)
 }
 
 /// Negative indexes count from the end.
@@ -85,14 +81,14 @@ impl<'a> Walk<'_, 'a> {
     fn step(&mut self, steps: &[Step], at: &Value<'a>) -> Result<(), TooMuch> {
         self.visit()?;
         let Some((step, next)) = steps.split_first() else {
-            self.found.push(at.clone());
+            self.found.push(*at);
             return Ok(());
         };
         match (step, at) {
             (Step::Deep, _) => self.deep(next, at),
             (Step::Filter(filter), Value::List(id)) => {
                 for index in 0..self.heap.list(*id).items.len() {
-                    let item = self.heap.list(*id).items[index].clone();
+                    let item = self.heap.list(*id).items[index];
                     if filter.accepts(self.heap, self.root, &item, self.visits)? {
                         self.step(next, &item)?;
                     }
@@ -107,7 +103,7 @@ impl<'a> Walk<'_, 'a> {
             }
             (Step::Any, Value::Map(id)) => {
                 for index in 0..self.heap.map(*id).len() {
-                    let value = self.heap.map(*id).entries()[index].1.clone();
+                    let value = self.heap.map(*id).values()[index];
                     self.step(next, &value)?;
                 }
                 Ok(())
@@ -116,7 +112,7 @@ impl<'a> Walk<'_, 'a> {
             (Step::Slice(from, to), Value::List(id)) => self.items(*id, next, *from, *to),
             (Step::Member(name), Value::Map(id)) => match self.heap.map(*id).member(name) {
                 Some(value) => {
-                    let value = value.clone();
+                    let value = *value;
                     self.step(next, &value)
                 }
                 None => Ok(()),
@@ -142,11 +138,11 @@ impl<'a> Walk<'_, 'a> {
     ) -> Result<(), TooMuch> {
         let mut kept = Map::new();
         for name in names {
-            let Some(value) = self.heap.map(id).member(name).cloned() else {
+            let Some((name, value)) = self.heap.map(id).entry(name) else {
                 continue;
             };
             if next.is_empty() {
-                kept.put(Value::text(name.to_string()), value);
+                kept.put(name, value);
             } else {
                 self.step(next, &value)?;
             }
@@ -166,7 +162,7 @@ impl<'a> Walk<'_, 'a> {
     ) -> Result<(), TooMuch> {
         let items = &self.heap.list(id).items;
         let item = place(index, items.len()).and_then(|place| items.get(place));
-        match item.cloned() {
+        match item.copied() {
             Some(item) => self.step(next, &item),
             None => Ok(()),
         }
@@ -184,7 +180,7 @@ impl<'a> Walk<'_, 'a> {
         let from = from.map_or(0, clamped);
         let to = to.map_or(length, clamped);
         for index in from..to {
-            let item = self.heap.list(id).items[index].clone();
+            let item = self.heap.list(id).items[index];
             self.step(next, &item)?;
         }
         Ok(())
@@ -204,8 +200,8 @@ impl<'a> Walk<'_, 'a> {
         }
         for index in 0..count {
             let value = match at {
-                Value::Map(id) => self.heap.map(*id).entries()[index].1.clone(),
-                Value::List(id) => self.heap.list(*id).items[index].clone(),
+                Value::Map(id) => self.heap.map(*id).values()[index],
+                Value::List(id) => self.heap.list(*id).items[index],
                 _ => return Ok(()),
             };
             self.deep(steps, &value)?;

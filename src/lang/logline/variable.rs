@@ -59,6 +59,12 @@ pub enum Variable {
     IntegrationRequestId,
     /// The status that the upstream, or the function itself, answered.
     IntegrationStatus,
+    /// `BUFFERED` or `STREAMED`.
+    ResponseTransferMode,
+    /// Of a stream: milliseconds between the request to the upstream and the end of its head.
+    TimeToAllHeaders,
+    /// Of a stream: the same for the first byte of the payload.
+    TimeToFirstContent,
     /// The path of the request as it came.
     Path,
     /// `HTTP/1.1`.
@@ -142,7 +148,16 @@ const NAMES: &[(&str, Variable)] = &[
     ),
     ("integration.latency", Variable::IntegrationLatency),
     ("integration.requestId", Variable::IntegrationRequestId),
+    (
+        "integration.responseTransferMode",
+        Variable::ResponseTransferMode,
+    ),
     ("integration.status", Variable::IntegrationStatus),
+    ("integration.timeToAllHeaders", Variable::TimeToAllHeaders),
+    (
+        "integration.timeToFirstContent",
+        Variable::TimeToFirstContent,
+    ),
     ("integrationErrorMessage", Variable::IntegrationError),
     ("integrationLatency", Variable::IntegrationLatency),
     ("integrationStatus", Variable::IntegrationServiceStatus),

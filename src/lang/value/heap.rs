@@ -1,6 +1,6 @@
 //! Where the maps and lists of one request live.
 
-use super::{Map, Value};
+use super::{Map, Members, Texts, Value};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MapId(u32);
@@ -23,21 +23,91 @@ pub enum ListKind {
     Entry,
 }
 
+/// A list that can be written.
 #[derive(Clone, Debug)]
 pub struct List<'a> {
     pub kind: ListKind,
     pub items: Vec<Value<'a>>,
 }
 
-#[derive(Debug, Default)]
+/// A list to look at, wherever its items are.
+#[derive(Clone, Copy, Debug)]
+pub struct Items<'h, 'a> {
+    pub kind: ListKind,
+    pub items: &'h [Value<'a>],
+}
+
+/// All maps and lists. Those that were read lie one behind the other in `read`, where they cost
+/// nothing of their own; one that is written moves out first.
+#[derive(Debug)]
 pub struct Heap<'a> {
-    maps: Vec<Map<'a>>,
-    lists: Vec<List<'a>>,
+    texts: &'a Texts,
+    places: Vec<Place<'a>>,
+    read: Vec<Value<'a>>,
+    /// Keys of the maps that were read. Maps with the same keys have them in common.
+    keys: Vec<Value<'a>>,
+}
+
+#[derive(Debug)]
+enum Place<'a> {
+    ReadMap(Shape, u32),
+    /// Where it begins, and how many items it has.
+    ReadList(u32, u32),
+    Map(Box<Map<'a>>),
+    List(Box<List<'a>>),
+}
+
+/// Keys of maps: where they begin, and how many there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Shape {
+    start: u32,
+    length: u32,
+}
+
+impl Shape {
+    pub fn len(self) -> usize {
+        self.length as usize
+    }
+
+    /// The first of these keys.
+    pub fn first(self, length: usize) -> Self {
+        let length = u32::try_from(length).map_or(self.length, |length| length.min(self.length));
+        Self { length, ..self }
+    }
+}
+
+/// Where one key was found the last time it was looked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Hint {
+    shape_start: u32,
+    place: u32,
+}
+
+impl Hint {
+    pub const NONE: Self = Self {
+        shape_start: u32::MAX,
+        place: u32::MAX,
+    };
 }
 
 impl<'a> Heap<'a> {
-    pub fn new() -> Self {
-        Self::default()
+    /// `texts` will have the texts that are made on the way.
+    pub fn new(texts: &'a Texts) -> Self {
+        Self {
+            texts,
+            places: Vec::new(),
+            read: Vec::new(),
+            keys: Vec::new(),
+        }
+    }
+
+    /// Keeps a text that nothing else owns.
+    pub fn text(&self, text: String) -> Value<'a> {
+        Value::Text(self.keep_text(text))
+    }
+
+    pub(super) fn keep_text(&self, text: String) -> &'a str {
+        self.texts.keep(text)
     }
 
     pub fn new_map(&mut self) -> MapId {
@@ -45,63 +115,129 @@ impl<'a> Heap<'a> {
     }
 
     pub fn keep_map(&mut self, map: Map<'a>) -> MapId {
-        self.maps.push(map);
-        // The budget of memory ends long before four thousand million maps.
-        MapId(u32::try_from(self.maps.len() - 1).unwrap_or(u32::MAX))
+        MapId(self.keep(Place::Map(Box::new(map))))
     }
 
     pub fn keep_list(&mut self, kind: ListKind, items: Vec<Value<'a>>) -> Value<'a> {
-        self.lists.push(List { kind, items });
-        Value::List(ListId(
-            u32::try_from(self.lists.len() - 1).unwrap_or(u32::MAX),
-        ))
+        let list = List { kind, items };
+        Value::List(ListId(self.keep(Place::List(Box::new(list)))))
     }
 
-    pub fn map(&self, id: MapId) -> &Map<'a> {
-        &self.maps[id.0 as usize]
+    fn keep(&mut self, place: Place<'a>) -> u32 {
+        self.places.push(place);
+        // The budget of memory ends long before four thousand million maps.
+        u32::try_from(self.places.len() - 1).unwrap_or(u32::MAX)
+    }
+
+    /// Room for what is about to be read.
+    pub(super) fn reserve(&mut self, places: usize, values: usize) {
+        self.places.reserve(places);
+        self.read.reserve(values);
+    }
+
+    /// The name that maps of this shape have at a place.
+    #[inline(always)]
+    pub(super) fn name(&self, shape: Shape, place: usize) -> Option<&'a str> {
+        let keys = self.keys.get(shape.start as usize..)?;
+        keys.get(..shape.len())?.get(place)?.as_text()
+    }
+
+    /// Keeps keys for maps that have them; none beyond what 32 bits count.
+    pub(super) fn keep_shape(&mut self, names: &[Value<'a>]) -> Option<Shape> {
+        let start = u32::try_from(self.keys.len()).ok()?;
+        let length = u32::try_from(names.len()).ok()?;
+        self.keys.extend_from_slice(names);
+        Some(Shape { start, length })
+    }
+
+    pub(super) fn keep_read_map(&mut self, shape: Shape, values: &[Value<'a>]) -> Value<'a> {
+        Value::Map(match u32::try_from(self.read.len()) {
+            Ok(start) => {
+                self.read.extend_from_slice(values);
+                MapId(self.keep(Place::ReadMap(shape, start)))
+            }
+            Err(_) => {
+                let keys = part(&self.keys, shape.start, shape.length).to_vec();
+                self.keep_map(Map::plain(keys, values.to_vec()))
+            }
+        })
+    }
+
+    pub(super) fn keep_read_list(&mut self, items: &[Value<'a>]) -> Value<'a> {
+        let place = (u32::try_from(self.read.len()), u32::try_from(items.len()));
+        match place {
+            (Ok(start), Ok(length)) => {
+                self.read.extend_from_slice(items);
+                Value::List(ListId(self.keep(Place::ReadList(start, length))))
+            }
+            _ => self.keep_list(ListKind::Json, items.to_vec()),
+        }
+    }
+
+    pub fn map(&self, id: MapId) -> Members<'_, 'a> {
+        match &self.places[id.0 as usize] {
+            Place::ReadMap(shape, start) => Members::plain(
+                part(&self.keys, shape.start, shape.length),
+                part(&self.read, *start, shape.length),
+            ),
+            Place::Map(map) => map.members(),
+            Place::ReadList(..) | Place::List(_) => Members::plain(&[], &[]),
+        }
+    }
+
+    /// A member whose name is always the same for this hint.
+    #[inline(always)]
+    pub fn hinted_member(&self, id: MapId, name: &str, hint: &mut Hint) -> Option<&Value<'a>> {
+        let Place::ReadMap(shape, start) = &self.places[id.0 as usize] else {
+            return self.map(id).member(name);
+        };
+        if hint.shape_start != shape.start || hint.place >= shape.length {
+            let place = self.map(id).place(name)?;
+            *hint = Hint {
+                shape_start: shape.start,
+                place: u32::try_from(place).ok()?,
+            };
+        }
+        self.read.get((start + hint.place) as usize)
     }
 
     pub fn map_mut(&mut self, id: MapId) -> &mut Map<'a> {
-        &mut self.maps[id.0 as usize]
+        let place = &mut self.places[id.0 as usize];
+        if let Place::ReadMap(shape, start) = place {
+            let keys = part(&self.keys, shape.start, shape.length);
+            let values = part(&self.read, *start, shape.length);
+            *place = Place::Map(Box::new(Map::plain(keys.to_vec(), values.to_vec())));
+        }
+        match place {
+            Place::Map(map) => map,
+            _ => unreachable!("a map was moved out"),
+        }
     }
 
-    pub fn list(&self, id: ListId) -> &List<'a> {
-        &self.lists[id.0 as usize]
+    pub fn list(&self, id: ListId) -> Items<'_, 'a> {
+        let (kind, items) = match &self.places[id.0 as usize] {
+            Place::ReadList(start, length) => (ListKind::Json, part(&self.read, *start, *length)),
+            Place::List(list) => (list.kind, &list.items[..]),
+            Place::ReadMap(..) | Place::Map(_) => (ListKind::Plain, &[][..]),
+        };
+        Items { kind, items }
     }
 
     pub fn list_mut(&mut self, id: ListId) -> &mut List<'a> {
-        &mut self.lists[id.0 as usize]
-    }
-
-    /// Copies a value out of another heap, with all that is in it.
-    pub fn adopt(&mut self, other: &Heap<'_>, value: &Value<'_>) -> Value<'a> {
-        match value {
-            Value::Null => Value::Null,
-            Value::Bool(value) => Value::Bool(*value),
-            Value::Char(c) => Value::Char(*c),
-            Value::Handle(handle) => Value::Handle(*handle),
-            Value::Text(text) => Value::text(text.as_str()),
-            Value::Number(number) => Value::Number(number.to_owned_number()),
-            Value::List(id) => {
-                let list = other.list(*id);
-                let items = list.items.iter().map(|item| self.adopt(other, item));
-                let items = items.collect();
-                self.keep_list(list.kind, items)
-            }
-            Value::Map(id) => {
-                let mut map = Map::new();
-                for (key, value) in other.map(*id).entries() {
-                    let key = self.adopt(other, key);
-                    let value = self.adopt(other, value);
-                    map.put(key, value);
-                }
-                Value::Map(self.keep_map(map))
-            }
+        let place = &mut self.places[id.0 as usize];
+        if let Place::ReadList(start, length) = place {
+            let items = part(&self.read, *start, *length).to_vec();
+            let kind = ListKind::Json;
+            *place = Place::List(Box::new(List { kind, items }));
+        }
+        match place {
+            Place::List(list) => list,
+            _ => unreachable!("a list was moved out"),
         }
     }
 
     /// Java's `equals` of two values of one class; how deep it looks is bounded.
-    pub fn equals(&self, left: &Value<'a>, right: &Value<'a>, depth: usize) -> bool {
+    pub fn equals(&self, left: &Value<'_>, right: &Value<'_>, depth: usize) -> bool {
         match (left, right) {
             (Value::Null, Value::Null) => true,
             (Value::Bool(left), Value::Bool(right)) => left == right,
@@ -122,7 +258,7 @@ impl<'a> Heap<'a> {
     fn maps_equal(&self, left: MapId, right: MapId, depth: usize) -> bool {
         let (left, right) = (self.map(left), self.map(right));
         left.len() == right.len()
-            && left.entries().iter().all(|(key, value)| {
+            && left.entries().all(|(key, value)| {
                 right
                     .get(key)
                     .is_some_and(|other| self.equals(value, other, depth))
@@ -131,14 +267,19 @@ impl<'a> Heap<'a> {
 
     fn lists_equal(&self, left: ListId, right: ListId, depth: usize) -> bool {
         let (left, right) = (self.list(left), self.list(right));
-        let comparable = |list: &List<'_>| list.kind != ListKind::Array;
+        let comparable = |list: Items<'_, '_>| list.kind != ListKind::Array;
         comparable(left)
             && comparable(right)
             && left.items.len() == right.items.len()
             && left
                 .items
                 .iter()
-                .zip(&right.items)
+                .zip(right.items)
                 .all(|(left, right)| self.equals(left, right, depth))
     }
+}
+
+fn part<'h, 'a>(read: &'h [Value<'a>], start: u32, length: u32) -> &'h [Value<'a>] {
+    let start = start as usize;
+    &read[start..start + length as usize]
 }

@@ -1,17 +1,31 @@
 //! Maps in the order of insertion, as Java's `LinkedHashMap`.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
-use super::{Text, Value};
+use super::Value;
 
-/// From here on a map keeps an index of its keys.
-const INDEXED_FROM: usize = 32;
+/// Beyond so many entries a map keeps an index of its keys.
+pub(super) const PLAIN_MAX: usize = 32;
 
+/// Places of the keys that are texts.
+type Index<'a> = HashMap<&'a str, usize>;
+
+/// A map that can be written.
 #[derive(Clone, Debug, Default)]
 pub struct Map<'a> {
-    entries: Vec<(Value<'a>, Value<'a>)>,
-    /// Places of the keys that are texts, once there are many.
-    index: Option<HashMap<Text<'a>, usize>>,
+    keys: Vec<Value<'a>>,
+    /// As many as keys.
+    values: Vec<Value<'a>>,
+    index: Option<Index<'a>>,
+}
+
+/// A map to look at, wherever its entries are.
+#[derive(Clone, Copy, Debug)]
+pub struct Members<'h, 'a> {
+    keys: &'h [Value<'a>],
+    values: &'h [Value<'a>],
+    index: Option<&'h Index<'a>>,
 }
 
 impl<'a> Map<'a> {
@@ -19,87 +33,153 @@ impl<'a> Map<'a> {
         Self::default()
     }
 
-    pub fn len(&self) -> usize {
-        self.entries.len()
+    /// At most [`PLAIN_MAX`] keys, which are all different, and their values.
+    pub(super) fn plain(keys: Vec<Value<'a>>, values: Vec<Value<'a>>) -> Self {
+        Self {
+            keys,
+            values,
+            index: None,
+        }
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+    /// Keys that are texts, and their values. Of a key that comes again the last value counts, in the
+    /// place of the first.
+    pub(super) fn of(keys: &[Value<'a>], values: &[Value<'a>]) -> Self {
+        let mut map = Self::new();
+        map.keys.reserve(keys.len());
+        map.values.reserve(keys.len());
+        let mut index = Index::with_capacity(keys.len());
+        for (key, value) in keys.iter().zip(values) {
+            match index.entry(key.as_text().unwrap_or_default()) {
+                Entry::Vacant(place) => {
+                    place.insert(map.keys.len());
+                    map.keys.push(*key);
+                    map.values.push(*value);
+                }
+                Entry::Occupied(place) => map.values[*place.get()] = *value,
+            }
+        }
+        map.index = (map.keys.len() > PLAIN_MAX).then_some(index);
+        map
     }
 
-    /// Value of a key that is a text.
-    pub fn member(&self, key: &str) -> Option<&Value<'a>> {
-        self.place(key).map(|at| &self.entries[at].1)
-    }
-
-    pub fn get(&self, key: &Value<'a>) -> Option<&Value<'a>> {
-        self.place_of(key).map(|at| &self.entries[at].1)
+    pub fn members(&self) -> Members<'_, 'a> {
+        Members {
+            keys: &self.keys,
+            values: &self.values,
+            index: self.index.as_ref(),
+        }
     }
 
     /// The value that was there before.
     pub fn put(&mut self, key: Value<'a>, value: Value<'a>) -> Option<Value<'a>> {
-        if let Some(at) = self.place_of(&key) {
-            return Some(std::mem::replace(&mut self.entries[at].1, value));
+        if let Some(at) = self.members().place_of(&key) {
+            return Some(std::mem::replace(&mut self.values[at], value));
         }
-        let at = self.entries.len();
-        if at == 0 {
-            self.entries.reserve(8);
-        }
-        self.entries.push((key, value));
-        if self.entries.len() > INDEXED_FROM {
-            let from = if self.index.is_none() { 0 } else { at };
-            self.index_from(from);
-        }
+        let at = self.keys.len();
+        self.keys.push(key);
+        self.values.push(value);
+        self.index_from(if self.index.is_some() { at } else { 0 });
         None
     }
 
     pub fn remove(&mut self, key: &Value<'a>) -> Option<Value<'a>> {
-        let at = self.place_of(key)?;
-        let (_, value) = self.entries.remove(at);
+        let at = self.members().place_of(key)?;
+        self.keys.remove(at);
         self.index = None;
-        if self.entries.len() > INDEXED_FROM {
-            self.index_from(0);
-        }
-        Some(value)
+        self.index_from(0);
+        Some(self.values.remove(at))
     }
 
     pub fn clear(&mut self) {
-        self.entries.clear();
+        self.keys.clear();
+        self.values.clear();
         self.index = None;
     }
 
-    /// In the order of insertion.
-    pub fn entries(&self) -> &[(Value<'a>, Value<'a>)] {
-        &self.entries
-    }
-
-    fn place(&self, key: &str) -> Option<usize> {
-        if self.entries.len() > INDEXED_FROM {
-            return self.index.as_ref()?.get(key).copied();
-        }
-        self.entries
-            .iter()
-            .position(|(known, _)| known.as_text() == Some(key))
-    }
-
-    fn place_of(&self, key: &Value<'a>) -> Option<usize> {
-        match key {
-            Value::Text(text) => self.place(text.as_str()),
-            _ => self
-                .entries
-                .iter()
-                .position(|(known, _)| same_key(known, key)),
-        }
-    }
-
     fn index_from(&mut self, from: usize) {
+        if self.keys.len() <= PLAIN_MAX {
+            return;
+        }
         let index = self.index.get_or_insert_default();
-        for (at, (key, _)) in self.entries.iter().enumerate().skip(from) {
+        for (at, key) in self.keys.iter().enumerate().skip(from) {
             if let Value::Text(text) = key {
-                index.insert(text.clone(), at);
+                index.insert(text, at);
             }
         }
     }
+}
+
+impl<'h, 'a> Members<'h, 'a> {
+    /// At most [`PLAIN_MAX`] keys and as many values.
+    pub(super) fn plain(keys: &'h [Value<'a>], values: &'h [Value<'a>]) -> Self {
+        Self {
+            keys,
+            values,
+            index: None,
+        }
+    }
+
+    pub fn len(self) -> usize {
+        self.keys.len()
+    }
+
+    pub fn is_empty(self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// Value of a key that is a text.
+    pub fn member(self, key: &str) -> Option<&'h Value<'a>> {
+        self.values.get(self.place(key)?)
+    }
+
+    /// Key and value of a key that is a text.
+    pub fn entry(self, key: &str) -> Option<(Value<'a>, Value<'a>)> {
+        let place = self.place(key)?;
+        Some((self.keys[place], self.values[place]))
+    }
+
+    pub fn get(self, key: &Value<'_>) -> Option<&'h Value<'a>> {
+        self.values.get(self.place_of(key)?)
+    }
+
+    /// In the order of insertion.
+    pub fn keys(self) -> &'h [Value<'a>] {
+        self.keys
+    }
+
+    /// In the order of their keys.
+    pub fn values(self) -> &'h [Value<'a>] {
+        self.values
+    }
+
+    pub fn entries(self) -> impl Iterator<Item = (&'h Value<'a>, &'h Value<'a>)> {
+        self.keys.iter().zip(self.values)
+    }
+
+    /// Where a key is that is a text.
+    #[inline]
+    pub(super) fn place(self, key: &str) -> Option<usize> {
+        if self.keys.len() > PLAIN_MAX {
+            return self.index?.get(key).copied();
+        }
+        let mut keys = self.keys.iter();
+        keys.position(|known| matches!(known, Value::Text(known) if same(known, key)))
+    }
+
+    fn place_of(self, key: &Value<'_>) -> Option<usize> {
+        match key {
+            Value::Text(text) => self.place(text),
+            _ => self.keys.iter().position(|known| same_key(known, key)),
+        }
+    }
+}
+
+/// The first bytes tell most names apart, without a call.
+#[inline(always)]
+fn same(left: &str, right: &str) -> bool {
+    let (left, right) = (left.as_bytes(), right.as_bytes());
+    left.len() == right.len() && left.first() == right.first() && left == right
 }
 
 /// Java's `equals` for what may be a key; texts are looked up elsewhere.
@@ -122,18 +202,16 @@ mod tests {
 
     #[test]
     fn large_maps_find_replace_and_forget() {
+        let names: Vec<String> = (0..100).map(|key| key.to_string()).collect();
         let mut map = Map::new();
-        for key in 0..100 {
-            assert!(
-                map.put(Value::text(key.to_string()), Value::int(key))
-                    .is_none()
-            );
+        for (key, name) in names.iter().enumerate() {
+            assert!(map.put(Value::Text(name), Value::int(key)).is_none());
         }
-        assert!(map.put(Value::borrowed("7"), Value::Null).is_some());
-        assert!(matches!(map.member("7"), Some(Value::Null)));
-        assert!(map.remove(&Value::borrowed("7")).is_some());
-        assert!(map.member("7").is_none());
-        assert!(map.member("99").is_some());
-        assert_eq!(map.len(), 99);
+        assert!(map.put(Value::Text("7"), Value::Null).is_some());
+        assert!(matches!(map.members().member("7"), Some(Value::Null)));
+        assert!(map.remove(&Value::Text("7")).is_some());
+        assert!(map.members().member("7").is_none());
+        assert!(map.members().member("99").is_some());
+        assert_eq!(map.members().len(), 99);
     }
 }

@@ -9,24 +9,26 @@ mod map;
 mod number;
 mod print;
 mod read;
+mod scan;
 mod text;
+mod unescape;
 
-pub use heap::{Heap, List, ListId, ListKind, MapId};
-pub use map::Map;
+pub use heap::{Heap, Hint, Items, List, ListId, ListKind, MapId};
+pub use map::{Map, Members};
 pub use number::{Number, Operation};
 pub use print::{Style, quote};
 pub use read::{DEPTH_MAX, ReadError, read};
-pub use text::Text;
+pub use text::{TEXT_BYTES, Texts};
 
-/// One value. Cheap to copy: what is large is borrowed, counted or on the heap.
-#[derive(Clone, Debug)]
+/// One value. Cheap to copy: what is large is borrowed or on the heap.
+#[derive(Clone, Copy, Debug)]
 pub enum Value<'a> {
     Null,
     Bool(bool),
     Number(Number<'a>),
     /// Java's `Character`, as `charAt` gives it.
     Char(char),
-    Text(Text<'a>),
+    Text(&'a str),
     Map(MapId),
     List(ListId),
     Handle(Handle),
@@ -46,23 +48,15 @@ pub enum Handle {
 }
 
 impl<'a> Value<'a> {
-    pub const EMPTY: Self = Self::Text(Text::EMPTY);
-
-    pub fn text(text: impl Into<String>) -> Self {
-        Self::Text(Text::owned(text.into()))
-    }
-
-    pub fn borrowed(text: &'a str) -> Self {
-        Self::Text(Text::Borrowed(text))
-    }
+    pub const EMPTY: Self = Self::Text("");
 
     pub fn int(value: usize) -> Self {
         Self::Number(Number::from_i64(i64::try_from(value).unwrap_or(i64::MAX)))
     }
 
-    pub fn as_text(&self) -> Option<&str> {
+    pub fn as_text(&self) -> Option<&'a str> {
         match self {
-            Self::Text(text) => Some(text.as_str()),
+            Self::Text(text) => Some(text),
             _ => None,
         }
     }

@@ -2,17 +2,15 @@
 
 use std::cmp::Ordering;
 
-use super::Text;
-
 /// Integers grow from `Integer` over `Long` to `BigInteger` as they need; this one ends at 128 bits.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Number<'a> {
     Int(i32),
     Long(i64),
     Big(Wide),
     Double(f64),
     /// `BigDecimal`, as it was written. Arithmetic on it is that of doubles.
-    Decimal(Text<'a>),
+    Decimal(&'a str),
 }
 
 /// 128 bits in two halves: aligned as they are, a value takes half the room.
@@ -59,24 +57,13 @@ impl<'a> Number<'a> {
         text.parse().ok().map(Self::from_i128)
     }
 
-    /// The same number, borrowing nothing.
-    pub fn to_owned_number<'b>(&self) -> Number<'b> {
-        match self {
-            Self::Int(value) => Number::Int(*value),
-            Self::Long(value) => Number::Long(*value),
-            Self::Big(value) => Number::Big(*value),
-            Self::Double(value) => Number::Double(*value),
-            Self::Decimal(text) => Number::Decimal(Text::owned(text.as_str().to_owned())),
-        }
-    }
-
     pub fn as_double(&self) -> f64 {
         match self {
             Self::Int(value) => f64::from(*value),
             Self::Long(value) => *value as f64,
             Self::Big(value) => value.get() as f64,
             Self::Double(value) => *value,
-            Self::Decimal(text) => text.as_str().parse().unwrap_or(f64::NAN),
+            Self::Decimal(text) => text.parse().unwrap_or(f64::NAN),
         }
     }
 
@@ -161,7 +148,7 @@ impl<'a> Number<'a> {
                 Ok(())
             }
             Self::Decimal(text) => {
-                out.push_str(text.as_str());
+                out.push_str(text);
                 Ok(())
             }
         };
@@ -240,7 +227,7 @@ mod tests {
 
     #[test]
     fn values_are_small() {
-        assert!(size_of::<crate::lang::value::Value<'_>>() <= 32);
+        assert!(size_of::<crate::lang::value::Value<'_>>() <= 24);
         for value in [0, -1, i128::MIN, i128::MAX, i128::from(u64::MAX), -1 << 64] {
             assert_eq!(Wide::new(value).get(), value);
         }

@@ -1,6 +1,6 @@
 //! Values as text: Java's `toString` and json-smart's JSON.
 
-use super::{Handle, Heap, List, ListId, ListKind, Map, MapId, Value};
+use super::{Handle, Heap, Items, ListId, ListKind, MapId, Members, Value};
 
 /// Which of json-smart's two ways to write a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ const DEPTH_MAX: usize = 200;
 
 impl<'a> Heap<'a> {
     /// Java's `toString`, at most `bytes_max` bytes more; `false` when it would be longer.
-    pub fn print(&self, out: &mut String, value: &Value<'a>, bytes_max: usize) -> bool {
+    pub fn print(&self, out: &mut String, value: &Value<'_>, bytes_max: usize) -> bool {
         let mut printer = self.printer(out, bytes_max);
         printer.java(value, 0);
         printer.fits()
@@ -26,7 +26,7 @@ impl<'a> Heap<'a> {
     pub fn write_json(
         &self,
         out: &mut String,
-        value: &Value<'a>,
+        value: &Value<'_>,
         style: Style,
         bytes_max: usize,
     ) -> bool {
@@ -62,13 +62,13 @@ impl<'a> Printer<'_, 'a> {
         depth < DEPTH_MAX && self.fits()
     }
 
-    fn java(&mut self, value: &Value<'a>, depth: usize) {
+    fn java(&mut self, value: &Value<'_>, depth: usize) {
         match value {
             Value::Null => self.out.push_str("null"),
             Value::Bool(value) => self.out.push_str(if *value { "true" } else { "false" }),
             Value::Number(number) => number.print(self.out),
             Value::Char(c) => self.out.push(*c),
-            Value::Text(text) => self.out.push_str(text.as_str()),
+            Value::Text(text) => self.out.push_str(text),
             Value::Map(id) if self.may_descend(depth) => self.java_map(*id, depth),
             Value::List(id) if self.may_descend(depth) => self.java_list(*id, depth),
             Value::Map(_) | Value::List(_) => {}
@@ -83,7 +83,7 @@ impl<'a> Printer<'_, 'a> {
 
     fn java_map(&mut self, id: MapId, depth: usize) {
         self.out.push('{');
-        for (index, (key, value)) in self.heap.map(id).entries().iter().enumerate() {
+        for (index, (key, value)) in self.heap.map(id).entries().enumerate() {
             if index > 0 {
                 self.out.push_str(", ");
             }
@@ -128,9 +128,9 @@ impl<'a> Printer<'_, 'a> {
         }
     }
 
-    fn json(&mut self, value: &Value<'a>, style: Style, depth: usize) {
+    fn json(&mut self, value: &Value<'_>, style: Style, depth: usize) {
         match value {
-            Value::Text(text) => quote(self.out, text.as_str(), style),
+            Value::Text(text) => quote(self.out, text, style),
             Value::Char(c) => quote(self.out, c.encode_utf8(&mut [0; 4]), style),
             Value::Number(number) if number.as_double().is_infinite() => {
                 self.out.push_str("null");
@@ -146,14 +146,14 @@ impl<'a> Printer<'_, 'a> {
         }
     }
 
-    fn json_map(&mut self, map: &Map<'a>, style: Style, depth: usize) {
+    fn json_map(&mut self, map: Members<'_, 'a>, style: Style, depth: usize) {
         self.out.push('{');
-        for (index, (key, value)) in map.entries().iter().enumerate() {
+        for (index, (key, value)) in map.entries().enumerate() {
             if index > 0 {
                 self.out.push(',');
             }
             match key {
-                Value::Text(text) => quote(self.out, text.as_str(), style),
+                Value::Text(text) => quote(self.out, text, style),
                 _ => {
                     self.out.push('"');
                     self.java(key, depth + 1);
@@ -166,7 +166,7 @@ impl<'a> Printer<'_, 'a> {
         self.out.push('}');
     }
 
-    fn json_list(&mut self, list: &List<'a>, style: Style, depth: usize) {
+    fn json_list(&mut self, list: Items<'_, 'a>, style: Style, depth: usize) {
         self.out.push('[');
         for (index, item) in list.items.iter().enumerate() {
             if index > 0 {

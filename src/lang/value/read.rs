@@ -5,13 +5,23 @@
 
 use std::fmt;
 
-use super::{Heap, ListKind, Map, Number, Text, Value};
+use super::heap::Shape;
+use super::map::PLAIN_MAX;
+use super::scan::{blanks, is_blank, plain_number, quote_or_backslash, same};
+use super::unescape::unescaped;
+use super::{Heap, Map, Number, Value};
 
 /// Deeper documents are refused.
 pub const DEPTH_MAX: usize = 128;
 
 /// A floating number with more characters than this is kept as it was written.
 const DOUBLE_CHARACTERS_MAX: usize = 18;
+
+/// Bytes of a text for each value that there is room for from the start.
+const BYTES_A_VALUE: usize = 8;
+const VALUES_RESERVED_MAX: usize = 2048;
+const OPEN_RESERVED_MAX: usize = 40;
+const NAMES_RESERVED: usize = 32;
 
 /// What is wrong, and at which byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,25 +38,97 @@ impl fmt::Display for ReadError {
 
 impl std::error::Error for ReadError {}
 
+#[cold]
+pub(super) fn wrong(at: usize, what: &'static str) -> ReadError {
+    ReadError { at, what }
+}
+
 /// Reads one value; its maps and lists go to `heap`. Nothing but blanks is the empty text.
 ///
 /// # Errors
 /// What even the permissive mode refuses.
 pub fn read<'a>(heap: &mut Heap<'a>, text: &'a str) -> Result<Value<'a>, ReadError> {
-    let mut reader = Reader { heap, text, at: 0 };
-    reader.blanks();
-    if reader.peek().is_none() {
+    let at = blanks(text.as_bytes(), 0);
+    if at == text.len() {
         return Ok(Value::EMPTY);
     }
-    reader.value(Place::Top, 0)
+    let values = (text.len() / BYTES_A_VALUE).min(VALUES_RESERVED_MAX);
+    heap.reserve(values / 4, values);
+    let mut reader = Reader {
+        heap,
+        text,
+        values: Vec::with_capacity(values.min(OPEN_RESERVED_MAX)),
+        names: Vec::with_capacity(NAMES_RESERVED),
+        like: Shape::default(),
+        depth: 0,
+        why: None,
+    };
+    let end = reader.value(at, Place::Top);
+    match (end, reader.values.pop()) {
+        (Some(_), Some(value)) => Ok(value),
+        _ => Err(reader
+            .why
+            .unwrap_or_else(|| wrong(at, "a value is missing"))),
+    }
 }
 
-/// What ends a text without quotes.
+/// Each part is read from a byte on and says where it ends, both in registers; none if it cannot be
+/// read, and then the reader knows why.
+struct Reader<'h, 'a> {
+    heap: &'h mut Heap<'a>,
+    text: &'a str,
+    /// What was read: in maps and lists that are still open what is in them.
+    values: Vec<Value<'a>>,
+    /// Names of the maps that are open, if they are not those of the map before.
+    names: Vec<Value<'a>>,
+    /// What the next map is expected to look like; afterwards what it looks like.
+    like: Shape,
+    /// How many maps and lists are open.
+    depth: usize,
+    why: Option<ReadError>,
+}
+
+/// Names of a map.
+enum Names {
+    /// Those of the map before.
+    Like,
+    Own(Seen),
+}
+
+/// What is known of the names of a map.
+#[derive(Clone, Copy)]
+struct Seen {
+    /// A bit for each name: one whose bit is not set is new.
+    bits: u64,
+    has_twice: bool,
+    /// All stood in double quotes without an escape.
+    is_plain: bool,
+}
+
+impl Seen {
+    const NONE: Self = Self {
+        bits: 0,
+        has_twice: false,
+        is_plain: true,
+    };
+
+    /// Whether this name is sure to be new; from now on it is not.
+    #[inline(always)]
+    fn is_new(&mut self, name: &[u8]) -> bool {
+        let [first, last] = [name.first(), name.last()].map(|byte| byte.copied().unwrap_or(0));
+        let sum = usize::from(first) + 5 * usize::from(last) + 11 * name.len();
+        let bit = 1 << (sum % 64);
+        let is_new = self.bits & bit == 0;
+        self.bits |= bit;
+        is_new
+    }
+}
+
+/// Where a value stands, which decides what ends one without quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Top,
     Item,
-    Name,
     Member,
 }
 
@@ -55,269 +137,314 @@ impl Place {
         match self {
             Self::Top => false,
             Self::Item => matches!(byte, b',' | b']'),
-            Self::Name => byte == b':',
             Self::Member => matches!(byte, b',' | b'}'),
         }
     }
 }
 
-struct Reader<'h, 'a> {
-    heap: &'h mut Heap<'a>,
-    text: &'a str,
-    at: usize,
-}
-
 impl<'a> Reader<'_, 'a> {
-    fn value(&mut self, place: Place, depth: usize) -> Result<Value<'a>, ReadError> {
-        if depth > DEPTH_MAX {
-            return Err(self.wrong("too deeply nested"));
+    #[inline(always)]
+    fn value(&mut self, mut at: usize, place: Place) -> Option<usize> {
+        if self.depth > DEPTH_MAX {
+            return self.wrong(at, "too deeply nested");
         }
-        self.blanks();
-        match self.peek() {
-            None => Err(self.wrong("unexpected end")),
-            Some(b'{') => self.object(depth),
-            Some(b'[') => self.array(depth),
-            Some(quote @ (b'"' | b'\'')) => Ok(Value::Text(self.string(quote)?)),
-            Some(b':' | b'}' | b']') => Err(self.wrong("unexpected character")),
-            Some(b'-' | b'0'..=b'9') => Ok(self.number(place)),
-            Some(_) => Ok(match self.bare(place) {
-                "null" => Value::Null,
-                "true" => Value::Bool(true),
-                "false" => Value::Bool(false),
-                "NaN" => Value::Number(Number::Double(f64::NAN)),
-                text => Value::borrowed(text),
-            }),
+        loop {
+            match self.text.as_bytes().get(at) {
+                Some(b'"') => {
+                    let (text, end) = self.string(at, b'"')?;
+                    self.values.push(Value::Text(text));
+                    return Some(end);
+                }
+                Some(b'-' | b'0'..=b'9') => {
+                    let (number, end) = number(self.text, at, place);
+                    self.values.push(number);
+                    return Some(end);
+                }
+                Some(b'{') => return self.map(at + 1),
+                Some(b'[') => return self.list(at + 1),
+                Some(byte) if is_blank(*byte) => at += 1,
+                _ => return self.word(at, place),
+            }
         }
     }
 
-    fn object(&mut self, depth: usize) -> Result<Value<'a>, ReadError> {
-        self.at += 1;
-        let mut map = Map::new();
+    fn map(&mut self, mut at: usize) -> Option<usize> {
+        let bytes = self.text.as_bytes();
+        let (from, names_from) = (self.values.len(), self.names.len());
+        let like = std::mem::take(&mut self.like);
+        // Names so far are those of the map before, until one differs.
+        let mut names = Names::Like;
+        self.depth += 1;
         loop {
-            self.blanks();
-            match self.peek() {
-                None => return Err(self.wrong("unexpected end")),
-                Some(b'}') => {
-                    self.at += 1;
-                    return Ok(Value::Map(self.heap.keep_map(map)));
-                }
-                Some(b',') => {
-                    self.at += 1;
+            match bytes.get(at) {
+                Some(b'}') => break,
+                Some(b',' | b' ' | b'\t' | b'\n' | b'\r') => {
+                    at += 1;
                     continue;
                 }
-                Some(b':' | b']' | b'[' | b'{') => return Err(self.wrong("unexpected character")),
-                Some(_) => {}
+                _ => {}
             }
-            let name = match self.peek() {
-                Some(quote @ (b'"' | b'\'')) => self.string(quote)?,
-                _ => Text::Borrowed(self.bare(Place::Name)),
+            let expected = match names {
+                Names::Like => self.heap.name(like, self.values.len() - from),
+                Names::Own(_) => None,
             };
-            self.blanks();
-            if self.peek() != Some(b':') {
-                return Err(self.wrong("`:` expected"));
-            }
-            self.at += 1;
-            let value = self.value(Place::Member, depth + 1)?;
-            map.put(Value::Text(name), value);
-            self.blanks();
-            if !matches!(self.peek(), Some(b',' | b'}')) {
-                return Err(self.wrong("`,` or `}` expected"));
-            }
-        }
-    }
-
-    fn array(&mut self, depth: usize) -> Result<Value<'a>, ReadError> {
-        self.at += 1;
-        let mut items = Vec::new();
-        loop {
-            self.blanks();
-            match self.peek() {
-                None => return Err(self.wrong("unexpected end")),
-                Some(b']') => {
-                    self.at += 1;
-                    return Ok(self.heap.keep_list(ListKind::Json, items));
+            at = match expected.and_then(|name| behind_name(bytes, at, name)) {
+                Some(end) => end,
+                None => {
+                    if let Names::Like = names {
+                        names = Names::Own(self.differ(like, from));
+                    }
+                    let Names::Own(seen) = &mut names else {
+                        return None;
+                    };
+                    self.name(at, names_from, seen)?
                 }
-                Some(b',') => {
-                    self.at += 1;
-                    continue;
-                }
-                Some(_) => {}
-            }
-            let item = self.value(Place::Item, depth + 1)?;
-            items.push(item);
-            self.blanks();
-        }
-    }
-
-    /// A number, or the text that only began like one.
-    fn number(&mut self, place: Place) -> Value<'a> {
-        let text = self.bare(place);
-        let digits = text.strip_prefix('-').unwrap_or(text);
-        if let Some(value) = small(digits.as_bytes()) {
-            let value = if digits.len() < text.len() {
-                -value
-            } else {
-                value
             };
-            return Value::Number(Number::Int(value));
+            at = self.value(at, Place::Member)?;
+            match bytes.get(at) {
+                Some(b',') => at += 1,
+                Some(b'}') => break,
+                _ => {
+                    at = blanks(bytes, at);
+                    if !matches!(bytes.get(at), Some(b',' | b'}')) {
+                        return self.wrong(at, "`,` or `}` expected");
+                    }
+                }
+            }
         }
-        if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Number::parse_integer(text).map_or(Value::borrowed(text), Value::Number);
-        }
-        let is_number = digits.starts_with(|c: char| c.is_ascii_digit())
-            && digits
-                .bytes()
-                .all(|byte| byte.is_ascii_digit() || b".eE+-".contains(&byte));
-        match text.parse() {
-            Ok(value) if is_number => Value::Number(if text.len() > DOUBLE_CHARACTERS_MAX {
-                Number::Decimal(Text::Borrowed(text))
-            } else {
-                Number::Double(value)
-            }),
-            _ => Value::borrowed(text),
-        }
-    }
-
-    /// A text without quotes, without the blanks around it.
-    fn bare(&mut self, place: Place) -> &'a str {
-        let rest = &self.text.as_bytes()[self.at..];
-        let end = rest.iter().position(|byte| place.is_end(*byte));
-        let end = self.at + end.unwrap_or(rest.len());
-        let found = self.text[self.at..end].trim_matches(|c: char| c <= ' ');
-        self.at = end;
-        found
-    }
-
-    fn string(&mut self, quote: u8) -> Result<Text<'a>, ReadError> {
-        let start = self.at + 1;
-        let rest = &self.text.as_bytes()[start..];
-        let Some(end) = memchr::memchr2(quote, b'\\', rest) else {
-            return Err(self.wrong("a text without an end"));
+        let map = match names {
+            Names::Like => {
+                let shape = like.first(self.values.len() - from);
+                self.like = like;
+                self.heap.keep_read_map(shape, &self.values[from..])
+            }
+            Names::Own(seen) => self.own_map(from, names_from, seen),
         };
-        if rest[end] == quote {
-            self.at = start + end + 1;
-            return Ok(Text::Borrowed(&self.text[start..start + end]));
-        }
-        self.at = start;
-        self.escaped_string(quote)
+        self.values.truncate(from);
+        self.values.push(map);
+        self.depth -= 1;
+        Some(at + 1)
     }
 
-    fn escaped_string(&mut self, quote: u8) -> Result<Text<'a>, ReadError> {
-        let mut out = String::new();
-        // The first half of a surrogate pair, until the second one is read.
-        let mut high = None;
-        loop {
-            let c = self.text[self.at..].chars().next();
-            let c = c.ok_or_else(|| self.wrong("a text without an end"))?;
-            self.at += c.len_utf8();
-            let unit = match c {
-                '\\' => self.escape()?,
-                _ if u32::from(c) == u32::from(quote) => {
-                    push_unit(&mut out, &mut high, Unit::Nothing);
-                    return Ok(Text::owned(out));
+    /// Takes the names so far for those of a map that goes on with others.
+    #[inline(never)]
+    fn differ(&mut self, like: Shape, from: usize) -> Seen {
+        let mut seen = Seen::NONE;
+        for place in 0..self.values.len() - from {
+            let name = self.heap.name(like, place).unwrap_or_default();
+            seen.is_new(name.as_bytes());
+            self.names.push(Value::Text(name));
+        }
+        seen
+    }
+
+    /// Keeps the next name of a map; returns where its value begins.
+    #[inline(always)]
+    fn name(&mut self, at: usize, names_from: usize, seen: &mut Seen) -> Option<usize> {
+        let bytes = self.text.as_bytes();
+        let (name, end) = match bytes.get(at) {
+            Some(b'"') => self.string(at, b'"')?,
+            _ => self.sloppy_name(at)?,
+        };
+        // Else it has escapes or stood in other quotes.
+        seen.is_plain &= bytes.get(at) == Some(&b'"') && at + name.len() + 2 == end;
+        let mut at = end;
+        if bytes.get(at) != Some(&b':') {
+            at = blanks(bytes, at);
+            if bytes.get(at) != Some(&b':') {
+                return self.wrong(at, "`:` expected");
+            }
+        }
+        if !seen.is_new(name.as_bytes()) {
+            seen.has_twice = seen.has_twice || self.has(names_from, name);
+        }
+        self.names.push(Value::Text(name));
+        Some(at + 1)
+    }
+
+    /// Whether one of the names from a place on is this one. Among many the heap finds out.
+    #[inline(never)]
+    fn has(&self, names_from: usize, name: &str) -> bool {
+        let names = &self.names[names_from..];
+        names.len() <= PLAIN_MAX && names.iter().any(|known| known.as_text() == Some(name))
+    }
+
+    #[inline(never)]
+    fn own_map(&mut self, from: usize, names_from: usize, seen: Seen) -> Value<'a> {
+        let (names, values) = (&self.names[names_from..], &self.values[from..]);
+        let shape = match names.len() <= PLAIN_MAX && !seen.has_twice {
+            true => self.heap.keep_shape(names),
+            false => None,
+        };
+        let map = match shape {
+            Some(shape) => {
+                if seen.is_plain {
+                    self.like = shape;
                 }
-                // A text with escapes loses its control characters.
-                '\0'..='\u{1f}' | '\u{7f}' => continue,
-                _ => Unit::Char(c),
-            };
-            push_unit(&mut out, &mut high, unit);
+                self.heap.keep_read_map(shape, values)
+            }
+            None => Value::Map(self.heap.keep_map(Map::of(names, values))),
+        };
+        self.names.truncate(names_from);
+        map
+    }
+
+    fn list(&mut self, mut at: usize) -> Option<usize> {
+        let bytes = self.text.as_bytes();
+        let from = self.values.len();
+        // The maps in a list are often alike.
+        let mut like = Shape::default();
+        self.depth += 1;
+        loop {
+            match bytes.get(at) {
+                Some(b']') => break,
+                Some(b',' | b' ' | b'\t' | b'\n' | b'\r') => at += 1,
+                Some(_) => {
+                    self.like = like;
+                    at = self.value(at, Place::Item)?;
+                    like = self.like;
+                }
+                None => return self.wrong(at, "unexpected end"),
+            }
+        }
+        let list = self.heap.keep_read_list(&self.values[from..]);
+        self.values.truncate(from);
+        self.values.push(list);
+        self.depth -= 1;
+        Some(at + 1)
+    }
+
+    /// A text in quotes, and where it ends.
+    #[inline(always)]
+    fn string(&mut self, at: usize, quote: u8) -> Option<(&'a str, usize)> {
+        let start = at + 1;
+        match quote_or_backslash(self.text.as_bytes(), start, quote) {
+            Some((end, true)) => Some((&self.text[start..end], end + 1)),
+            Some(_) => self.escaped_string(start, quote),
+            None => self.wrong(at, "a text without an end"),
         }
     }
 
-    fn escape(&mut self) -> Result<Unit, ReadError> {
-        let c = self.text[self.at..].chars().next();
-        let c = c.ok_or_else(|| self.wrong("a text without an end"))?;
-        self.at += c.len_utf8();
-        Ok(match c {
-            't' => Unit::Char('\t'),
-            'n' => Unit::Char('\n'),
-            'r' => Unit::Char('\r'),
-            'f' => Unit::Char('\u{c}'),
-            'b' => Unit::Char('\u{8}'),
-            '\\' | '/' | '\'' | '"' => Unit::Char(c),
-            'u' => Unit::Code(self.hex(4)?),
-            'x' => Unit::Code(self.hex(2)?),
-            _ => Unit::Nothing,
-        })
-    }
-
-    fn hex(&mut self, digits: usize) -> Result<u32, ReadError> {
-        let found = self.text.get(self.at..self.at + digits);
-        let found = found.filter(|text| text.bytes().all(|byte| byte.is_ascii_hexdigit()));
-        let value = found.and_then(|text| u32::from_str_radix(text, 16).ok());
-        let value = value.ok_or_else(|| self.wrong("a wrong unicode escape"))?;
-        self.at += digits;
-        Ok(value)
-    }
-
-    fn blanks(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.at += 1;
+    #[inline(never)]
+    fn escaped_string(&mut self, start: usize, quote: u8) -> Option<(&'a str, usize)> {
+        match unescaped(self.text, start, quote) {
+            Ok((text, end)) => Some((self.heap.keep_text(text), end)),
+            Err(why) => {
+                self.why = Some(why);
+                None
+            }
         }
     }
 
-    fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
-    }
-
-    fn wrong(&self, what: &'static str) -> ReadError {
-        ReadError { at: self.at, what }
-    }
-}
-
-/// The value of one to nine digits.
-fn small(digits: &[u8]) -> Option<i32> {
-    if digits.is_empty() || digits.len() > 9 {
-        return None;
-    }
-    let mut value = 0;
-    for digit in digits {
-        let digit = digit.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
+    #[cold]
+    fn sloppy_name(&mut self, at: usize) -> Option<(&'a str, usize)> {
+        match self.text.as_bytes().get(at) {
+            None => self.wrong(at, "unexpected end"),
+            Some(b':' | b']' | b'[' | b'{') => self.wrong(at, "unexpected character"),
+            Some(b'\'') => self.string(at, b'\''),
+            Some(_) => {
+                let end = self.text[at..].find(':');
+                let end = end.map_or(self.text.len(), |end| at + end);
+                Some((trimmed(&self.text[at..end]), end))
+            }
         }
-        value = value * 10 + i32::from(digit);
     }
-    Some(value)
+
+    /// One of JSON's words, or a text without quotes or in single ones.
+    #[inline(never)]
+    fn word(&mut self, at: usize, place: Place) -> Option<usize> {
+        let (text, end) = match self.text.as_bytes().get(at) {
+            None => return self.wrong(at, "unexpected end"),
+            Some(b':' | b'}' | b']') => return self.wrong(at, "unexpected character"),
+            Some(b'\'') => {
+                let (text, end) = self.string(at, b'\'')?;
+                self.values.push(Value::Text(text));
+                return Some(end);
+            }
+            Some(_) => bare(self.text, at, place),
+        };
+        self.values.push(match text {
+            "null" => Value::Null,
+            "true" => Value::Bool(true),
+            "false" => Value::Bool(false),
+            "NaN" => Value::Number(Number::Double(f64::NAN)),
+            text => Value::Text(text),
+        });
+        Some(end)
+    }
+
+    #[cold]
+    fn wrong<T>(&mut self, at: usize, what: &'static str) -> Option<T> {
+        self.why = Some(wrong(at, what));
+        None
+    }
 }
 
-enum Unit {
-    Char(char),
-    /// A UTF-16 unit, maybe half of a pair.
-    Code(u32),
-    Nothing,
+/// The end of a name that is expected, and of the colon behind it. The name has no quote in it.
+#[inline(always)]
+fn behind_name(bytes: &[u8], at: usize, name: &str) -> Option<usize> {
+    let rest = bytes.get(at + 1..)?;
+    let (found, behind) = rest.split_at_checked(name.len())?;
+    let is_it = bytes[at] == b'"' && behind.starts_with(b"\":") && same(found, name.as_bytes());
+    is_it.then_some(at + name.len() + 3)
 }
 
-/// Joins surrogate pairs; half a pair becomes U+FFFD.
-fn push_unit(out: &mut String, high: &mut Option<u32>, unit: Unit) {
-    let code = match unit {
-        Unit::Code(code) => code,
-        Unit::Char(c) => u32::from(c),
-        Unit::Nothing => 0xD800,
+/// A number, or the text that only began like one; where it ends.
+#[inline(always)]
+fn number<'a>(text: &'a str, at: usize, place: Place) -> (Value<'a>, usize) {
+    let bytes = text.as_bytes();
+    if let Some((number, end)) = plain_number(bytes, at) {
+        let end = blanks(bytes, end);
+        if bytes.get(end).is_none_or(|byte| place.is_end(*byte)) {
+            return (Value::Number(number), end);
+        }
+    }
+    sloppy_number(text, at, place)
+}
+
+#[inline(never)]
+fn sloppy_number<'a>(text: &'a str, at: usize, place: Place) -> (Value<'a>, usize) {
+    let (text, end) = bare(text, at, place);
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        let number = Number::parse_integer(text);
+        return (number.map_or(Value::Text(text), Value::Number), end);
+    }
+    let is_number = digits.starts_with(|c: char| c.is_ascii_digit())
+        && digits
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || b".eE+-".contains(&byte));
+    let value = match text.parse() {
+        Ok(_) if is_number && text.len() > DOUBLE_CHARACTERS_MAX => {
+            Value::Number(Number::Decimal(text))
+        }
+        Ok(value) if is_number => Value::Number(Number::Double(value)),
+        _ => Value::Text(text),
     };
-    if let Some(first) = high.take() {
-        if (0xDC00..0xE000).contains(&code) {
-            let joined = 0x10000 + ((first - 0xD800) << 10) + (code - 0xDC00);
-            out.push(char::from_u32(joined).unwrap_or(char::REPLACEMENT_CHARACTER));
-            return;
-        }
-        out.push(char::REPLACEMENT_CHARACTER);
-    }
-    match unit {
-        Unit::Nothing => {}
-        Unit::Code(code) if (0xD800..0xDC00).contains(&code) => *high = Some(code),
-        _ => out.push(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)),
-    }
+    (value, end)
+}
+
+/// A text without quotes, without the blanks around it.
+fn bare(text: &str, at: usize, place: Place) -> (&str, usize) {
+    let rest = &text.as_bytes()[at..];
+    let end = rest.iter().position(|byte| place.is_end(*byte));
+    let end = end.map_or(text.len(), |end| at + end);
+    (trimmed(&text[at..end]), end)
+}
+
+fn trimmed(text: &str) -> &str {
+    text.trim_matches(|c: char| c <= ' ')
 }
 
 #[cfg(test)]
 #[allow(clippy::expect_used)]
 mod tests {
     use super::*;
-    use crate::lang::value::Style;
+    use crate::lang::value::{Style, Texts};
 
     fn compact(text: &str) -> Result<String, ReadError> {
-        let mut heap = Heap::new();
+        let texts = Texts::new();
+        let mut heap = Heap::new(&texts);
         let value = read(&mut heap, text)?;
         let mut out = String::new();
         assert!(heap.write_json(&mut out, &value, Style::Compact, 10_000));
@@ -352,6 +479,74 @@ mod tests {
         check("hello", r#""hello""#);
         check("12abc", r#""12abc""#);
         check("{} trailing", "{}");
+    }
+
+    /// What a map before it in a list looked like changes nothing.
+    #[test]
+    fn a_map_in_a_list_is_read_as_alone() {
+        let items = [
+            r#"{"sku":"a","name":"b","qty":1,"longer name":2.5}"#,
+            r#"{"sku":"c","name":"d","qty":2,"longer name":3.5}"#,
+            r#"{ "sku" : "c" , "name":"d","qty":{"sku":1},"longer name":[{"sku":2}]}"#,
+            r#"{"sku":"c","name":"d"}"#,
+            r#"{"sku":"c","name":"d","qty":1,"longer name":1,"more":[]}"#,
+            r#"{"sku":"c","name":"d","sku":"e"}"#,
+            r#"{"name":"d","sku":"c"}"#,
+            r#"{"s\u006bu":"c","name":"d"}"#,
+            r#"{'sku':'c','name':'d'}"#,
+            r#"{sku:c,name:d}"#,
+            r#"{"a\"b":1}"#,
+            r#"{'a"b':1}"#,
+            r#"{"":1}"#,
+            "{}",
+            "7",
+            r#"["x"]"#,
+        ];
+        for first in items {
+            for second in items {
+                for third in items {
+                    let alone = [first, second, third].map(|item| compact(item).expect("JSON"));
+                    check(
+                        &format!("[{first},{second} , {third}]"),
+                        &format!("[{}]", alone.join(",")),
+                    );
+                }
+            }
+        }
+        // Here a name only begins like the one before.
+        assert!(compact(r#"[{'a"b':1},{"a"b":1}]"#).is_err());
+        assert!(compact(r#"[{"a":1},{"a" 1}]"#).is_err());
+    }
+
+    #[test]
+    fn many_members_cost_no_more_each() {
+        let names = |different: bool| -> String {
+            let name = |index| if different { index } else { 7 };
+            let members = (0..100_000).map(|index| format!("\"k{}\":{index}", name(index)));
+            members.collect::<Vec<_>>().join(",")
+        };
+        check(&format!("{{{}}}", names(false)), r#"{"k7":99999}"#);
+        let text = format!("{{{},\"k5\":-1}}", names(true));
+        let texts = Texts::new();
+        let mut heap = Heap::new(&texts);
+        let Ok(Value::Map(id)) = read(&mut heap, &text) else {
+            unreachable!("a map");
+        };
+        assert_eq!(heap.map(id).len(), 100_000);
+        for (name, expected) in [("k5", -1), ("k99999", 99_999)] {
+            let value = heap.map(id).member(name);
+            assert!(matches!(value, Some(Value::Number(Number::Int(value))) if *value == expected));
+        }
+    }
+
+    #[test]
+    fn what_is_too_deep_is_refused() {
+        for (open, close) in [("[", "]"), ("{\"a\":", "}"), ("[{\"a\":", "}]")] {
+            let nested = |times| [open.repeat(times), "1".to_owned(), close.repeat(times)].concat();
+            let levels = open.bytes().filter(|byte| b"[{".contains(byte)).count();
+            assert!(compact(&nested(DEPTH_MAX / levels)).is_ok(), "{open}");
+            assert!(compact(&nested(DEPTH_MAX / levels + 1)).is_err(), "{open}");
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ impl<'a> Engine<'a, '_> {
     pub(super) fn evaluate(&mut self, expression: &'a Expression) -> Result<Value<'a>, Halt> {
         self.spend(1)?;
         Ok(match expression {
-            Expression::Quoted(text) => Value::borrowed(text),
+            Expression::Quoted(text) => Value::Text(text),
             Expression::Integer(value) => Value::Number(Number::from_i128(*value)),
             Expression::Float(value) => Value::Number(Number::Double(*value)),
             Expression::Bool(value) => Value::Bool(*value),
@@ -29,8 +29,7 @@ impl<'a> Engine<'a, '_> {
                 if *has_blank {
                     out.pop();
                 }
-                self.allot(out.len())?;
-                Value::text(out)
+                self.new_text(out)?
             }
             Expression::List(items) => {
                 self.enter()?;
@@ -147,8 +146,7 @@ impl<'a> Engine<'a, '_> {
                 right => self.text_of(&right)?,
             };
             out.push_str(&right);
-            self.allot(out.len())?;
-            return Ok(Value::text(out));
+            return self.new_text(out);
         }
         Ok(match (left, right) {
             (Value::Number(left), Value::Number(right)) => left
@@ -237,7 +235,7 @@ impl<'a> Engine<'a, '_> {
         };
         let length = from.abs_diff(to);
         if length > RANGE_ITEMS_MAX.unsigned_abs() {
-            return Err(Halt::Runaway("the range is too long"));
+            return Err(Halt::runaway("the range is too long"));
         }
         let count = usize::try_from(length).unwrap_or(0) + 1;
         self.spend(count / 16)?;

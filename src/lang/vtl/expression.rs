@@ -26,7 +26,8 @@ impl Parser<'_, '_> {
                 let name: Box<str> = member.into();
                 steps.push(self.method(name, arguments));
             } else {
-                steps.push(Step::Property(member.into()));
+                steps.push(Step::Property(member.into(), self.shared.properties));
+                self.shared.properties += 1;
             }
             self.indexes(&mut steps)?;
         }
@@ -45,7 +46,11 @@ impl Parser<'_, '_> {
         let plain = |parser: &mut Self, kind, prefix: &str, clean: &str, root: &str| {
             let slot = parser.shared.slot(root);
             parser.shared.uses.note_reference(slot, &steps);
+            let is_simple = kind == ReferenceKind::Plain
+                && prefix.is_empty()
+                && matches!(steps[..], [Step::Property(..)]);
             Reference {
+                is_simple,
                 slot,
                 steps,
                 at,
@@ -121,6 +126,7 @@ impl Parser<'_, '_> {
                         && let Some(argument) = arguments.pop()
                     {
                         return Step::Path(Box::new(KnownPath {
+                            is_json: &*name == "json",
                             method: name,
                             argument,
                             path,

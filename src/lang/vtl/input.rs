@@ -16,13 +16,13 @@ impl<'a> Engine<'a, '_> {
     ) -> Result<Option<Value<'a>>, Halt> {
         Ok(Some(match (name, arguments) {
             ("getBody", []) => self.body()?,
-            ("path", [Value::Text(path)]) => self.path(path.as_str())?,
+            ("path", [Value::Text(path)]) => self.path(path)?,
             ("json", [Value::Text(path)]) => {
-                let found = self.path(path.as_str())?;
+                let found = self.path(path)?;
                 self.json_text(&found)?
             }
             ("params", []) => self.all_params(),
-            ("params", [Value::Text(name)]) => self.param(name.as_str()),
+            ("params", [Value::Text(name)]) => self.param(name),
             _ => return Ok(None),
         }))
     }
@@ -30,11 +30,11 @@ impl<'a> Engine<'a, '_> {
     /// `$input.body`: the text as it came, `{}` when there was none.
     pub(super) fn body(&mut self) -> Result<Value<'a>, Halt> {
         if self.scope.body.is_empty() {
-            return Ok(Value::borrowed("{}"));
+            return Ok(Value::Text("{}"));
         }
         let text = std::str::from_utf8(self.scope.body);
         let text = text.map_err(|_| Halt::error("the body is not UTF-8"))?;
-        Ok(Value::borrowed(text))
+        Ok(Value::Text(text))
     }
 
     /// The text of `$input.json`; a path that leads nowhere, or to null, gives an empty JSON string.
@@ -46,8 +46,7 @@ impl<'a> Engine<'a, '_> {
             let max = self.memory_left();
             self.heap.write_json(&mut out, found, Style::Compact, max);
         }
-        self.allot(out.len())?;
-        Ok(Value::text(out))
+        self.new_text(out)
     }
 
     fn path(&mut self, path: &str) -> Result<Value<'a>, Halt> {
@@ -58,7 +57,7 @@ impl<'a> Engine<'a, '_> {
 
     pub(super) fn read_path(&mut self, path: &Path) -> Result<Value<'a>, Halt> {
         let document = match &self.document {
-            Some(document) => document.clone(),
+            Some(document) => *document,
             None => {
                 let text = if self.scope.body.is_empty() {
                     "{}"
@@ -68,12 +67,12 @@ impl<'a> Engine<'a, '_> {
                 };
                 let document = read(&mut self.heap, text);
                 let document = document.map_err(|error| Halt::error(error.to_string()))?;
-                self.document = Some(document.clone());
+                self.document = Some(document);
                 document
             }
         };
         let found = path.read(&mut self.heap, &document);
-        let found = found.map_err(|_| Halt::Runaway("a JSONPath visits too many values"))?;
+        let found = found.map_err(|_| Halt::runaway("a JSONPath visits too many values"))?;
         Ok(found.unwrap_or(Value::Null))
     }
 
@@ -88,7 +87,7 @@ impl<'a> Engine<'a, '_> {
             .zip([scope.path, scope.query, scope.headers])
         {
             let values = Value::Map(keep_texts(&mut self.heap, values));
-            all.put(Value::borrowed(place), values);
+            all.put(Value::Text(place), values);
         }
         let params = self.heap.keep_map(all);
         self.params = Some(params);
@@ -100,7 +99,7 @@ impl<'a> Engine<'a, '_> {
         for values in [scope.path, scope.query, scope.headers] {
             let found = values.iter().rev().find(|(known, _)| *known == name);
             if let Some((_, value)) = found {
-                return Value::borrowed(value);
+                return Value::Text(value);
             }
         }
         Value::Null

@@ -47,7 +47,7 @@ impl<'a> Engine<'a, '_> {
             ("size", []) => Value::int(list.items.len()),
             ("isEmpty", []) => Value::Bool(list.items.is_empty()),
             ("get", [index]) if is_list => match int(index) {
-                Some(index) => self.heap.list(id).items[self.place(id, index)?].clone(),
+                Some(index) => self.heap.list(id).items[self.place(id, index)?],
                 None => return Ok(None),
             },
             ("contains", [item]) => Value::Bool(self.find(id, item, false)?.is_some()),
@@ -55,7 +55,7 @@ impl<'a> Engine<'a, '_> {
             ("lastIndexOf", [item]) if is_list => found_at(self.find(id, item, true)?),
             ("containsAll", [Value::List(others)]) => {
                 let mut all = true;
-                for item in self.heap.list(*others).items.clone() {
+                for item in self.heap.list(*others).items.to_vec() {
                     all &= self.find(id, &item, false)?.is_some();
                 }
                 Value::Bool(all)
@@ -70,8 +70,7 @@ impl<'a> Engine<'a, '_> {
                 let max = self.memory_left();
                 let value = Value::List(id);
                 self.heap.write_json(&mut out, &value, Style::Web, max);
-                self.allot(out.len())?;
-                Value::text(out)
+                self.new_text(out)?
             }
             _ => return Ok(None),
         }))
@@ -87,12 +86,12 @@ impl<'a> Engine<'a, '_> {
         Ok(Some(match (name, arguments) {
             ("add", [item]) => {
                 self.allot(2 * size_of::<Value<'_>>())?;
-                self.heap.list_mut(id).items.push(item.clone());
+                self.heap.list_mut(id).items.push(*item);
                 Value::Bool(true)
             }
             ("appendElement", [item]) if self.heap.list(id).kind == ListKind::Json => {
                 self.allot(2 * size_of::<Value<'_>>())?;
-                self.heap.list_mut(id).items.push(item.clone());
+                self.heap.list_mut(id).items.push(*item);
                 Value::List(id)
             }
             ("add", [index, item]) => match int(index) {
@@ -101,7 +100,7 @@ impl<'a> Engine<'a, '_> {
                     let place = place.ok_or_else(|| out_of_bounds(index, length))?;
                     self.allot(2 * size_of::<Value<'_>>())?;
                     self.spend(length / 16)?;
-                    self.heap.list_mut(id).items.insert(place, item.clone());
+                    self.heap.list_mut(id).items.insert(place, *item);
                     Value::EMPTY
                 }
                 None => return Ok(None),
@@ -109,12 +108,12 @@ impl<'a> Engine<'a, '_> {
             ("set", [index, item]) => match int(index) {
                 Some(index) => {
                     let place = self.place(id, index)?;
-                    std::mem::replace(&mut self.heap.list_mut(id).items[place], item.clone())
+                    std::mem::replace(&mut self.heap.list_mut(id).items[place], *item)
                 }
                 None => return Ok(None),
             },
             ("addAll", [Value::List(others)]) => {
-                let others = self.heap.list(*others).items.clone();
+                let others = self.heap.list(*others).items.to_vec();
                 self.allot(2 * others.len() * size_of::<Value<'_>>())?;
                 let changed = !others.is_empty();
                 self.heap.list_mut(id).items.extend(others);
@@ -147,7 +146,7 @@ impl<'a> Engine<'a, '_> {
     }
 
     fn sift(&mut self, id: ListId, others: ListId, retain: bool) -> Result<Value<'a>, Halt> {
-        let items = self.heap.list(id).items.clone();
+        let items = self.heap.list(id).items.to_vec();
         let before = items.len();
         let mut kept = Vec::new();
         for item in items {
@@ -204,8 +203,8 @@ impl<'a> Engine<'a, '_> {
     ) -> Result<Option<Value<'a>>, Halt> {
         let items = &self.heap.list(id).items;
         Ok(match (name, arguments) {
-            ("getKey", []) => items.first().cloned(),
-            ("getValue", []) => items.get(1).cloned(),
+            ("getKey", []) => items.first().copied(),
+            ("getValue", []) => items.get(1).copied(),
             _ => None,
         })
     }

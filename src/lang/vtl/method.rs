@@ -33,7 +33,7 @@ impl<'a> Engine<'a, '_> {
             }
             (None, "toString", []) => {
                 let text = self.text_of(target)?;
-                Ok(Some(Value::text(text)))
+                Ok(Some(self.heap.text(text)))
             }
             (None, "equals", [other]) => {
                 self.spend(self.size_of(target))?;
@@ -67,7 +67,7 @@ impl<'a> Engine<'a, '_> {
         match value {
             Value::Map(id) => self.heap.map(*id).len(),
             Value::List(id) => self.heap.list(*id).items.len(),
-            Value::Text(text) => text.as_str().len() / 64,
+            Value::Text(text) => text.len() / 64,
             _ => 1,
         }
     }
@@ -106,19 +106,19 @@ impl<'a> Engine<'a, '_> {
             ("isEmpty", []) => Value::Bool(map.is_empty()),
             ("get", [key]) => {
                 self.spend_on_key(id, key)?;
-                self.heap.map(id).get(key).cloned().unwrap_or(null)
+                self.heap.map(id).get(key).copied().unwrap_or(null)
             }
             ("getOrDefault", [key, other]) => {
                 self.spend_on_key(id, key)?;
-                self.heap.map(id).get(key).unwrap_or(other).clone()
+                *self.heap.map(id).get(key).unwrap_or(other)
             }
-            ("put", [key, value]) => self.put(id, key.clone(), value.clone())?.unwrap_or(null),
+            ("put", [key, value]) => self.put(id, *key, *value)?.unwrap_or(null),
             ("putIfAbsent", [key, value]) => match map.get(key) {
-                Some(known) if !matches!(known, Value::Null) => known.clone(),
-                _ => self.put(id, key.clone(), value.clone())?.unwrap_or(null),
+                Some(known) if !matches!(known, Value::Null) => *known,
+                _ => self.put(id, *key, *value)?.unwrap_or(null),
             },
             ("replace", [key, value]) => match map.get(key) {
-                Some(_) => self.put(id, key.clone(), value.clone())?.unwrap_or(null),
+                Some(_) => self.put(id, *key, *value)?.unwrap_or(null),
                 None => null,
             },
             ("remove", [key]) => {
@@ -131,27 +131,30 @@ impl<'a> Engine<'a, '_> {
             }
             ("containsValue", [value]) => {
                 self.spend(self.heap.map(id).len())?;
-                let mut values = self.heap.map(id).entries().iter();
-                Value::Bool(values.any(|(_, known)| self.heap.equals(known, value, 130)))
+                let mut values = self.heap.map(id).values().iter();
+                Value::Bool(values.any(|known| self.heap.equals(known, value, 130)))
             }
             ("clear", []) => {
                 self.heap.map_mut(id).clear();
                 Value::EMPTY
             }
             ("putAll", [Value::Map(other)]) => {
-                for (key, value) in self.heap.map(*other).clone().entries() {
+                let other = self.heap.map(*other);
+                for (key, value) in { other.keys().to_vec() }
+                    .into_iter()
+                    .zip(other.values().to_vec())
+                {
                     self.spend(1)?;
-                    self.put(id, key.clone(), value.clone())?;
+                    self.put(id, key, value)?;
                 }
                 Value::EMPTY
             }
             ("keySet", []) => {
-                let keys = map.entries().iter().map(|(key, _)| key.clone()).collect();
+                let keys = map.keys().to_vec();
                 self.new_list(ListKind::View, keys)?
             }
             ("values", []) => {
-                let values = map.entries().iter().map(|(_, value)| value.clone());
-                let values = values.collect();
+                let values = map.values().to_vec();
                 self.new_list(ListKind::View, values)?
             }
             ("entrySet", []) => self.entries(id)?,
@@ -162,9 +165,11 @@ impl<'a> Engine<'a, '_> {
     fn entries(&mut self, id: MapId) -> Result<Value<'a>, Halt> {
         use crate::lang::value::ListKind;
         let mut entries = Vec::new();
-        for (key, value) in self.heap.map(id).clone().entries() {
+        for place in 0..self.heap.map(id).len() {
             self.spend(1)?;
-            entries.push(self.new_list(ListKind::Entry, vec![key.clone(), value.clone()])?);
+            let map = self.heap.map(id);
+            let (key, value) = (map.keys()[place], map.values()[place]);
+            entries.push(self.new_list(ListKind::Entry, vec![key, value])?);
         }
         self.new_list(ListKind::View, entries)
     }
@@ -175,7 +180,7 @@ fn bool_method<'a>(value: bool, name: &str, arguments: &[Value<'a>]) -> Option<V
         ("booleanValue", []) => Value::Bool(value),
         ("compareTo", [Value::Bool(other)]) => compared(value.cmp(other)),
         ("parseBoolean" | "valueOf", [Value::Text(text)]) => {
-            Value::Bool(text.as_str().eq_ignore_ascii_case("true"))
+            Value::Bool(text.eq_ignore_ascii_case("true"))
         }
         _ => return None,
     })

@@ -2,7 +2,7 @@
 
 use super::method::{compared, int};
 use super::run::{Engine, Halt};
-use crate::lang::value::{Number, Value};
+use crate::lang::value::{Heap, Number, Value};
 
 impl<'a> Engine<'a, '_> {
     pub(super) fn number_method(
@@ -15,7 +15,7 @@ impl<'a> Engine<'a, '_> {
             return Ok(Some(found));
         }
         match number {
-            Number::Int(_) | Number::Long(_) => integer_method(number, name, arguments),
+            Number::Int(_) | Number::Long(_) => integer_method(&self.heap, number, name, arguments),
             Number::Double(value) => double_method(*value, name, arguments),
             Number::Big(_) | Number::Decimal(_) => Ok(None),
         }
@@ -46,6 +46,7 @@ fn converted<'a>(number: &Number<'_>, name: &str, arguments: &[Value<'a>]) -> Op
 }
 
 fn integer_method<'a>(
+    heap: &Heap<'a>,
     number: &Number<'_>,
     name: &str,
     arguments: &[Value<'a>],
@@ -66,14 +67,12 @@ fn integer_method<'a>(
             compared(number.compare(other))
         }
         ("parseInt" | "valueOf" | "decode", [Value::Text(text)]) if is_int => {
-            let parsed = parse(text.as_str(), 10).and_then(|value| i32::try_from(value).ok());
-            Value::Number(Number::Int(parsed.ok_or_else(|| no_number(text.as_str()))?))
+            let parsed = parse(text, 10).and_then(|value| i32::try_from(value).ok());
+            Value::Number(Number::Int(parsed.ok_or_else(|| no_number(text))?))
         }
         ("parseLong" | "valueOf" | "decode", [Value::Text(text)]) if !is_int => {
-            let parsed = parse(text.as_str(), 10);
-            Value::Number(Number::Long(
-                parsed.ok_or_else(|| no_number(text.as_str()))?,
-            ))
+            let parsed = parse(text, 10);
+            Value::Number(Number::Long(parsed.ok_or_else(|| no_number(text))?))
         }
         ("parseInt" | "valueOf", [Value::Text(text), radix]) if is_int => {
             let Some(radix) = int(radix) else {
@@ -82,27 +81,27 @@ fn integer_method<'a>(
             let parsed = u32::try_from(radix)
                 .ok()
                 .filter(|radix| (2..=36).contains(radix))
-                .and_then(|radix| parse(text.as_str(), radix))
+                .and_then(|radix| parse(text, radix))
                 .and_then(|value| i32::try_from(value).ok());
-            Value::Number(Number::Int(parsed.ok_or_else(|| no_number(text.as_str()))?))
+            Value::Number(Number::Int(parsed.ok_or_else(|| no_number(text))?))
         }
         ("toString" | "valueOf", [Value::Number(Number::Int(other))]) => match name {
-            "toString" => Value::text(other.to_string()),
+            "toString" => heap.text(other.to_string()),
             _ => made(i64::from(*other)),
         },
         ("hashCode", []) if is_int => made(value as i64),
-        _ => return Ok(static_method(name, arguments)),
+        _ => return Ok(static_method(heap, name, arguments)),
     }))
 }
 
 /// `Integer.max` and its like.
-fn static_method<'a>(name: &str, arguments: &[Value<'a>]) -> Option<Value<'a>> {
+fn static_method<'a>(heap: &Heap<'a>, name: &str, arguments: &[Value<'a>]) -> Option<Value<'a>> {
     let first = int(arguments.first()?)?;
     let made = |value| Value::Number(Number::Int(value));
     if arguments.len() == 1 {
         return Some(match name {
-            "toHexString" => Value::text(format!("{first:x}")),
-            "toBinaryString" => Value::text(format!("{first:b}")),
+            "toHexString" => heap.text(format!("{first:x}")),
+            "toBinaryString" => heap.text(format!("{first:b}")),
             "signum" => made(first.signum()),
             _ => return None,
         });
@@ -128,10 +127,8 @@ fn double_method<'a>(
         ("isNaN", []) => Value::Bool(value.is_nan()),
         ("isInfinite", []) => Value::Bool(value.is_infinite()),
         ("parseDouble" | "valueOf", [Value::Text(text)]) => {
-            let parsed = text.as_str().trim().parse();
-            Value::Number(Number::Double(
-                parsed.map_err(|_| no_number(text.as_str()))?,
-            ))
+            let parsed = text.trim().parse();
+            Value::Number(Number::Double(parsed.map_err(|_| no_number(text))?))
         }
         _ => return Ok(None),
     }))

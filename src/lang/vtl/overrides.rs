@@ -57,10 +57,10 @@ pub(super) fn prepare(heap: &mut Heap<'_>, context: MapId) {
         }
         let mut map = Map::new();
         for name in members {
-            map.put(Value::borrowed(name), Value::Map(heap.new_map()));
+            map.put(Value::Text(name), Value::Map(heap.new_map()));
         }
         let map = Value::Map(heap.keep_map(map));
-        heap.map_mut(context).put(Value::borrowed(side), map);
+        heap.map_mut(context).put(Value::Text(side), map);
     }
 }
 
@@ -72,8 +72,7 @@ fn member(heap: &Heap<'_>, map: MapId, name: &str) -> Option<MapId> {
 }
 
 fn values(heap: &Heap<'_>, map: MapId) -> Vec<(String, Vec<String>)> {
-    let entries = heap.map(map).entries().iter();
-    let named = entries.filter_map(|(name, value)| {
+    let named = heap.map(map).entries().filter_map(|(name, value)| {
         let values: Vec<String> = match value {
             Value::List(id) => {
                 let items = heap.list(*id).items.iter();

@@ -29,6 +29,7 @@ pub fn tree(text: &str) -> Result<Tree, ParseError> {
         blocks: shared.blocks,
         names: shared.names,
         sources: shared.sources,
+        properties: shared.properties,
         patterns: shared.patterns,
         uses: shared.uses,
     })

@@ -6,7 +6,67 @@ use crate::lang::value::{Handle, ListId, ListKind, Number, Value};
 
 impl<'a> Engine<'a, '_> {
     /// The value of a reference. What is unknown or null is the empty text.
+    #[inline(always)]
     pub(super) fn reference(&mut self, reference: &'a Reference) -> Result<Value<'a>, Halt> {
+        if let Some(value) = self.look(reference) {
+            return Ok(value);
+        }
+        self.look_closer(reference)
+    }
+
+    /// The value of a reference that only asks for what is already there: a variable, members of
+    /// maps, where a loop is.
+    #[inline(always)]
+    fn look(&mut self, reference: &'a Reference) -> Option<Value<'a>> {
+        let mut value = self.slots[reference.slot]?;
+        if reference.steps.is_empty() {
+            return (reference.kind != ReferenceKind::Text).then_some(value);
+        }
+        for step in &reference.steps {
+            value = match (step, value) {
+                (Step::Property(name, number), Value::Map(id)) => {
+                    let hint = self.hints.get_mut(*number)?;
+                    *self.heap.hinted_member(id, name, hint)?
+                }
+                (Step::Property(name, _), Value::Handle(Handle::Loop(open))) => {
+                    self.loop_property(open, name)?
+                }
+                _ => return None,
+            };
+        }
+        let is_empty = matches!(value, Value::Null);
+        if is_empty || reference.kind == ReferenceKind::Text || !self.may_enter() {
+            return None;
+        }
+        self.spend(reference.steps.len()).is_ok().then_some(value)
+    }
+
+    /// The value of a simple reference to a member of a map or to where a loop is, as most are; none
+    /// where it takes a closer look.
+    #[inline(always)]
+    pub(super) fn simple(&mut self, reference: &'a Reference) -> Option<Value<'a>> {
+        if !reference.is_simple || !self.may_look() {
+            return None;
+        }
+        let [Step::Property(name, number)] = &reference.steps[..] else {
+            return None;
+        };
+        let value = match self.slots.get(reference.slot)?.as_ref()? {
+            Value::Map(id) => {
+                let hint = self.hints.get_mut(*number)?;
+                *self.heap.hinted_member(*id, name, hint)?
+            }
+            Value::Handle(Handle::Loop(open)) => self.loop_property(*open, name)?,
+            _ => return None,
+        };
+        if matches!(value, Value::Null) {
+            return None;
+        }
+        self.spend(1).is_ok().then_some(value)
+    }
+
+    #[inline(never)]
+    fn look_closer(&mut self, reference: &'a Reference) -> Result<Value<'a>, Halt> {
         if reference.kind == ReferenceKind::Text {
             return Ok(Value::Null);
         }
@@ -19,7 +79,7 @@ impl<'a> Engine<'a, '_> {
         self.enter()?;
         for step in &reference.steps {
             let next = self.step(&value, step);
-            value = match next.map_err(|halt| placed(halt, reference.at))? {
+            value = match next.map_err(|halt| halt.placed(reference.at))? {
                 None | Some(Value::Null) => {
                     value = Value::EMPTY;
                     break;
@@ -34,7 +94,7 @@ impl<'a> Engine<'a, '_> {
     fn step(&mut self, value: &Value<'a>, step: &'a Step) -> Result<Option<Value<'a>>, Halt> {
         self.spend(1)?;
         match step {
-            Step::Property(name) => self.property(value, name),
+            Step::Property(name, _) => self.property(value, name),
             Step::Method(name, arguments) => {
                 let arguments = arguments.iter().map(|argument| self.evaluate(argument));
                 let arguments = arguments.collect::<Result<Vec<_>, _>>()?;
@@ -42,10 +102,9 @@ impl<'a> Engine<'a, '_> {
             }
             Step::Path(known) if matches!(value, Value::Handle(Handle::Input)) => {
                 let found = self.read_path(&known.path)?;
-                if &*known.method == "path" {
-                    Ok(Some(found))
-                } else {
-                    self.json_text(&found).map(Some)
+                match known.is_json {
+                    true => self.json_text(&found).map(Some),
+                    false => Ok(Some(found)),
                 }
             }
             Step::Path(known) => {
@@ -83,15 +142,13 @@ impl<'a> Engine<'a, '_> {
     /// `.name`: a member of a map, or what Java finds as a getter.
     fn property(&mut self, value: &Value<'a>, name: &str) -> Result<Option<Value<'a>>, Halt> {
         Ok(match value {
-            Value::Map(id) => self.heap.map(*id).member(name).cloned(),
+            Value::Map(id) => self.heap.map(*id).member(name).copied(),
             Value::Handle(Handle::Input) if is_getter(name, "body") => Some(self.body()?),
             Value::Handle(Handle::Loop(open)) => self.loop_property(*open, name),
             Value::List(id) => self.list_property(*id, name),
-            Value::Text(text) if is_getter(name, "empty") => {
-                Some(Value::Bool(text.as_str().is_empty()))
-            }
+            Value::Text(text) if is_getter(name, "empty") => Some(Value::Bool(text.is_empty())),
             Value::Text(text) if is_getter(name, "blank") => {
-                Some(Value::Bool(text.as_str().trim().is_empty()))
+                Some(Value::Bool(text.trim().is_empty()))
             }
             _ => None,
         })
@@ -100,8 +157,8 @@ impl<'a> Engine<'a, '_> {
     fn list_property(&self, id: ListId, name: &str) -> Option<Value<'a>> {
         let list = self.heap.list(id);
         match list.kind {
-            ListKind::Entry if is_getter(name, "key") => list.items.first().cloned(),
-            ListKind::Entry if is_getter(name, "value") => list.items.get(1).cloned(),
+            ListKind::Entry if is_getter(name, "key") => list.items.first().copied(),
+            ListKind::Entry if is_getter(name, "value") => list.items.get(1).copied(),
             ListKind::Entry => None,
             _ if is_getter(name, "empty") => Some(Value::Bool(list.items.is_empty())),
             _ => None,
@@ -138,14 +195,14 @@ impl<'a> Engine<'a, '_> {
         };
         for step in path {
             let next = self.step(&target, step);
-            match next.map_err(|halt| placed(halt, reference.at))? {
+            match next.map_err(|halt| halt.placed(reference.at))? {
                 None | Some(Value::Null) => return Ok(()),
                 Some(next) => target = next,
             }
         }
         match last {
-            Step::Property(name) => match &target {
-                Value::Map(id) => self.put(*id, Value::borrowed(name), value).map(|_| ()),
+            Step::Property(name, _) => match &target {
+                Value::Map(id) => self.put(*id, Value::Text(name), value).map(|_| ()),
                 _ => Ok(()),
             },
             Step::Index(index) => {
@@ -155,7 +212,7 @@ impl<'a> Engine<'a, '_> {
                     Value::List(_) => self.call(&target, "set", &[index, value]).map(|_| ()),
                     _ => Ok(()),
                 };
-                outcome.map_err(|halt| placed(halt, reference.at))
+                outcome.map_err(|halt| halt.placed(reference.at))
             }
             Step::Method(..) | Step::Path(_) => Ok(()),
         }
@@ -167,12 +224,4 @@ fn is_getter(name: &str, property: &str) -> bool {
     name.len() == property.len()
         && name[..1].eq_ignore_ascii_case(&property[..1])
         && name[1..] == property[1..]
-}
-
-/// An error without a place gets that of the reference.
-fn placed(halt: Halt, at: usize) -> Halt {
-    match halt {
-        Halt::Error(None, what) => Halt::Error(Some(at), what),
-        halt => halt,
-    }
 }

@@ -1,10 +1,12 @@
 //! Statements and directives, under a budget.
 
+use std::borrow::Cow;
+
 use super::overrides::{self, Overrides};
 use super::scope::{Scope, keep_map, keep_texts};
 use super::tree::{Block, Expression, Foreach, Node, Reference, ReferenceKind, Tree};
 use super::{Budget, FOREACH_ROUNDS_MAX, RenderError, Rendered, Template, Traced, position};
-use crate::lang::value::{Handle, Heap, MapId, Number, Value};
+use crate::lang::value::{Handle, Heap, Hint, MapId, Number, TEXT_BYTES, Texts, Value};
 
 pub(super) const INPUT: usize = 0;
 pub(super) const UTIL: usize = 1;
@@ -20,15 +22,16 @@ const DEFINE_DEPTH_MAX: u32 = 2;
 /// How much of a value a trace shows, in characters.
 const TRACE_CHARACTERS_MAX: usize = 200;
 
+/// As much of the body as there is room for in the text from the start.
+const BODY_BYTES_EXPECTED: usize = 16 * 1024;
+
 /// Lines of a trace that are kept.
 const TRACE_LINES_MAX: usize = 10_000;
 
-/// Why running stopped.
+/// Why running stopped. It is small, since every step may return it.
 #[derive(Clone, Debug)]
 pub(super) enum Halt {
-    /// At a byte of the template, if it is known.
-    Error(Option<usize>, String),
-    Runaway(&'static str),
+    Failed(Box<Failure>),
     /// `#break`
     Break,
     /// `$foreach.stop()`, `#break($foreach.parent)`
@@ -37,9 +40,43 @@ pub(super) enum Halt {
     Stop,
 }
 
+#[derive(Clone, Debug)]
+pub(super) struct Failure {
+    what: Cow<'static, str>,
+    is_runaway: bool,
+    /// At a byte of the template, if it is known.
+    at: Option<usize>,
+}
+
 impl Halt {
-    pub(super) fn error(what: impl Into<String>) -> Self {
-        Self::Error(None, what.into())
+    #[cold]
+    pub(super) fn error(what: impl Into<Cow<'static, str>>) -> Self {
+        Self::Failed(Box::new(Failure {
+            what: what.into(),
+            is_runaway: false,
+            at: None,
+        }))
+    }
+
+    /// The budget is used up.
+    #[cold]
+    pub(super) fn runaway(what: &'static str) -> Self {
+        Self::Failed(Box::new(Failure {
+            what: Cow::Borrowed(what),
+            is_runaway: true,
+            at: None,
+        }))
+    }
+
+    /// An error without a place gets this one.
+    #[cold]
+    pub(super) fn placed(mut self, at: usize) -> Self {
+        if let Self::Failed(failure) = &mut self
+            && !failure.is_runaway
+        {
+            failure.at.get_or_insert(at);
+        }
+        self
     }
 }
 
@@ -55,6 +92,8 @@ pub(super) struct Engine<'a, 't> {
     pub(super) scope: &'a Scope<'a>,
     pub(super) heap: Heap<'a>,
     pub(super) slots: Vec<Option<Value<'a>>>,
+    /// For each property of the template where it was found last.
+    pub(super) hints: Vec<Hint>,
     pub(super) loops: Vec<Loop>,
     /// How often each block of `#define` is being run.
     open_blocks: Vec<u32>,
@@ -77,11 +116,13 @@ pub(super) fn render(
     budget: &Budget,
     trace: Option<&mut Vec<Traced>>,
 ) -> Result<Rendered, RenderError> {
+    let texts = Texts::new();
     let mut engine = Engine {
         tree: &template.tree,
         scope,
-        heap: Heap::new(),
+        heap: Heap::new(&texts),
         slots: vec![None; template.tree.names.len()],
+        hints: vec![Hint::NONE; template.tree.properties],
         loops: Vec::new(),
         open_blocks: vec![0; template.tree.blocks.len()],
         built: [false; 4],
@@ -95,7 +136,8 @@ pub(super) fn render(
         trace,
         text: &template.text,
     };
-    let mut text = String::with_capacity(template.text.len());
+    let body_bytes = scope.body.len().min(BODY_BYTES_EXPECTED);
+    let mut text = String::with_capacity(template.text.len() + body_bytes);
     match engine.block(&template.tree.body, &mut text) {
         Ok(()) | Err(Halt::Break | Halt::BreakLoop(_) | Halt::Stop) => {
             let context = engine.context;
@@ -105,21 +147,16 @@ pub(super) fn render(
                 overrides: overrides.unwrap_or_default(),
             })
         }
-        Err(Halt::Error(at, what)) => {
-            let (line, column) = at.map_or((0, 0), |at| position(&template.text, at));
+        Err(Halt::Failed(failure)) => {
+            let place = failure.at.map(|at| position(&template.text, at));
+            let (line, column) = place.unwrap_or_default();
             Err(RenderError {
                 line,
                 column,
-                what,
-                is_runaway: false,
+                what: failure.what.into_owned(),
+                is_runaway: failure.is_runaway,
             })
         }
-        Err(Halt::Runaway(what)) => Err(RenderError {
-            line: 0,
-            column: 0,
-            what: what.to_owned(),
-            is_runaway: true,
-        }),
     }
 }
 
@@ -131,7 +168,7 @@ impl<'a> Engine<'a, '_> {
                 self.steps_left = left;
                 Ok(())
             }
-            None => Err(Halt::Runaway("the template takes too many steps")),
+            None => Err(Halt::runaway("the template takes too many steps")),
         }
     }
 
@@ -143,7 +180,7 @@ impl<'a> Engine<'a, '_> {
                 self.memory_left = left;
                 Ok(())
             }
-            None => Err(Halt::Runaway(
+            None => Err(Halt::runaway(
                 "the template makes too many or too long values",
             )),
         }
@@ -153,9 +190,18 @@ impl<'a> Engine<'a, '_> {
         self.memory_left
     }
 
+    /// Whether a value may be looked at without telling: there is no trace, and room for a step.
+    pub(super) fn may_look(&self) -> bool {
+        self.trace.is_none() && self.depth_left > 0
+    }
+
+    pub(super) fn may_enter(&self) -> bool {
+        self.depth_left > 0
+    }
+
     pub(super) fn enter(&mut self) -> Result<(), Halt> {
         if self.depth_left == 0 {
-            return Err(Halt::Runaway("the template runs too deep"));
+            return Err(Halt::runaway("the template runs too deep"));
         }
         self.depth_left -= 1;
         Ok(())
@@ -178,7 +224,11 @@ impl<'a> Engine<'a, '_> {
         self.spend(1)?;
         match node {
             Node::Text(text) => out.push_str(text),
-            Node::Reference(reference) => self.print_reference(reference, out)?,
+            Node::Reference(reference) => match self.simple(reference) {
+                Some(Value::Text(text)) => out.push_str(text),
+                Some(value) => self.print_value(reference, &value, out)?,
+                None => self.print_reference(reference, out)?,
+            },
             Node::Set { target, value } => {
                 let value = self.evaluate(value)?;
                 self.note(target, " =", &value);
@@ -206,7 +256,7 @@ impl<'a> Engine<'a, '_> {
             Node::Fail(why) => return Err(Halt::error(*why)),
         }
         if out.len() > self.output_bytes_max {
-            return Err(Halt::Runaway("the result of the template is too long"));
+            return Err(Halt::runaway("the result of the template is too long"));
         }
         Ok(())
     }
@@ -218,7 +268,18 @@ impl<'a> Engine<'a, '_> {
         out: &mut String,
     ) -> Result<(), Halt> {
         for (condition, block) in branches {
-            if self.is_true(condition)? {
+            let quick = match condition {
+                Expression::Reference(reference) => self.simple(reference),
+                _ => None,
+            };
+            let is_true = match quick {
+                Some(Value::Bool(value)) => {
+                    self.spend(1)?;
+                    value
+                }
+                _ => self.is_true(condition)?,
+            };
+            if is_true {
                 return self.block(block, out);
             }
         }
@@ -230,7 +291,7 @@ impl<'a> Engine<'a, '_> {
         if !matches!(list, Value::List(_) | Value::Map(_)) {
             return Ok(());
         }
-        let saved = [foreach.slot, FOREACH, COUNT, HAS_NEXT].map(|slot| self.slots[slot].clone());
+        let saved = [foreach.slot, FOREACH, COUNT, HAS_NEXT].map(|slot| self.slots[slot]);
         let open = u32::try_from(self.loops.len()).unwrap_or(u32::MAX);
         self.loops.push(Loop {
             index: 0,
@@ -259,11 +320,11 @@ impl<'a> Engine<'a, '_> {
         out: &mut String,
     ) -> Result<(), Halt> {
         let depth_left = self.depth_left;
-        let count = self.length(list);
+        let (count, _) = self.item(list, 0);
         for index in 0..FOREACH_ROUNDS_MAX {
             // Java's iterators see what was replaced, and throw when something came or went. A list
             // has its end where it ends now, a map where it ended at first.
-            let now = self.length(list);
+            let (now, item) = self.item(list, index);
             let end = if matches!(list, Value::List(_)) {
                 now
             } else {
@@ -272,7 +333,7 @@ impl<'a> Engine<'a, '_> {
             if index == end {
                 break;
             }
-            let item = self.item(list, index).filter(|_| now == count);
+            let item = item.filter(|_| now == count);
             let item = item.ok_or_else(|| Halt::error("#foreach: the list changed meanwhile"))?;
             self.spend(1)?;
             let has_next = index + 1 < count;
@@ -294,23 +355,19 @@ impl<'a> Engine<'a, '_> {
         Ok(())
     }
 
-    fn length(&self, list: &Value<'a>) -> usize {
+    /// The length, and one item. Of a map its values are gone over.
+    #[inline(always)]
+    fn item(&self, list: &Value<'a>, index: usize) -> (usize, Option<Value<'a>>) {
         match list {
-            Value::List(id) => self.heap.list(*id).items.len(),
-            Value::Map(id) => self.heap.map(*id).len(),
-            _ => 0,
-        }
-    }
-
-    /// Of a map its values are gone over.
-    fn item(&self, list: &Value<'a>, index: usize) -> Option<Value<'a>> {
-        match list {
-            Value::List(id) => self.heap.list(*id).items.get(index).cloned(),
-            Value::Map(id) => {
-                let entries = self.heap.map(*id).entries();
-                entries.get(index).map(|(_, value)| value.clone())
+            Value::List(id) => {
+                let items = self.heap.list(*id).items;
+                (items.len(), items.get(index).copied())
             }
-            _ => None,
+            Value::Map(id) => {
+                let values = self.heap.map(*id).values();
+                (values.len(), values.get(index).copied())
+            }
+            _ => (0, None),
         }
     }
 
@@ -319,7 +376,7 @@ impl<'a> Engine<'a, '_> {
         if slot < self.built.len() && !self.built[slot] && self.slots[slot].is_none() {
             self.build(slot);
         }
-        self.slots[slot].clone()
+        self.slots[slot]
     }
 
     /// What the gateway gives is made when it is first asked for.
@@ -356,21 +413,34 @@ impl<'a> Engine<'a, '_> {
             ReferenceKind::Plain => {
                 let value = self.reference(reference)?;
                 self.note(reference, "", &value);
-                let length = out.len();
-                // A block prints itself, without what was before the reference.
-                if !matches!(value, Value::Handle(Handle::Block(_))) {
-                    out.push_str(&reference.prefix);
+                match value {
+                    Value::Text(text) if reference.prefix.is_empty() => out.push_str(text),
+                    value => self.print_value(reference, &value, out)?,
                 }
-                if !self.print(&value, out)? {
-                    out.truncate(length);
-                    // Backslashes do not escape each other before what is no reference after all.
-                    let escapes = reference.prefix.bytes().take_while(|byte| *byte == b'\\');
-                    out.push_str(&"\\".repeat(escapes.count()));
-                    out.push_str(&reference.prefix);
-                    if !reference.literal.starts_with("$!") {
-                        out.push_str(&reference.literal);
-                    }
-                }
+            }
+        }
+        Ok(())
+    }
+
+    fn print_value(
+        &mut self,
+        reference: &'a Reference,
+        value: &Value<'a>,
+        out: &mut String,
+    ) -> Result<(), Halt> {
+        let length = out.len();
+        // A block prints itself, without what was before the reference.
+        if !matches!(value, Value::Handle(Handle::Block(_))) {
+            out.push_str(&reference.prefix);
+        }
+        if !self.print(value, out)? {
+            out.truncate(length);
+            // Backslashes do not escape each other before what is no reference after all.
+            let escapes = reference.prefix.bytes().take_while(|byte| *byte == b'\\');
+            out.push_str(&"\\".repeat(escapes.count()));
+            out.push_str(&reference.prefix);
+            if !reference.literal.starts_with("$!") {
+                out.push_str(&reference.literal);
             }
         }
         Ok(())
@@ -379,13 +449,13 @@ impl<'a> Engine<'a, '_> {
     /// Prints a value; `false` when it has no text.
     pub(super) fn print(&mut self, value: &Value<'a>, out: &mut String) -> Result<bool, Halt> {
         match value {
-            Value::Text(text) => out.push_str(text.as_str()),
+            Value::Text(text) => out.push_str(text),
             Value::Number(Number::Int(value)) => Number::Int(*value).print(out),
             Value::Handle(Handle::Block(block)) => return self.print_block(*block, out),
             _ => {
                 let length = out.len();
                 if !self.heap.print(out, value, self.output_bytes_max) {
-                    return Err(Halt::Runaway("the result of the template is too long"));
+                    return Err(Halt::runaway("the result of the template is too long"));
                 }
                 self.spend((out.len() - length) / 64)?;
             }
@@ -420,12 +490,26 @@ impl<'a> Engine<'a, '_> {
     pub(super) fn text_of(&mut self, value: &Value<'a>) -> Result<String, Halt> {
         let mut out = String::new();
         self.print(value, &mut out)?;
-        self.allot(out.len())?;
+        self.allot(TEXT_BYTES + out.len())?;
         Ok(out)
     }
 
+    /// Keeps a text that was made.
+    pub(super) fn new_text(&mut self, text: String) -> Result<Value<'a>, Halt> {
+        self.allot(TEXT_BYTES + text.len())?;
+        Ok(self.heap.text(text))
+    }
+
     /// Keeps a line of the trace, if one is wanted.
+    #[inline]
     fn note(&mut self, reference: &Reference, suffix: &str, value: &Value<'a>) {
+        if self.trace.is_some() {
+            self.note_line(reference, suffix, value);
+        }
+    }
+
+    #[cold]
+    fn note_line(&mut self, reference: &Reference, suffix: &str, value: &Value<'a>) {
         let Some(trace) = self.trace.as_deref_mut() else {
             return;
         };

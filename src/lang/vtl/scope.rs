@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::lang::value::{Heap, ListKind, Map, MapId, Number, Text, Value, read};
+use crate::lang::value::{Heap, ListKind, Map, MapId, Number, Texts, Value, read};
 
 /// Everything a template can see.
 #[derive(Clone, Copy, Debug, Default)]
@@ -43,8 +43,9 @@ impl<'a> Datum<'a> {
     ///
     /// # Errors
     /// What is wrong with the text.
-    pub fn read_map(text: &'a str) -> Result<Vec<(Cow<'a, str>, Self)>, String> {
-        let mut heap = Heap::new();
+    pub fn read_map(text: &str) -> Result<Vec<(Cow<'a, str>, Self)>, String> {
+        let texts = Texts::new();
+        let mut heap = Heap::new(&texts);
         let value = read(&mut heap, text).map_err(|error| error.to_string())?;
         match Self::taken(&heap, &value) {
             Self::Map(entries) => Ok(entries),
@@ -52,22 +53,20 @@ impl<'a> Datum<'a> {
         }
     }
 
-    fn taken(heap: &Heap<'a>, value: &Value<'a>) -> Self {
+    fn taken(heap: &Heap<'_>, value: &Value<'_>) -> Self {
         match value {
             Value::Bool(value) => Self::Bool(*value),
             Value::Number(number) => match number.as_integer().map(i64::try_from) {
                 Some(Ok(value)) => Self::Integer(value),
                 _ => Self::Float(number.as_double()),
             },
-            Value::Text(Text::Borrowed(text)) => Self::Text(Cow::Borrowed(text)),
-            Value::Text(text) => Self::Text(Cow::Owned(text.as_str().to_owned())),
+            Value::Text(text) => Self::Text(Cow::Owned(text.to_string())),
             Value::List(id) => {
                 let items = heap.list(*id).items.iter();
                 Self::List(items.map(|item| Self::taken(heap, item)).collect())
             }
             Value::Map(id) => {
-                let entries = heap.map(*id).entries().iter();
-                let entries = entries.filter_map(|(name, value)| {
+                let entries = heap.map(*id).entries().filter_map(|(name, value)| {
                     let name = Cow::Owned(name.as_text()?.to_owned());
                     Some((name, Self::taken(heap, value)))
                 });
@@ -83,7 +82,7 @@ impl<'a> Datum<'a> {
             Self::Bool(value) => Value::Bool(*value),
             Self::Integer(value) => Value::Number(Number::from_i64(*value)),
             Self::Float(value) => Value::Number(Number::Double(*value)),
-            Self::Text(text) => Value::borrowed(text),
+            Self::Text(text) => Value::Text(text),
             Self::List(items) => {
                 let items = items.iter().map(|item| item.keep(heap)).collect();
                 heap.keep_list(ListKind::Json, items)
@@ -97,7 +96,7 @@ pub(super) fn keep_map<'a>(heap: &mut Heap<'a>, entries: &'a [(Cow<'a, str>, Dat
     let mut map = Map::new();
     for (name, value) in entries {
         let value = value.keep(heap);
-        map.put(Value::borrowed(name), value);
+        map.put(Value::Text(name), value);
     }
     heap.keep_map(map)
 }
@@ -105,7 +104,7 @@ pub(super) fn keep_map<'a>(heap: &mut Heap<'a>, entries: &'a [(Cow<'a, str>, Dat
 pub(super) fn keep_texts<'a>(heap: &mut Heap<'a>, entries: &[(&'a str, &'a str)]) -> MapId {
     let mut map = Map::new();
     for (name, value) in entries {
-        map.put(Value::borrowed(name), Value::borrowed(value));
+        map.put(Value::Text(name), Value::Text(value));
     }
     heap.keep_map(map)
 }

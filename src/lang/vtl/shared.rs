@@ -16,6 +16,7 @@ pub(super) struct Shared {
     pub(super) names: Vec<Box<str>>,
     pub(super) blocks: Vec<Block>,
     pub(super) sources: Vec<Box<str>>,
+    pub(super) properties: usize,
     pub(super) patterns: Vec<KnownPattern>,
     pub(super) uses: Uses,
     /// Macros are never called, but their names may be escaped.

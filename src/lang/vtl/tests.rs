@@ -105,6 +105,27 @@ fn loops_end_after_a_thousand_rounds() {
     check("#foreach($i in [1..3])#if($i == 2)#break#end$i#end!", "1!");
 }
 
+/// Maps that look alike have their keys in common, until one is written.
+#[test]
+fn writing_one_map_of_the_body_leaves_the_others() {
+    let body = r#"[{"a":1,"b":2},{"a":3,"b":4},{"a":5,"b":6},{"b":7}]"#;
+    let set = format!("#set($l = $util.parseJson('{body}'))");
+    let each = "#foreach($i in $l)$i.a$i.b,#end";
+    check(&format!("{set}{each}"), "12,34,56,7,");
+    check(
+        &format!("{set}#set($l[1].a = 'x')#set($l[1].c = 'y')$l {each}"),
+        r#"[{"a":1,"b":2},{"a":"x","b":4,"c":"y"},{"a":5,"b":6},{"b":7}] 12,x4,56,7,"#,
+    );
+    check(
+        &format!("{set}$l[2].remove('a')$l.remove(0).b {each}#set($l[0] = 1)$l"),
+        r#"52 34,6,7,[1,{"b":6},{"b":7}]"#,
+    );
+    check(
+        &format!("{set}#foreach($i in $l)#set($i.b = $i.a)$i.b$i.a;#end"),
+        "11;33;55;;",
+    );
+}
+
 #[test]
 fn overrides_are_told() {
     let template = "#set($context.requestOverride.header.a = 'b')\

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::method::{compared, int};
 use super::run::{Engine, Halt};
 use crate::lang::pattern::{Pattern, PatternError, Replacement};
-use crate::lang::value::{ListKind, Number, Text, Value};
+use crate::lang::value::{ListKind, Number, TEXT_BYTES, Value};
 
 /// Pieces that a text may be split into.
 const PIECES_MAX: usize = 1_000_000;
@@ -30,12 +30,11 @@ const NEEDS_TEXTS: &[&str] = &[
 impl<'a> Engine<'a, '_> {
     pub(super) fn text_method(
         &mut self,
-        text: &Text<'a>,
+        text: &'a str,
         name: &str,
         arguments: &[Value<'a>],
     ) -> Result<Option<Value<'a>>, Halt> {
-        self.spend(text.as_str().len() / 256)?;
-        let text = text.as_str();
+        self.spend(text.len() / 256)?;
         let is_null = |argument: &Value<'_>| matches!(argument, Value::Null);
         if arguments.iter().any(is_null)
             && arguments
@@ -49,13 +48,18 @@ impl<'a> Engine<'a, '_> {
             return Ok(Some(found));
         }
         if let Some(changed) = changed(text, name, arguments)? {
-            self.allot(changed.len())?;
-            return Ok(Some(Value::text(changed)));
+            return match changed {
+                Cow::Borrowed(part) => {
+                    self.allot(part.len())?;
+                    Ok(Some(Value::Text(part)))
+                }
+                Cow::Owned(text) => self.new_text(text).map(Some),
+            };
         }
         match (name, arguments) {
             ("concat", [Value::Text(other)]) => {
-                self.allot(text.len() + other.as_str().len())?;
-                Ok(Some(Value::text(format!("{text}{}", other.as_str()))))
+                self.allot(text.len() + other.len())?;
+                Ok(Some(self.heap.text([text, other].concat())))
             }
             ("repeat", [count]) => match int(count) {
                 Some(count) => self.repeat(text, count).map(Some),
@@ -64,23 +68,23 @@ impl<'a> Engine<'a, '_> {
             ("replace", [from, to]) => self.replace(text, from, to),
             ("replaceAll" | "replaceFirst", [Value::Text(pattern), Value::Text(with)]) => {
                 let first_only = name == "replaceFirst";
-                self.replace_pattern(text, pattern.as_str(), with.as_str(), first_only)
+                self.replace_pattern(text, pattern, with, first_only)
                     .map(Some)
             }
             ("matches", [Value::Text(pattern)]) => {
-                self.spend(pattern.as_str().len() + text.len() / 16)?;
-                let pattern = self.pattern(pattern.as_str(), true)?;
+                self.spend(pattern.len() + text.len() / 16)?;
+                let pattern = self.pattern(pattern, true)?;
                 let matches = pattern.is_match(text).map_err(pattern_halt)?;
                 Ok(Some(Value::Bool(matches)))
             }
-            ("split", [Value::Text(pattern)]) => self.split(text, pattern.as_str(), 0).map(Some),
+            ("split", [Value::Text(pattern)]) => self.split(text, pattern, 0).map(Some),
             ("split", [Value::Text(pattern), limit]) => match int(limit) {
-                Some(limit) => self.split(text, pattern.as_str(), limit).map(Some),
+                Some(limit) => self.split(text, pattern, limit).map(Some),
                 None => Ok(None),
             },
             ("valueOf", [value]) => {
                 let text = self.text_of(value)?;
-                Ok(Some(Value::text(text)))
+                Ok(Some(self.heap.text(text)))
             }
             ("toCharArray", []) => {
                 let chars = text.chars().map(Value::Char).collect();
@@ -93,7 +97,7 @@ impl<'a> Engine<'a, '_> {
     fn repeat(&mut self, text: &str, count: i32) -> Result<Value<'a>, Halt> {
         let count = usize::try_from(count).map_err(|_| Halt::error("count is negative"))?;
         self.allot(text.len().saturating_mul(count))?;
-        Ok(Value::text(text.repeat(count)))
+        Ok(self.heap.text(text.repeat(count)))
     }
 
     /// Two texts or two characters, nothing mixed.
@@ -104,19 +108,19 @@ impl<'a> Engine<'a, '_> {
         to: &Value<'a>,
     ) -> Result<Option<Value<'a>>, Halt> {
         let (from, to) = match (from, to) {
-            (Value::Text(from), Value::Text(to)) => {
-                (from.as_str().to_owned(), to.as_str().to_owned())
+            (Value::Text(from), Value::Text(to)) => (Cow::Borrowed(*from), Cow::Borrowed(*to)),
+            (Value::Char(from), Value::Char(to)) => {
+                (Cow::Owned(from.to_string()), Cow::Owned(to.to_string()))
             }
-            (Value::Char(from), Value::Char(to)) => (from.to_string(), to.to_string()),
             _ => return Ok(None),
         };
         let count = if from.is_empty() {
             text.chars().count() + 1
         } else {
-            text.matches(&from).count()
+            text.matches(&*from).count()
         };
         self.allot(text.len().saturating_add(count.saturating_mul(to.len())))?;
-        Ok(Some(Value::text(text.replace(&from, &to))))
+        Ok(Some(self.heap.text(text.replace(&*from, &to))))
     }
 
     fn replace_pattern(
@@ -136,8 +140,7 @@ impl<'a> Engine<'a, '_> {
                 self.allot(count.saturating_mul(with.len()))?;
                 text.replace(pattern, with)
             };
-            self.allot(result.len())?;
-            return Ok(Value::text(result));
+            return self.new_text(result);
         }
         let pattern = self.pattern(pattern, false)?;
         let how = Replacement {
@@ -146,9 +149,8 @@ impl<'a> Engine<'a, '_> {
             bytes_max: self.memory_left(),
         };
         let (result, count) = pattern.replace(text, how).map_err(pattern_halt)?;
-        self.allot(result.len())?;
         self.spend(count)?;
-        Ok(Value::text(result))
+        self.new_text(result)
     }
 
     /// The compiled regular expression, which may be known from the template.
@@ -168,16 +170,17 @@ impl<'a> Engine<'a, '_> {
         let pieces = pattern
             .split(text, limit, PIECES_MAX)
             .map_err(pattern_halt)?;
-        self.allot(text.len() + pieces.len() * 16)?;
-        let pieces = pieces.into_iter().map(Value::text).collect();
+        self.allot(text.len() + pieces.len() * TEXT_BYTES)?;
+        let pieces = pieces.into_iter().map(|piece| self.heap.text(piece));
+        let pieces = pieces.collect();
         self.new_list(ListKind::Array, pieces)
     }
 }
 
 fn pattern_halt(error: PatternError) -> Halt {
     match error {
-        PatternError::TooSlow => Halt::Runaway("a regular expression takes too many steps"),
-        PatternError::TooLong => Halt::Runaway("the template makes too many or too long values"),
+        PatternError::TooSlow => Halt::runaway("a regular expression takes too many steps"),
+        PatternError::TooLong => Halt::runaway("the template makes too many or too long values"),
         error => Halt::error(error.to_string()),
     }
 }
@@ -192,30 +195,30 @@ fn asked<'a>(text: &str, name: &str, arguments: &[Value<'a>]) -> Result<Option<V
             Some(part) => Value::Bool(text.contains(part)),
             None => return Ok(None),
         },
-        ("startsWith", [Value::Text(part)]) => Value::Bool(text.starts_with(part.as_str())),
+        ("startsWith", [Value::Text(part)]) => Value::Bool(text.starts_with(part)),
         ("startsWith", [Value::Text(part), from]) => match int(from) {
             Some(from) => {
                 let rest = usize::try_from(from)
                     .ok()
                     .and_then(|from| byte_at(text, from));
-                Value::Bool(rest.is_some_and(|at| text[at..].starts_with(part.as_str())))
+                Value::Bool(rest.is_some_and(|at| text[at..].starts_with(part)))
             }
             None => return Ok(None),
         },
-        ("endsWith", [Value::Text(part)]) => Value::Bool(text.ends_with(part.as_str())),
+        ("endsWith", [Value::Text(part)]) => Value::Bool(text.ends_with(part)),
         ("equals", [other]) => Value::Bool(other.as_text() == Some(text)),
-        ("contentEquals", [Value::Text(other)]) => Value::Bool(other.as_str() == text),
+        ("contentEquals", [Value::Text(other)]) => Value::Bool(*other == text),
         ("equalsIgnoreCase", [Value::Text(other)]) => {
-            Value::Bool(text.to_lowercase() == other.as_str().to_lowercase())
+            Value::Bool(text.to_lowercase() == other.to_lowercase())
         }
         ("equalsIgnoreCase", [Value::Null]) => Value::Bool(false),
-        ("compareTo", [Value::Text(other)]) => difference(text, other.as_str()),
+        ("compareTo", [Value::Text(other)]) => difference(text, other),
         ("compareToIgnoreCase", [Value::Text(other)]) => {
-            difference(&text.to_lowercase(), &other.as_str().to_lowercase())
+            difference(&text.to_lowercase(), &other.to_lowercase())
         }
         ("indexOf" | "lastIndexOf", [part]) => match part_of(part) {
-            Some(part) if name == "indexOf" => place(text, text.find(&part)),
-            Some(part) => place(text, text.rfind(&part)),
+            Some(part) if name == "indexOf" => place(text, text.find(&*part)),
+            Some(part) => place(text, text.rfind(&*part)),
             None => return Ok(None),
         },
         ("indexOf" | "lastIndexOf", [part, from]) => match (part_of(part), int(from)) {
@@ -248,22 +251,26 @@ fn asked<'a>(text: &str, name: &str, arguments: &[Value<'a>]) -> Result<Option<V
 }
 
 /// Methods that give another text that is no longer than a few times this one.
-fn changed(text: &str, name: &str, arguments: &[Value<'_>]) -> Result<Option<String>, Halt> {
+fn changed<'a>(
+    text: &'a str,
+    name: &str,
+    arguments: &[Value<'_>],
+) -> Result<Option<Cow<'a, str>>, Halt> {
     let java_blank = |c: char| c <= ' ';
     Ok(Some(match (name, arguments) {
-        ("trim", []) => text.trim_matches(java_blank).to_owned(),
-        ("strip", []) => text.trim().to_owned(),
-        ("stripLeading", []) => text.trim_start().to_owned(),
-        ("stripTrailing", []) => text.trim_end().to_owned(),
-        ("toUpperCase", []) => text.to_uppercase(),
-        ("toLowerCase", []) => text.to_lowercase(),
-        ("toString" | "intern", []) => text.to_owned(),
+        ("trim", []) => Cow::Borrowed(text.trim_matches(java_blank)),
+        ("strip", []) => Cow::Borrowed(text.trim()),
+        ("stripLeading", []) => Cow::Borrowed(text.trim_start()),
+        ("stripTrailing", []) => Cow::Borrowed(text.trim_end()),
+        ("toUpperCase", []) => Cow::Owned(text.to_uppercase()),
+        ("toLowerCase", []) => Cow::Owned(text.to_lowercase()),
+        ("toString" | "intern", []) => Cow::Borrowed(text),
         ("substring" | "subSequence", [from]) if name == "substring" => match int(from) {
-            Some(from) => cut(text, from, None)?,
+            Some(from) => Cow::Borrowed(cut(text, from, None)?),
             None => return Ok(None),
         },
         ("substring" | "subSequence", [from, to]) => match (int(from), int(to)) {
-            (Some(from), Some(to)) => cut(text, from, Some(to))?,
+            (Some(from), Some(to)) => Cow::Borrowed(cut(text, from, Some(to))?),
             _ => return Ok(None),
         },
         _ => return Ok(None),
@@ -301,7 +308,7 @@ fn unit_at(text: &str, index: i32) -> Result<usize, Halt> {
         .ok_or_else(|| Halt::error(format!("string index out of range: {index}")))
 }
 
-fn cut(text: &str, from: i32, to: Option<i32>) -> Result<String, Halt> {
+fn cut(text: &str, from: i32, to: Option<i32>) -> Result<&str, Halt> {
     let bound = |unit: i32| {
         usize::try_from(unit)
             .ok()
@@ -309,7 +316,7 @@ fn cut(text: &str, from: i32, to: Option<i32>) -> Result<String, Halt> {
     };
     let (start, end) = (bound(from), to.map_or(Some(text.len()), bound));
     match (start, end) {
-        (Some(start), Some(end)) if start <= end => Ok(text[start..end].to_owned()),
+        (Some(start), Some(end)) if start <= end => Ok(&text[start..end]),
         _ => Err(Halt::error(match to {
             Some(to) => format!("begin {from}, end {to}, length {}", units(text)),
             None => format!("begin {from}, length {}", units(text)),
@@ -345,13 +352,13 @@ fn chars_of<'v>(value: &'v Value<'_>) -> Option<&'v str> {
 }
 
 /// What `indexOf` takes: a text, a character or its code.
-fn part_of(value: &Value<'_>) -> Option<String> {
+fn part_of<'a>(value: &Value<'a>) -> Option<Cow<'a, str>> {
     match value {
-        Value::Text(text) => Some(text.as_str().to_owned()),
-        Value::Char(c) => Some(c.to_string()),
+        Value::Text(text) => Some(Cow::Borrowed(text)),
+        Value::Char(c) => Some(Cow::Owned(c.to_string())),
         Value::Number(Number::Int(code)) => {
             let c = u32::try_from(*code).ok().and_then(char::from_u32);
-            Some(c.map_or_else(|| "\u{ffff}".to_owned(), String::from))
+            Some(c.map_or(Cow::Borrowed("\u{ffff}"), |c| Cow::Owned(c.to_string())))
         }
         _ => None,
     }

@@ -12,7 +12,9 @@ pub struct Block {
     pub nodes: Vec<Node>,
 }
 
+// Without a tag of its own each look at a node would have to work out which one it is.
 #[derive(Clone, Debug)]
+#[repr(u8)]
 pub enum Node {
     Text(Box<str>),
     Reference(Reference),
@@ -58,6 +60,8 @@ pub struct Reference {
     /// Text that got caught before the `$`, like the `#` of `#$x`.
     pub prefix: Box<str>,
     pub kind: ReferenceKind,
+    /// Whether it is a plain one with nothing before it and one property: `$item.name`.
+    pub is_simple: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,9 +75,10 @@ pub enum ReferenceKind {
 }
 
 #[derive(Clone, Debug)]
+#[repr(u8)]
 pub enum Step {
-    /// `.name`
-    Property(Box<str>),
+    /// `.name`, and its number among all properties of the template.
+    Property(Box<str>, usize),
     /// `.name(…)`
     Method(Box<str>, Vec<Expression>),
     /// `.path('…')` and `.json('…')` with a path that is known: for `$input` it is compiled.
@@ -85,11 +90,14 @@ pub enum Step {
 #[derive(Clone, Debug)]
 pub struct KnownPath {
     pub method: Box<str>,
+    /// Whether it is `json`.
+    pub is_json: bool,
     pub argument: Expression,
     pub path: Path,
 }
 
 #[derive(Clone, Debug)]
+#[repr(u8)]
 pub enum Expression {
     Quoted(Box<str>),
     /// A text in double quotes with a `$` or `#` in it. The flag says that a blank was put behind it.
@@ -153,6 +161,8 @@ pub struct Tree {
     pub names: Vec<Box<str>>,
     /// The template and the texts in it that are templates too, where a `+` may need their words.
     pub sources: Vec<Box<str>>,
+    /// How many properties there are.
+    pub properties: usize,
     /// Regular expressions that stand in the template as they are.
     pub patterns: Vec<KnownPattern>,
     pub uses: Uses,

@@ -2,7 +2,7 @@
 
 use super::run::{Engine, Halt};
 use crate::base::crypto::base64;
-use crate::lang::value::{Heap, Value, read};
+use crate::lang::value::{Value, read};
 
 impl<'a> Engine<'a, '_> {
     pub(super) fn util_method(
@@ -13,7 +13,6 @@ impl<'a> Engine<'a, '_> {
         let [Value::Text(text)] = arguments else {
             return Ok(None);
         };
-        let text = text.as_str();
         self.spend(text.len() / 64)?;
         let made = match name {
             "escapeJavaScript" => escape_java_script(text),
@@ -24,17 +23,12 @@ impl<'a> Engine<'a, '_> {
             "parseJson" => return self.parse_json(text).map(Some),
             _ => return Ok(None),
         };
-        self.allot(made.len())?;
-        Ok(Some(Value::text(made)))
+        self.new_text(made).map(Some)
     }
 
-    /// The text may be made on the way and does not live as long as the values in it, so they are
-    /// read aside and copied.
-    fn parse_json(&mut self, text: &str) -> Result<Value<'a>, Halt> {
+    fn parse_json(&mut self, text: &'a str) -> Result<Value<'a>, Halt> {
         self.allot(text.len() * 2)?;
-        let mut aside = Heap::new();
-        let value = read(&mut aside, text).map_err(|error| Halt::error(error.to_string()))?;
-        Ok(self.heap.adopt(&aside, &value))
+        read(&mut self.heap, text).map_err(|error| Halt::error(error.to_string()))
     }
 }
 

@@ -6,6 +6,8 @@ use crate::model::rest::Integration;
 pub struct Method {
     pub resource_id: String,
     pub api_key_required: bool,
+    /// An authorizer says the key, not the client.
+    pub key_of_authorizer: bool,
     /// Parameters that a request validator wants: `method.request.header.X-A`.
     pub required: Vec<String>,
     /// Of bodies, where a request validator looks at them: names of models by media type, `$default`

@@ -34,6 +34,7 @@ impl FunctionApi {
             .ok_or_else(|| invalid(format!("InvocationType {written} is not served")))?;
         Ok(Invocation {
             function: call.resource.as_str().into(),
+            request_id: None,
             qualifier: call.qualifier.as_deref().map(Into::into),
             payload: payload.into(),
             trace_id: request.header("x-amzn-trace-id").map(str::to_owned),

@@ -92,6 +92,7 @@ async fn one<H: Handler + Life>(
         started_us,
         sent_bytes: 0,
         body_bytes: 0,
+        first_body_us: None,
         close: !message.head.keep_alive || handler.is_draining(),
     };
     handler.handle(&mut exchange).await?;

@@ -48,6 +48,7 @@ pub async fn deliver(
         excess: false,
         pending: None,
         sent_bytes: 0,
+        first_us: exchange.first_body_us,
         is_last: exchange.close,
     };
     let head_bytes;
@@ -57,6 +58,7 @@ pub async fn deliver(
         write_head(&mut out, exchange, &message, &download.coding, keep, add);
         head_bytes = out.len() as u64;
         let behind = &message.bytes()[message.head.length as usize..];
+        download.came(exchange.client, behind.len());
         download.pass(exchange.client, &mut out, behind)
     };
     let keep_alive = message.head.keep_alive;
@@ -66,6 +68,7 @@ pub async fn deliver(
         Ok(()) => rest(exchange, &connection, &mut download).await,
         Err(error) => Err(error),
     };
+    exchange.first_body_us = download.first_us;
     exchange.sent_bytes += download.sent_bytes;
     exchange.body_bytes += download.sent_bytes.saturating_sub(head_bytes);
     match outcome {
@@ -159,11 +162,23 @@ struct Download {
     /// Written, not yet taken by the client.
     pending: Option<Buffer>,
     sent_bytes: u64,
+    /// When the first bytes came; see `Exchange`.
+    first_us: Option<u64>,
     /// The client's connection ends behind it.
     is_last: bool,
 }
 
 impl Download {
+    /// Notes when the first bytes came, if somebody asks.
+    #[inline]
+    fn came(&mut self, client: &Client, count: usize) {
+        if let Some(first_us @ 0) = &mut self.first_us
+            && count > 0
+        {
+            *first_us = client.core.now_us();
+        }
+    }
+
     /// Sends `out` (a head, or nothing) and then `bytes` of the body in one call; what the
     /// client does not take is kept. `out` may be used up.
     fn pass(&mut self, client: &Client, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Broken> {
@@ -327,6 +342,7 @@ async fn pass_all(
             }
             Ok(0) => download.end(client)?,
             Ok(count) => {
+                download.came(client, count);
                 let mut out = client.core.out.borrow_mut();
                 out.clear();
                 download.pass(client, &mut out, &scratch[..count])?;

@@ -14,7 +14,8 @@ use crate::server::config::value::{Table, Value};
 pub static AWS: Section = Section {
     title: "`aws`",
     doc: "How integrations with AWS's services reach them, and which keys sign their requests. Without keys \
-          here, those of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are used, or else the shared credentials file.",
+          here, those of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are used, or else the shared credentials file, or \
+          those of the container or the instance.",
     fields: &[
         field(
             "region",
