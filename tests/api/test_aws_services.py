@@ -331,6 +331,20 @@ def test_what_is_sent_is_signed_and_little(own, checking):
     assert sent["content-type"] == "application/x-amz-json-1.0"
 
 
+def test_a_query_asks_for_xml_where_that_is_mapped(own, checking):
+    """SQS in the query protocol answers as `Accept` says, which is JSON unless it is mapped."""
+    form = {"Content-Type": FORM}
+    asks(own, "/json", "POST", "sqs", "path/1/q", "Action=SendMessage", form)
+    asks(own, "/xml", "POST", "sqs", "path/1/q", "Action=SendMessage", form | {"Accept": "'application/xml'"})
+    own.deploy()
+    for path, accepted in [("/json", "application/json"), ("/xml", "application/xml")]:
+        assert called(own, "POST", path, body="{}")["service"] == "sqs"
+        method, target, sent, body = checking.seen[-1]
+        sent = {name.lower(): value for name, value in sent.items()}
+        assert (method, target, body) == ("POST", "/1/q", b"Action=SendMessage")
+        assert (sent["accept"], sent["content-type"]) == (accepted, "application/x-www-form-urlencoded")
+
+
 def test_headers_of_the_connection_cannot_be_mapped(own):
     """As on AWS the call fails, not the making."""
     for name in ("Authorization", "Connection", "Expect", "TE", "Transfer-Encoding"):

@@ -12,6 +12,7 @@ import zipfile
 
 import pytest
 from conftest import ACCOUNT, REGION, Gateway, refused
+from fake_aws import settings
 from rest import Api
 
 CODE = pathlib.Path(__file__).resolve().parents[1] / "functions" / "node" / "app.mjs"
@@ -193,6 +194,31 @@ def test_a_function_streams_through_a_rest_api(gateway, v1, functions):
         pass
     raw.close()
     api.delete()
+
+
+def test_a_function_of_another_gateway_streams_too(gateway, functions, tmp_path):
+    """As a function of this machine: whole, large, failing before and behind the head."""
+    near = Gateway(tmp_path, settings(f"http://{gateway.management}", "remote_functions = true\n"))
+    api = Api(near, near.client("apigateway"))
+    for name in ["streamed", "piped", "breaks", "throws", "answer"]:
+        api.method(f"/{name}", type="AWS_PROXY", integrationHttpMethod="POST", uri=streaming(name),
+                   responseTransferMode="STREAM")
+    api.deploy()
+    for _ in range(2):
+        status, headers, text = api.call("GET", "/streamed")
+        assert (status, text, headers["set-cookie"]) == (202, "one two", "s=1")
+        status, _, text = api.call("GET", "/piped")
+        assert (status, len(text)) == (200, 8 << 20)
+    for name in ["throws", "answer"]:
+        assert api.call("GET", f"/{name}")[0] == 502
+    raw = connect(near, api, "/breaks")
+    assert until(raw, b"half").startswith(b"HTTP/1.1 200")
+    try:
+        assert b"0\r\n\r\n" not in raw.recv(100)
+    except ConnectionResetError:
+        pass
+    raw.close()
+    near.stop()
 
 
 def events(answer):
