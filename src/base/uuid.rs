@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::base::ascii;
+
 /// `3f2504e0-4f89-41d3-9a0c-0305e82c3301`, in the letter case it was made or read in.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Uuid([u8; TEXT_BYTES]);
@@ -15,15 +17,15 @@ impl Uuid {
     pub fn of(words: [u64; 2]) -> Self {
         let high = (words[0] & !0xf000) | 0x4000;
         let low = (words[1] >> 2) | (1 << 63);
-        let bits = u128::from(high) << 64 | u128::from(low);
+        let [first, second] = [high >> 32, high].map(|word| ascii::hex_digits(word as u32));
+        let [third, last] = [low >> 32, low].map(|word| ascii::hex_digits(word as u32));
         let mut text = [b'-'; TEXT_BYTES];
-        let mut shift = 128;
-        for (index, byte) in text.iter_mut().enumerate() {
-            if !HYPHENS.contains(&index) {
-                shift -= 4;
-                *byte = DIGITS[(bits >> shift) as usize & 15];
-            }
-        }
+        text[..8].copy_from_slice(&first);
+        text[9..13].copy_from_slice(&second[..4]);
+        text[14..18].copy_from_slice(&second[4..]);
+        text[19..23].copy_from_slice(&third[..4]);
+        text[24..28].copy_from_slice(&third[4..]);
+        text[28..].copy_from_slice(&last);
         Self(text)
     }
 
@@ -53,8 +55,6 @@ impl fmt::Debug for Uuid {
         f.write_str(self.as_str())
     }
 }
-
-const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 #[cfg(test)]
 mod tests {

@@ -50,7 +50,7 @@ impl<'a> Asked<'a> {
         let is_it =
             move |field: &&Field| !is_hidden(field.id) && field.name.of(bytes) == name.as_bytes();
         let found = head.fields.iter().filter(is_it);
-        found.map(move |field| String::from_utf8_lossy(field.value.of(bytes)))
+        found.map(move |field| ascii::text(field.value.of(bytes)))
     }
 
     /// Names and values of all headers that are not hidden from an API's author.
@@ -58,8 +58,8 @@ impl<'a> Asked<'a> {
         let (head, bytes) = (self.head, self.bytes);
         let shown = head.fields.iter().filter(|field| !is_hidden(field.id));
         shown.map(move |field| {
-            let name = String::from_utf8_lossy(field.name.of(bytes));
-            (name, String::from_utf8_lossy(field.value.of(bytes)))
+            let name = ascii::text(field.name.of(bytes));
+            (name, ascii::text(field.value.of(bytes)))
         })
     }
 
@@ -84,7 +84,7 @@ impl<'a> Asked<'a> {
         let index = names.iter().position(|other| &**other == name)?;
         let path = rest_of_path(self.head.path.of(self.bytes), call.base);
         let value = call.params.get(u8::try_from(index).ok()?, path);
-        Some(String::from_utf8_lossy(value))
+        Some(ascii::text(value))
     }
 
     /// The media type of the body, in lower case and without parameters; JSON where none is said.
@@ -100,7 +100,7 @@ impl<'a> Asked<'a> {
     }
 
     pub fn host(&self) -> Cow<'a, str> {
-        String::from_utf8_lossy(host_name(self.head.host.of(self.bytes)))
+        ascii::text(host_name(self.head.host.of(self.bytes)))
     }
 
     pub fn protocol(&self) -> &'static str {
@@ -124,7 +124,7 @@ pub fn host_name(host: &[u8]) -> &[u8] {
 /// Without parameters, in lower case.
 pub fn media_type(said: Option<&[u8]>) -> Option<Cow<'_, str>> {
     let bare = said?.split(|byte| *byte == b';').next()?;
-    let bare = String::from_utf8_lossy(ascii::trim(bare));
+    let bare = ascii::text(ascii::trim(bare));
     let has_capitals = bare.bytes().any(|byte| byte.is_ascii_uppercase());
     match (bare.is_empty(), has_capitals) {
         (true, _) => None,

@@ -1,46 +1,13 @@
 //! `$context` of REST APIs: what mappings, gateway responses and templates may ask of a call.
 //! (AWS: "Variables for data transformations for API Gateway", `$context`.)
 
+use crate::base::ascii;
 use crate::base::date::{self, Style};
 use crate::gateway::Call;
 use crate::gateway::asked::Asked;
 use crate::gateway::transform::body;
 use crate::lang::params::{Part, Source};
 use crate::plan::rest::RestStage;
-
-/// All names that have a value for some call, as they follow `context.`.
-pub const NAMES: &[&str] = &[
-    "accountId",
-    "apiId",
-    "deploymentId",
-    "domainName",
-    "domainPrefix",
-    "error.message",
-    "error.messageString",
-    "error.responseType",
-    "error.validationErrorString",
-    "extendedRequestId",
-    "httpMethod",
-    "identity.apiKey",
-    "identity.apiKeyId",
-    "identity.clientCert.clientCertPem",
-    "identity.clientCert.issuerDN",
-    "identity.clientCert.serialNumber",
-    "identity.clientCert.subjectDN",
-    "identity.clientCert.validity.notAfter",
-    "identity.clientCert.validity.notBefore",
-    "identity.sourceIp",
-    "identity.userAgent",
-    "isCanaryRequest",
-    "path",
-    "protocol",
-    "requestId",
-    "requestTime",
-    "requestTimeEpoch",
-    "resourceId",
-    "resourcePath",
-    "stage",
-];
 
 /// Where the values of expressions come from: a call so far, and what it was asked.
 #[derive(Clone, Copy, Debug)]
@@ -159,5 +126,5 @@ impl Scene<'_> {
 }
 
 fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+    ascii::text(bytes).into_owned()
 }

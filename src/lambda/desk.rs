@@ -18,7 +18,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use crate::lambda::answer::Answer;
+use crate::lambda::answer::{Answer, Home};
 use crate::lambda::commons::lock;
 use crate::lambda::function::Function;
 use crate::lambda::lane::{Job, Lane};
@@ -166,13 +166,15 @@ impl Desk {
         !self.is_retired() && self.may_ask()
     }
 
-    /// Takes the place where it waits; false when no job may be given to it there.
+    /// Takes the place where it waits. True: it counts as one that waits from now on. Who asks a second
+    /// time, on another connection, has only moved.
     pub fn wait(&self, seat: Seat) -> bool {
         let mut phase = lock(&self.phase);
         if matches!(*phase, Phase::Busy(_) | Phase::Ended) {
             return false;
         }
         self.has_come_up(&phase);
+        let waited = matches!(*phase, Phase::Idle { seat: Some(_), .. });
         *phase = Phase::Idle {
             seat: Some(seat),
             since: Instant::now(),
@@ -180,7 +182,7 @@ impl Desk {
         if self.is_retired() {
             self.end.notify_one();
         }
-        !self.is_retired()
+        !waited && !self.is_retired()
     }
 
     fn has_come_up(&self, phase: &Phase) {
@@ -413,7 +415,7 @@ impl Desk {
 
 impl Finished {
     /// Gives the outcome to whoever waits for it.
-    pub fn give(mut self, version: &str) {
+    pub fn give(self, version: &str, home: &Home) {
         let outcome = Returned {
             payload: self.payload,
             stream: None,
@@ -421,7 +423,9 @@ impl Finished {
             version: version.into(),
             log: self.log,
         };
-        self.job.give(Ok(outcome));
+        if let Some(answer) = self.job.answer {
+            home.give(answer, Ok(outcome));
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{LocalSet, spawn_local};
 
 use crate::base::id::ResourceIds;
-use crate::lambda::answer::Answer;
+use crate::lambda::answer::{Answer, Home};
 use crate::lambda::commons::Commons;
 use crate::lambda::function::Function;
 use crate::lambda::hall::Hall;
@@ -178,7 +178,7 @@ impl Functions {
     /// Ends all workers, and returns when they have.
     pub async fn stop(&self) {
         let (done, ended) = oneshot::channel();
-        self.order(Order::Stop(done));
+        self.change(Order::Stop(done));
         let _ = ended.await;
     }
 
@@ -237,10 +237,15 @@ impl Caller {
         };
         let id = self.ids.borrow_mut().uuid();
         match lane.ask(Job::new(id, invocation, answer)) {
-            Asked::Begun(turn) => task::spawn(seat::take::<Ready>(turn), || ()),
-            Asked::Taken { wants_worker: true } => self.functions.order(Order::Look(lane)),
-            Asked::Taken { .. } => {}
-            Asked::Stale(job) => {
+            Ok(Asked::Begun(turn)) => {
+                // The worker begins while this core makes itself ready to listen.
+                let told = seat::tell(turn);
+                let home = Home::Core(Rc::clone(&self.bridge));
+                task::spawn(seat::take::<Ready>(told, home), || ());
+            }
+            Ok(Asked::Taken { wants_worker: true }) => self.functions.order(Order::Look(lane)),
+            Ok(Asked::Taken { .. }) => {}
+            Err(job) => {
                 let Job {
                     invocation, answer, ..
                 } = *job;
@@ -525,7 +530,7 @@ impl Table {
     async fn stop(&self) {
         const LIMIT: Duration = Duration::from_millis(500);
         let pools = self.pools();
-        pools.iter().for_each(|pool| pool.end());
+        pools.iter().for_each(|pool| pool.end(&gone()));
         let all_ended = async {
             while pools.iter().any(|pool| pool.has_workers()) {
                 tokio::time::sleep(Duration::from_millis(5)).await;

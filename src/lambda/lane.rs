@@ -75,8 +75,6 @@ pub enum Asked {
     Begun(Turn),
     /// It waits, or somebody else has it. True: a worker is to be started for it.
     Taken { wants_worker: bool },
-    /// The code is another by now: the workers are to be renewed first.
-    Stale(Box<Job>),
 }
 
 #[derive(Debug)]
@@ -168,11 +166,21 @@ impl Lane {
         lock(&self.state).desks.clone()
     }
 
-    /// Takes an invocation in; it is answered when its time is up at the latest.
-    pub fn ask(&self, mut job: Job) -> Asked {
-        let done = Asked::Taken {
+    /// Takes an invocation in; it is answered when its time is up at the latest. `Err`: the code is
+    /// another by now, and the workers are to be renewed first.
+    pub fn ask(&self, job: Job) -> Result<Asked, Box<Job>> {
+        self.take_in(job, true)
+    }
+
+    /// As `ask`, when the workers have just been renewed: code that is written all the time runs, too.
+    pub fn ask_anew(&self, job: Job) -> Result<Asked, Box<Job>> {
+        self.take_in(job, false)
+    }
+
+    fn take_in(&self, mut job: Job, is_checked: bool) -> Result<Asked, Box<Job>> {
+        let done = Ok(Asked::Taken {
             wants_worker: false,
-        };
+        });
         if !job.invocation.can_be_told() {
             job.give(Ok(Returned::unspeakable()));
             return done;
@@ -182,9 +190,9 @@ impl Lane {
             None => Some(InvokeError::NotFound(state.function.name.clone())),
             Some(live) => {
                 // Asked under the lock, since a change is told only once.
-                if state.is_stale || live.has_changed() {
+                if is_checked && (state.is_stale || live.has_changed()) {
                     state.is_stale = true;
-                    return Asked::Stale(Box::new(job));
+                    return Err(Box::new(job));
                 }
                 let bytes = job.invocation.payload.len();
                 let fits = state.queue.len() < QUEUE_MAX && self.commons.hold_within_bounds(bytes);
@@ -198,11 +206,11 @@ impl Lane {
         }
         state.queue.push_back(job);
         match state.pair() {
-            Some(turn) => Asked::Begun(turn),
+            Some(turn) => Ok(Asked::Begun(turn)),
             None => {
                 let wants_worker = !state.is_called && state.missing() > 0;
                 state.is_called |= wants_worker;
-                Asked::Taken { wants_worker }
+                Ok(Asked::Taken { wants_worker })
             }
         }
     }

@@ -1,20 +1,30 @@
 //! Functions that run on this machine, as AWS Lambda would run them.
 //!
 //! ```text
-//! core ── Caller ── bridge ─┐                      ┌─ worker process (python, node, bootstrap)
-//! core ── Caller ── bridge ─┼─▶ functions thread ──┼─ worker process
-//! management API ───────────┘   one tokio runtime  └─ worker process
+//! core ─ Caller ─┐  ┌───── Lane ─────┐  a seat
+//! core ─ Caller ─┼─▶│ queue  ∣  idle │◀──────── worker process (python, node, bootstrap)
+//! management API ┘  └────────────────┘                ▲
+//!    ▲                      ▲ starts, watches, ends   │ whoever has the turn speaks with it:
+//!    │               functions thread ────────────────┤ the core that asked, most often, on its
+//!    └────────────────────────────────────────────────┘ own event loop
 //! ```
 //!
-//! One thread has all functions: a queue for each, so that callers of all cores are served in the
-//! order in which they came, and a few processes that ask for work over Lambda's Runtime API on
-//! loopback. Cores never wait for any of it; they ask over `rt::bridge` and are answered the same
-//! way, at the latest when the time is up that the caller gave.
+//! Each version of a function has one lane that all threads see, so that callers of all cores are
+//! served in the order in which they came. A worker asks for work over Lambda's Runtime API on
+//! loopback; while it waits, its connection is a seat that anybody with a job may take. So a call of a
+//! warm function wakes no thread but the worker's: the core that has the request writes the event to
+//! the seat, reads the answer, and takes the next job of the queue to the same seat.
 //!
-//! `functions` is the way in; `pool` has the queue and the workers of one function, `worker` the
-//! life of one process, `runtime_api` what it speaks, `process` and `keeper` how it starts and how
-//! it surely ends, `code` where its files are, `runtime` which program runs them, `stream` an answer
-//! that is read while it is made.
+//! One thread has all else of all functions: it starts processes, watches deadlines, reads what is
+//! printed, notices changes, and serves with a whole HTTP server what a runtime says in unusual
+//! ways. Whatever it cannot decide at once a core asks it over `rt::bridge`.
+//!
+//! `functions` is the way in, `register` who is there; `lane` has queue and seats of one function,
+//! `desk` what one worker does, `seat` the conversation with it, `phrase` its words, `link` its connection
+//! in either event loop. On the thread of the functions `pool` has the workers of one function, `worker`
+//! the life of one process, `runtime_api` the HTTP server, `process` and `keeper` how a process starts
+//! and how it surely ends, `code` where its files are, `runtime` which program runs them, `stream` an
+//! answer that is read while it is made.
 
 mod answer;
 mod code;

@@ -10,11 +10,11 @@ use bytes::Bytes;
 use tokio::net::TcpStream;
 use tokio::task::spawn_local;
 
-use crate::lambda::answer::Answer;
+use crate::lambda::answer::{Answer, Home};
 use crate::lambda::code::Live;
 use crate::lambda::function::Function;
 use crate::lambda::hall::Hall;
-use crate::lambda::lane::{Asked, Job, Lane};
+use crate::lambda::lane::{Asked, Job, Lane, Turn};
 use crate::lambda::outcome::{Invocation, InvokeError, Returned, UNHANDLED};
 use crate::lambda::seat;
 use crate::lambda::worker::Worker;
@@ -77,8 +77,12 @@ impl Pool {
         desks.iter().for_each(|desk| self.lane.retire(desk));
     }
 
-    /// Ends all workers, busy or not: the gateway ends.
-    pub fn end(&self) {
+    /// Ends all workers, busy or not, and refuses what waits: the gateway ends.
+    pub fn end(&self, why: &InvokeError) {
+        while let Some(mut job) = self.lane.first() {
+            self.lane.release(&job);
+            job.give(Err(why.clone()));
+        }
         self.lane.desks().iter().for_each(|desk| desk.kill());
     }
 
@@ -89,18 +93,18 @@ impl Pool {
     /// Takes an invocation in; it is answered when its time is up at the latest.
     pub fn invoke(self: &Rc<Self>, invocation: Invocation, answer: Answer) {
         let id = self.hall.ids.borrow_mut().uuid();
-        let mut asked = self.lane.ask(Job::new(id, invocation, answer));
-        if let Asked::Stale(job) = asked {
+        let asked = self.lane.ask(Job::new(id, invocation, answer));
+        let asked = asked.or_else(|job| {
             let name = &self.lane.function().name;
             tracing::info!(function = name, "the code has changed");
             self.renew();
-            asked = self.lane.ask(*job);
-        }
+            self.lane.ask_anew(*job)
+        });
         match asked {
-            Asked::Begun(turn) => drop(spawn_local(seat::take::<TcpStream>(turn))),
-            Asked::Taken { .. } => self.dispatch(),
-            // It was written again at this moment.
-            Asked::Stale(mut job) => job.give(Err(InvokeError::Throttled)),
+            Ok(Asked::Begun(turn)) => take(turn),
+            Ok(Asked::Taken { .. }) => self.dispatch(),
+            // Never: the code was not looked at again.
+            Err(mut job) => job.give(Err(InvokeError::Throttled)),
         }
         self.hall.commons.stir();
     }
@@ -109,7 +113,7 @@ impl Pool {
     /// are too few.
     pub fn dispatch(self: &Rc<Self>) {
         while let Some(turn) = self.lane.pair() {
-            spawn_local(seat::take::<TcpStream>(turn));
+            take(turn);
         }
         for _ in 0..self.lane.missing() {
             if !self.start_worker() {
@@ -177,4 +181,8 @@ impl Pool {
         }
         pending
     }
+}
+
+fn take(turn: Turn) {
+    spawn_local(seat::take::<TcpStream>(seat::tell(turn), Home::Functions));
 }

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_local;
 
 use crate::base::date;
+use crate::lambda::answer::Home;
 use crate::lambda::code::Live;
 use crate::lambda::commons::lock;
 use crate::lambda::desk::{Desk, Due, Left, Run, Seat};
@@ -121,7 +122,8 @@ impl Worker {
                 accepted = listener.accept() => if let Ok((stream, _)) = accepted {
                     // Only a matter of speed.
                     let _ = stream.set_nodelay(true);
-                    spawn_local(seat::receive(stream, Arc::clone(&self.desk)));
+                    let desk = Arc::clone(&self.desk);
+                    spawn_local(seat::receive(stream, desk, Home::Functions));
                 },
                 Some((connection, read)) = strange.recv() => {
                     let stream = TcpStream::from_std(std::net::TcpStream::from(connection));
@@ -181,7 +183,7 @@ impl Worker {
         let (next, begun) = oneshot::channel();
         let turn = self.desk.lane.park(&self.desk, Seat::Served(next));
         if let Some(turn) = turn {
-            spawn_local(seat::take::<TcpStream>(turn));
+            spawn_local(seat::take::<TcpStream>(seat::tell(turn), Home::Functions));
         }
         Some(begun)
     }
@@ -232,7 +234,7 @@ impl Worker {
                     log: finished.log,
                 });
             }
-            None => finished.give(&self.function.version),
+            None => finished.give(&self.function.version, &Home::Functions),
         }
     }
 

@@ -29,11 +29,17 @@ impl Trace {
             sampled: b'0',
         };
         trace.root[0] = b'1';
-        hexadecimal(&mut trace.root[2..10], epoch_s);
-        hexadecimal(&mut trace.root[11..19], random[0]);
-        hexadecimal(&mut trace.root[19..], random[1]);
-        hexadecimal(&mut trace.parent, random[2]);
-        for part in header.unwrap_or_default().split(|byte| *byte == b';') {
+        let of = |number: u64| ascii::hex_digits(number as u32);
+        trace.root[2..10].copy_from_slice(&of(epoch_s));
+        trace.root[11..19].copy_from_slice(&of(random[0]));
+        trace.root[19..27].copy_from_slice(&of(random[1] >> 32));
+        trace.root[27..].copy_from_slice(&of(random[1]));
+        trace.parent[..8].copy_from_slice(&of(random[2] >> 32));
+        trace.parent[8..].copy_from_slice(&of(random[2]));
+        let Some(header) = header else {
+            return trace;
+        };
+        for part in header.split(|byte| *byte == b';') {
             match part.iter().position(|byte| *byte == b'=') {
                 Some(at) => trace.take(ascii::trim(&part[..at]), ascii::trim(&part[at + 1..])),
                 None => continue,
@@ -90,14 +96,6 @@ fn is_root(value: &[u8]) -> bool {
         _ => byte.is_ascii_hexdigit(),
     };
     value.len() == ROOT_BYTES && value.iter().enumerate().all(fits)
-}
-
-/// The last digits of `number`, as many as there is room for.
-fn hexadecimal(out: &mut [u8], mut number: u64) {
-    for byte in out.iter_mut().rev() {
-        *byte = b"0123456789abcdef"[number as usize & 15];
-        number >>= 4;
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! A `Plan` is made by `compile`, published through `live`, and read by the cores. Nothing in it
 //! is optional that `compile` could have decided. Untouched stages are shared between plans.
 
+pub mod context;
 mod cors;
 pub mod explain;
 #[cfg(test)]

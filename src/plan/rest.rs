@@ -225,7 +225,15 @@ pub type Templates = Box<[(Box<str>, Template)]>;
 pub enum Template {
     /// Nothing in it has to be evaluated.
     Static(Box<str>),
-    Dynamic(Box<vtl::Template>),
+    Dynamic(Box<Dynamic>),
+}
+
+/// What has to be evaluated for each call.
+#[derive(Clone, Debug)]
+pub struct Dynamic {
+    pub template: vtl::Template,
+    /// The names of `$context` that it may look at.
+    pub context: Box<[&'static str]>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

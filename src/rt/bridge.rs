@@ -106,6 +106,19 @@ impl<A: Send + 'static> Bridge<A> {
         .await
     }
 
+    /// Answers a question that this core may have asked itself: then there is no letter.
+    pub fn answer(&self, mut reply: Reply<A>, answer: A) {
+        let is_own = |mailbox: &Mailbox<_>| mailbox.is(&self.mailbox);
+        if !reply.mailbox.as_ref().is_some_and(is_own) {
+            return reply.send(answer);
+        }
+        reply.mailbox = None;
+        self.put(Letter {
+            ticket: reply.ticket,
+            answer: Some(answer),
+        });
+    }
+
     fn take(&self) -> Option<Ticket> {
         let mut slots = self.slots.borrow_mut();
         let slot = match slots.free.pop() {
@@ -189,6 +202,30 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
+
+    #[test]
+    fn a_core_answers_itself_and_others() {
+        for driver in [Driver::best(), Driver::Epoll] {
+            let answers = driver.run(async {
+                let ours: Rc<Bridge<u32>> = Bridge::start(4).unwrap();
+                let theirs: Rc<Bridge<u32>> = Bridge::start(4).unwrap();
+                let at_once = ours.ask(|reply| ours.answer(reply, 1)).await;
+                let foreign = theirs.ask(|reply| ours.answer(reply, 2)).await;
+                let later = ours
+                    .ask(|reply| {
+                        let ours = Rc::clone(&ours);
+                        let answer = async move {
+                            give_way().await;
+                            ours.answer(reply, 3);
+                        };
+                        task::spawn(answer, || ());
+                    })
+                    .await;
+                (at_once, foreign, later)
+            });
+            assert_eq!(answers.unwrap(), (Some(1), Some(2), Some(3)));
+        }
+    }
     use crate::rt::task::{Either, first, give_way};
     use crate::rt::{Driver, task};
 

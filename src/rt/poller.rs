@@ -288,12 +288,6 @@ impl Source {
         self.index.get() != UNWATCHED
     }
 
-    /// Something is there to read, as a task of the same core knows.
-    pub fn ring(&self) {
-        self.readable.set(true);
-        wake(&self.reader);
-    }
-
     fn happened(&self, events: i32) {
         const ENDS: i32 = libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR;
         if events & ENDS != 0 {

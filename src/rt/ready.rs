@@ -170,7 +170,7 @@ impl Ready {
         }
         self.poller.forget(&self.source);
         let this = ManuallyDrop::new(self);
-        // SAFETY: each field is read once, and `this` is never dropped.
+        // SAFETY: each field that owns something is read once, and `this` is never dropped.
         let (fd, source, poller) = unsafe {
             (
                 std::ptr::read(&raw const this.fd),
@@ -180,11 +180,6 @@ impl Ready {
         };
         drop((source, poller));
         fd
-    }
-
-    /// What a task of this core rings, in the place of the descriptor.
-    pub(super) fn source(&self) -> Rc<Source> {
-        Rc::clone(&self.source)
     }
 
     /// Stops watching a descriptor that another process or thread keeps open.
@@ -328,6 +323,36 @@ mod tests {
             ready.readable().await;
             assert_eq!(ready.recv(&mut [0; 8]).unwrap(), 1);
         });
+    }
+
+    #[test]
+    fn a_descriptor_passes_from_one_thread_to_the_next() {
+        let (ours, mut theirs) = pair();
+        let mut fd = OwnedFd::from(ours);
+        for round in 0..4 {
+            theirs.write_all(&[round]).unwrap();
+            let driver = if round % 2 == 0 {
+                Driver::best()
+            } else {
+                Driver::Epoll
+            };
+            let passed = std::thread::spawn(move || {
+                let served = driver.run(async move {
+                    let ready = Ready::quiet(fd).unwrap();
+                    let mut into = [0; 8];
+                    ready.readable().await;
+                    assert_eq!((ready.recv(&mut into).unwrap(), into[0]), (1, round));
+                    assert!(ready.is_quiet());
+                    ready.into_fd()
+                });
+                served.unwrap()
+            });
+            fd = passed.join().unwrap();
+        }
+        // One that nobody has waited for is let go of as well.
+        let unwatched = Driver::Epoll.run(async move { Ready::quiet(fd).unwrap().into_fd() });
+        drop(unwatched.unwrap());
+        assert_eq!(theirs.read(&mut [0; 8]).unwrap(), 0);
     }
 
     #[test]

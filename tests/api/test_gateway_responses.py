@@ -90,6 +90,17 @@ USUAL = {
 }  # fmt: skip
 
 
+# What `x-amzn-ErrorType` names.
+EXCEPTIONS = {
+    "ACCESS_DENIED": "AccessDeniedException", "API_CONFIGURATION_ERROR": "InternalServerErrorException",
+    "BAD_REQUEST_BODY": "BadRequestException", "BAD_REQUEST_PARAMETERS": "BadRequestException",
+    "INTEGRATION_FAILURE": "InternalServerErrorException", "INTEGRATION_TIMEOUT": "InternalServerErrorException",
+    "INVALID_API_KEY": "ForbiddenException", "MISSING_AUTHENTICATION_TOKEN": "MissingAuthenticationTokenException",
+    "QUOTA_EXCEEDED": "LimitExceededException", "REQUEST_TOO_LARGE": "RequestTooLargeException",
+    "THROTTLED": "TooManyRequestsException", "UNSUPPORTED_MEDIA_TYPE": "BadRequestException",
+}  # fmt: skip
+
+
 @pytest.fixture
 def refusing(gateway, v1, backend):
     """Makes an API of a row, deploys it and calls it; the answer of the last call."""
@@ -165,5 +176,31 @@ def test_a_refusal_is_awss_where_nothing_is_set(refusing, kind):
     """Status, type of content and message; some are so whatever is set."""
     given, headers, text = refusing(kind, {kind: (455, "own"), "DEFAULT_4XX": (499, "own")} if kind in FIXED else None)
     assert (given, headers["content-type"]) == (USUAL[kind], JSON)
+    assert headers["x-amzn-errortype"] == EXCEPTIONS[kind]
     if ROWS[kind]["message"] is not None:
         assert json.loads(text) == {"message": ROWS[kind]["message"]}
+
+
+def test_headers_of_a_refusal_come_from_everywhere_and_replace_the_usual_ones(gateway, v1):
+    """The request, the context, variables, literals; and what only the template may say."""
+    api = Api(gateway, v1)
+    api.method("/{id}", "GET", {"200": {}}, {"apiKeyRequired": True}, type="MOCK", requestTemplates={JSON: "{statusCode: 200}"})
+    sources = {
+        "X-Header": "method.request.header.X-Own", "X-Query": "method.request.querystring.q", "X-Path": "method.request.path.id",
+        "X-Message": "context.error.message", "X-Quoted": "context.error.messageString", "X-Type": "context.error.responseType",
+        "X-Variable": "stageVariables.v", "X-None": "stageVariables.none", "Content-Type": "'text/html'", "x-amzn-ErrorType": "'Own'",
+    }  # fmt: skip
+    template = "$context.error.message|$context.error.messageString|$context.error.responseType|$context.error.validationErrorString|$method.request.path.id"
+    v1.put_gateway_response(
+        restApiId=api.id, responseType="INVALID_API_KEY", responseTemplates={JSON: template},
+        responseParameters={f"gatewayresponse.header.{name}": source for name, source in sources.items()},
+    )
+    api.deploy(variables={"v": "1"})
+    status, headers, text = api.call("GET", "/7?q=2", headers={"X-Own": "o"})
+    assert (status, text) == (403, 'Forbidden|"Forbidden"|INVALID_API_KEY||7')
+    expected = {
+        "x-header": "o", "x-query": "2", "x-path": "7", "x-message": "Forbidden", "x-quoted": '"Forbidden"',
+        "x-type": "INVALID_API_KEY", "x-variable": "1", "x-none": None, "content-type": "text/html", "x-amzn-errortype": "Own",
+    }  # fmt: skip
+    assert {name: headers.get(name) for name in expected} == expected
+    api.delete()

@@ -7,11 +7,12 @@ that the case names are compared; null stands for a header that must not be ther
 
 import json
 import pathlib
+import subprocess
 import sys
 import urllib.parse
 
 import pytest
-from conftest import ACCOUNT, REGION, Gateway
+from conftest import ACCOUNT, BINARY, REGION, Gateway
 from rest import Api
 
 FOLDER = pathlib.Path(__file__).parents[1] / "golden" / "rest"
@@ -148,3 +149,53 @@ def compare_sent(expected, seen):
     if "body" in expected:
         assert body.decode() == expected["body"]
     assert not differences(expected.get("headers", {}), headers)
+
+
+@pytest.mark.parametrize("mode", ["BUFFERED", "STREAM"])
+def test_a_method_is_tested_with_what_answers(gateway, v1, backend, mode):
+    """A function of this machine and an upstream, buffered or not: AWS's lines from end to end."""
+    api = Api(gateway, v1)
+    backend.answers(200, b'{"from":"backend"}')
+    arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:echo"
+    path = "2015-03-31/functions/{}/invocations"
+    proxy = {"type": "HTTP_PROXY", "uri": backend.url, "responseTransferMode": mode}
+    wheres = [api.method("/upstream", "POST", **proxy)]
+    if mode == "BUFFERED":
+        uri = f"arn:aws:apigateway:{REGION}:lambda:path/{path.format(arn)}"
+        wheres.append(api.method("/function", "POST", type="AWS_PROXY", uri=uri, integrationHttpMethod="POST"))
+    for where in wheres:
+        made = v1.test_invoke_method(**where, pathWithQueryString="/x?q=1", body='{"a":1}')
+        lines = [line.partition(" : ")[2] for line in made["log"].split("\n")[1:-1]]
+        assert made["status"] == 200, made["log"]
+        assert lines[0].startswith("Starting execution for request: ")
+        assert lines[1] == "HTTP Method: POST, Resource Path: /x"
+        for start in (
+            "Method request query string: {q=1}", 'Method request body before transformations: {"a":1}',
+            "Endpoint request URI: ", "Endpoint request headers: {", "Endpoint request body after transformations: ",
+            "Sending request to ", "Received response. Status: 200, Integration latency: ", "Endpoint response headers: {",
+            "Endpoint response body before transformations: ", "Method response body after transformations: ",
+            "Method response headers: {",
+        ):
+            assert any(line.startswith(start) for line in lines), (start, made["log"])
+        assert lines[-2:] == ["Successfully completed execution", "Method completed with status: 200"]
+    if mode == "BUFFERED":
+        event = json.loads(made["body"])
+        assert (event["path"], event["queryStringParameters"], event["body"]) == ("/x", {"q": "1"}, '{"a":1}')
+        assert event["requestContext"]["stage"] == "test-invoke-stage"
+    api.delete()
+
+
+def test_a_template_is_rendered_without_a_gateway(tmp_path):
+    """`daemun vtl`: the text to standard output, values and overrides to standard error."""
+    (tmp_path / "t.vtl").write_text(
+        "#set($context.requestOverride.header.X-A = 'b')$input.path('$.name') $context.stage $input.params('page')\n"
+    )
+    (tmp_path / "body.json").write_text('{"name": "Rex"}')
+    (tmp_path / "context.json").write_text('{"stage": "prod"}')
+    command = [BINARY, "vtl", "t.vtl", "--input", "body.json", "--context", "context.json", "--query", "page=2", "--trace"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False)
+    assert (run.returncode, run.stdout) == (0, "Rex prod 2\n"), run.stderr
+    assert "1:" in run.stderr and "$context.stage" in run.stderr and "prod" in run.stderr and "X-A" in run.stderr
+    (tmp_path / "t.vtl").write_text("ok\n#if($x == )\n")
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False)
+    assert run.returncode != 0 and run.stdout == "" and "^" in run.stderr

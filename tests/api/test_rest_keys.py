@@ -140,8 +140,8 @@ def test_settings_of_methods_throttle_the_stage(api, v1):
 
 def test_a_key_that_an_authorizer_has_to_say_is_none_of_the_client_s(api, v1):
     """Without one the method is closed, whatever key is sent; others are open."""
-    api.mock("/closed", body="in", method={"apiKeyRequired": True})
-    api.mock("/open", body="in")
+    api.mock("/authorized", body="in", method={"apiKeyRequired": True})
+    api.mock("/anybody", body="in")
     v1.update_rest_api(
         restApiId=api.id, patchOperations=[{"op": "replace", "path": "/apiKeySource", "value": "AUTHORIZER"}]
     )
@@ -151,10 +151,10 @@ def test_a_key_that_an_authorizer_has_to_say_is_none_of_the_client_s(api, v1):
     key = v1.create_api_key(name="k", enabled=True)
     v1.create_usage_plan_key(usagePlanId=plan["id"], keyId=key["id"], keyType="API_KEY")
     for headers in [{}, {"x-api-key": key["value"]}]:
-        status, given, text = api.call("GET", "/closed", headers=headers)
+        status, given, text = api.call("GET", "/authorized", headers=headers)
         assert (status, text) == (403, '{"message":"Forbidden"}')
         assert given["x-amzn-errortype"] == "ForbiddenException"
-        assert api.call("GET", "/open", headers=headers)[::2] == (200, "in")
+        assert api.call("GET", "/anybody", headers=headers)[::2] == (200, "in")
     v1.put_gateway_response(restApiId=api.id, responseType="INVALID_API_KEY", statusCode="401", responseTemplates=template)
     api.deploy()
-    assert api.call("GET", "/closed")[::2] == (401, "INVALID_API_KEY")
+    assert api.call("GET", "/authorized")[::2] == (401, "INVALID_API_KEY")

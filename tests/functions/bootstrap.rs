@@ -1,5 +1,6 @@
 //! A function for the `provided` runtimes that does what its event asks for: the tests compile it
-//! with rustc alone. `act=NAME` anywhere in the event chooses; without it there is no work at all.
+//! with rustc alone. `act=NAME` anywhere in the event chooses; without it there is no work at all. The
+//! variable MANNER says in which of its odder ways it speaks to the Runtime API.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -9,19 +10,111 @@ use std::time::Duration;
 struct Runtime {
     address: String,
     stream: BufReader<TcpStream>,
+    manner: String,
+    /// The status line of the last answer.
+    status: String,
 }
 
 impl Runtime {
-    /// One request on the kept connection: header lines and body of its answer.
+    fn new(address: String) -> Self {
+        Self {
+            stream: connected(&address),
+            address,
+            manner: std::env::var("MANNER").unwrap_or_default(),
+            status: String::new(),
+        }
+    }
+
+    /// One request, on the kept connection unless the manner is another: header lines and body of its
+    /// answer.
     fn ask(&mut self, method: &str, path: &str, body: &[u8]) -> (Vec<String>, Vec<u8>) {
-        let head = format!(
-            "{method} /2018-06-01/runtime/{path} HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n\r\n",
-            self.address,
-            body.len()
-        );
-        let stream = self.stream.get_mut();
-        stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
+        let request = self.request(method, path, body);
+        let is_answer = method == "POST";
+        match &*self.manner {
+            "close" => self.stream = connected(&self.address),
+            "second" if is_answer => {
+                let kept = std::mem::replace(&mut self.stream, connected(&self.address));
+                self.stream.get_mut().write_all(&request).unwrap();
+                let answered = self.answered();
+                self.stream = kept;
+                return answered;
+            }
+            "abandon" if !is_answer => {
+                // Its first question is given up.
+                self.stream.get_mut().write_all(&request).unwrap();
+                std::thread::sleep(Duration::from_millis(2));
+                self.stream = connected(&self.address);
+            }
+            "trickle" => {
+                for piece in request.chunks(40) {
+                    self.stream.get_mut().write_all(piece).unwrap();
+                    std::thread::sleep(Duration::from_micros(300));
+                }
+                return self.answered();
+            }
+            _ => {}
+        }
+        self.stream.get_mut().write_all(&request).unwrap();
+        if self.manner == "expect" && is_answer {
+            // The interim answer, then that to the body.
+            self.answered();
+            self.stream.get_mut().write_all(body).unwrap();
+        }
         self.answered()
+    }
+
+    fn request(&self, method: &str, path: &str, body: &[u8]) -> Vec<u8> {
+        let (length, mut body) = (body.len(), body.to_vec());
+        let fields = match &*self.manner {
+            "chunked" if method == "POST" => {
+                body = [format!("{length:x}\r\n").as_bytes(), &body, b"\r\n0\r\n\r\n"].concat();
+                "Transfer-Encoding: chunked".to_owned()
+            }
+            "expect" if method == "POST" => {
+                body.clear();
+                format!("Expect: 100-continue\r\nContent-Length: {length}")
+            }
+            _ => format!("Content-Length: {length}"),
+        };
+        let head = format!(
+            "{method} /2018-06-01/runtime/{path} HTTP/1.1\r\nHost: {}\r\n{fields}\r\n\r\n",
+            self.address,
+        );
+        [head.as_bytes(), &body].concat()
+    }
+
+    /// Answers an invocation, or breaks off, as its event says. True: it is not to be answered again.
+    fn breaks_off(&mut self, event: &str, id: &str) -> bool {
+        let (act, _) = act(event);
+        let path = format!("invocation/{id}/response");
+        match act {
+            "half" | "halfexit" => {
+                let request = self.request("POST", &path, &[b'x'; 1_000]);
+                let half = &request[..request.len() - 500];
+                self.stream.get_mut().write_all(half).unwrap();
+                std::thread::sleep(Duration::from_millis(20));
+                if act == "halfexit" {
+                    std::process::exit(3);
+                }
+                self.stream = connected(&self.address);
+            }
+            "early" => {
+                // It may not ask before it has answered.
+                self.ask("GET", "invocation/next", b"");
+                let told = format!("{:?}", self.status);
+                self.ask("POST", &path, told.as_bytes());
+            }
+            "fault" => {
+                let fault = br#"{"errorType":"Broken","errorMessage":"no luck"}"#;
+                self.ask("POST", &format!("invocation/{id}/error"), fault);
+            }
+            "twice" => {
+                self.ask("POST", &path, b"\"first\"");
+                self.ask("POST", &path, b"\"second\"");
+            }
+            _ => return false,
+        }
+        true
     }
 
     fn answered(&mut self) -> (Vec<String>, Vec<u8>) {
@@ -34,6 +127,9 @@ impl Runtime {
             }
             if line == "\r\n" {
                 break;
+            }
+            if lines.is_empty() {
+                self.status = line.trim_end().to_owned();
             }
             lines.push(line.trim_end().to_owned());
         }
@@ -121,6 +217,12 @@ impl Runtime {
     }
 }
 
+fn connected(address: &str) -> BufReader<TcpStream> {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_nodelay(true).unwrap();
+    BufReader::new(stream)
+}
+
 fn header(lines: &[String], name: &str) -> Option<String> {
     lines.iter().find_map(|line| {
         let (own, value) = line.split_once(": ")?;
@@ -183,19 +285,33 @@ fn main() {
         println!("failing as I was told");
         std::process::exit(3);
     }
-    let stream = TcpStream::connect(&address).unwrap();
-    stream.set_nodelay(true).unwrap();
-    let mut runtime = Runtime {
-        address,
-        stream: BufReader::new(stream),
-    };
+    let mut runtime = Runtime::new(address);
+    // What was asked for in one breath with the last answer.
+    let mut next = None;
     loop {
-        let (headers, event) = runtime.ask("GET", "invocation/next", b"");
+        let (headers, event) = match next.take() {
+            Some(next) => next,
+            None => runtime.ask("GET", "invocation/next", b""),
+        };
         let id = header(&headers, "lambda-runtime-aws-request-id").unwrap();
-        if runtime.stream(&String::from_utf8_lossy(&event), &id) {
+        let event = String::from_utf8_lossy(&event);
+        if runtime.stream(&event, &id) || runtime.breaks_off(&event, &id) {
             continue;
         }
-        let output = answer(&String::from_utf8_lossy(&event), &headers);
-        runtime.ask("POST", &format!("invocation/{id}/response"), &output);
+        let output = match act(&event).0 {
+            "status" => format!("{:?}", runtime.status).into_bytes(),
+            _ => answer(&event, &headers),
+        };
+        let path = format!("invocation/{id}/response");
+        if runtime.manner == "pipeline" {
+            let answer = runtime.request("POST", &path, &output);
+            let question = runtime.request("GET", "invocation/next", b"");
+            let both = [answer, question].concat();
+            runtime.stream.get_mut().write_all(&both).unwrap();
+            runtime.answered();
+            next = Some(runtime.answered());
+        } else {
+            runtime.ask("POST", &path, &output);
+        }
     }
 }

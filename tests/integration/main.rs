@@ -17,6 +17,7 @@ mod headers;
 mod hostile;
 mod https_upstream;
 mod interim;
+mod lane;
 mod limits;
 mod load;
 mod pool;

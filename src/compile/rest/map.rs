@@ -4,7 +4,8 @@ use crate::compile::problem::Fault;
 use crate::lang::params::Source;
 use crate::lang::vtl;
 use crate::model::{rest, v2};
-use crate::plan::rest::{ContentHandling, Moves, Template, Templates};
+use crate::plan::context;
+use crate::plan::rest::{ContentHandling, Dynamic, Moves, Template, Templates};
 
 /// Where a value comes from; none if it is a stage variable that this stage does not have, which
 /// is simply not sent.
@@ -45,7 +46,7 @@ pub fn templates(written: &[(String, String)], of: &str) -> Result<Templates, Fa
         let made = match text.contains(['$', '#', '\\']) {
             false => Template::Static(text.as_str().into()),
             true => match vtl::Template::compile(text) {
-                Ok(template) => Template::Dynamic(Box::new(template)),
+                Ok(template) => Template::Dynamic(Box::new(dynamic(template))),
                 Err(error) => {
                     return Err(Fault::new(format!(
                         "the template of {of} for {kind} cannot be parsed: {error}"
@@ -56,6 +57,13 @@ pub fn templates(written: &[(String, String)], of: &str) -> Result<Templates, Fa
         Ok((kind.to_ascii_lowercase().into(), made))
     };
     written.iter().map(template).collect()
+}
+
+/// With what is gathered for it.
+fn dynamic(template: vtl::Template) -> Dynamic {
+    let names = context::NAMES.iter().copied();
+    let context = names.filter(|name| template.uses().context(name)).collect();
+    Dynamic { template, context }
 }
 
 pub fn handling(written: rest::ContentHandling) -> ContentHandling {

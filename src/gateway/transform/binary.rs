@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::base::crypto;
+use crate::base::{ascii, crypto};
 use crate::plan::rest::{ContentHandling, MediaTypes};
 
 /// A payload on its way, and whether a template may look at it.
@@ -28,7 +28,7 @@ fn raw(bytes: &[u8]) -> Payload<'_> {
 /// UTF-8; what is none becomes U+FFFD.
 fn text(bytes: &[u8]) -> Payload<'_> {
     Payload {
-        bytes: match String::from_utf8_lossy(bytes) {
+        bytes: match ascii::text(bytes) {
             Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
             Cow::Owned(text) => Cow::Owned(text.into_bytes()),
         },

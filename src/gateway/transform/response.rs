@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::base::ascii;
 use crate::gateway::asked::{Asked, media_type};
 use crate::gateway::context::Scene;
 use crate::gateway::headers::{self, Rules};
@@ -196,7 +197,7 @@ fn set(given: &mut Answer, name: &str, values: &[String]) {
 
 fn values(source: &Source, scene: &Scene<'_>, answered: &Answered) -> Vec<String> {
     let answer = &answered.answer;
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let text = |bytes: &[u8]| ascii::text(bytes).into_owned();
     match source {
         Source::Response(Part::Header(name)) => {
             let last = answer.headers.all(name).next_back();

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 
 use crate::gateway::asked::Asked;
-use crate::gateway::context::{NAMES, Scene};
+use crate::gateway::context::Scene;
 use crate::gateway::story::explain;
 use crate::gateway::{Call, Reject};
-use crate::lang::vtl::{Budget, Datum, Overrides, RenderError, Scope, Uses};
-use crate::plan::rest::{Template, Templates};
+use crate::lang::vtl::{Budget, Datum, Overrides, RenderError, Scope};
+use crate::plan::rest::{Dynamic, Template, Templates};
 
 /// What is changed where no template changes anything.
 pub static NO_OVERRIDES: Overrides = Overrides {
@@ -53,16 +53,19 @@ pub fn render<'t>(
     body: &[u8],
     earlier: &Overrides,
 ) -> Result<(Cow<'t, str>, Overrides), RenderError> {
-    let template = match template {
+    let Dynamic {
+        template,
+        context: names,
+    } = match template {
         Template::Static(text) => return Ok((Cow::Borrowed(text), Overrides::default())),
-        Template::Dynamic(template) => template,
+        Template::Dynamic(dynamic) => &**dynamic,
     };
     let uses = template.uses();
     let params = match uses.params() {
         true => Params::of(scene),
         false => Params::default(),
     };
-    let mut context = context(scene, uses);
+    let mut context = context(scene, names);
     if uses.context("responseOverride") {
         context.extend(response_override(earlier));
     }
@@ -128,11 +131,12 @@ pub fn failed(call: &mut Call<'_>, what: &str, error: &RenderError) -> Reject {
     Reject::ApiConfigurationError
 }
 
-/// `$context` as a map of maps, of which there is what a template may look at.
-fn context(scene: &Scene<'_>, uses: &Uses) -> Vec<(Cow<'static, str>, Datum<'static>)> {
-    let mut root: Vec<(Cow<'static, str>, Datum<'static>)> = Vec::new();
-    for name in NAMES.iter().filter(|name| uses.context(name)) {
-        let value = match (*name, scene.context(name)) {
+/// `$context` as a map of maps, of which there are the names that a template may look at.
+fn context(scene: &Scene<'_>, names: &[&'static str]) -> Vec<(Cow<'static, str>, Datum<'static>)> {
+    let mut root = Vec::with_capacity(names.len());
+    for name in names {
+        let name = *name;
+        let value = match (name, scene.context(name)) {
             // These are only there for who was refused, or has shown a certificate.
             (name, None) if name.starts_with("error.") => continue,
             (name, None) if name.starts_with("identity.clientCert.") => continue,

@@ -176,6 +176,7 @@ fn runaway_templates_end_within_their_budget() {
     let slow =
         "#set($s = 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabc')$s.matches('((?=a)a+)+\\1?c')";
     let deep = "#define($a)$b$b#end#define($b)$c$c#end#define($c)$a$a#end".repeat(3) + "$a";
+    let large = format!("[{}1]", "1,".repeat(500_000));
     for template in [
         &nested,
         &doubled,
@@ -184,10 +185,16 @@ fn runaway_templates_end_within_their_budget() {
         slow,
         "#set($r = [1..99999999])",
         &deep,
+        // What is large takes its share of the steps with every call.
+        "#foreach($i in [1..1000])#set($x = $input.body.indexOf('q'))#end",
+        "#foreach($i in [1..1000])#set($x = $util.parseJson($input.body))#end",
     ] {
         let compiled = Template::compile(template);
         let rendered = compiled.map(|compiled| {
-            let scope = Scope::default();
+            let scope = Scope {
+                body: large.as_bytes(),
+                ..Scope::default()
+            };
             compiled.render(&scope, &Budget::default())
         });
         match rendered {

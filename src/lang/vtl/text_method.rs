@@ -34,7 +34,7 @@ impl<'a> Engine<'a, '_> {
         name: &str,
         arguments: &[Value<'a>],
     ) -> Result<Option<Value<'a>>, Halt> {
-        self.spend(text.len() / 256)?;
+        self.spend(text.len() / 64)?;
         let is_null = |argument: &Value<'_>| matches!(argument, Value::Null);
         if arguments.iter().any(is_null)
             && arguments

@@ -27,10 +27,14 @@ impl<'a> Engine<'a, '_> {
     }
 
     fn parse_json(&mut self, text: &'a str) -> Result<Value<'a>, Halt> {
+        self.spend(text.len() / JSON_BYTES_A_STEP)?;
         self.allot(text.len() * 2)?;
         read(&mut self.heap, text).map_err(|error| Halt::error(error.to_string()))
     }
 }
+
+/// Values are made of JSON, which takes longer than looking at a text.
+const JSON_BYTES_A_STEP: usize = 8;
 
 /// commons-lang 2's, which escapes `'` and `/` too.
 fn escape_java_script(text: &str) -> String {
