@@ -66,7 +66,7 @@ const DRAIN_GRACE_MS: u64 = 500;
 /// Serves until told to end.
 pub async fn serve(worker: &'static Worker, doors: Vec<Door>, inbox: Inbox<Command>) {
     for door in doors {
-        task::spawn(listen(worker, door, worker.stopping.raised()), || ());
+        task::spawn(attend(worker, door), || ());
     }
     task::spawn(tidy(worker), || ());
     loop {
@@ -84,6 +84,12 @@ pub async fn serve(worker: &'static Worker, doors: Vec<Door>, inbox: Inbox<Comma
     worker.stopping.raise();
     // What the last requests said is shipped when the lines are dropped.
     worker.set_logs(Logs::default());
+}
+
+async fn attend(worker: &'static Worker, door: Door) {
+    worker.doors.set(worker.doors.get() + 1);
+    listen(worker, door, worker.stopping.raised()).await;
+    worker.doors.set(worker.doors.get() - 1);
 }
 
 fn obey(worker: &'static Worker, command: Command) {
@@ -111,9 +117,9 @@ fn obey(worker: &'static Worker, command: Command) {
     }
 }
 
-/// Tells the core to stop once its last connection is closed.
+/// Tells the core to stop once its doors are shut and its last connection is closed.
 async fn drained(worker: &'static Worker, mailbox: Mailbox<Command>) {
-    while worker.open() > 0 || mailbox.send(Command::Stop).is_err() {
+    while worker.doors.get() > 0 || worker.open() > 0 || mailbox.send(Command::Stop).is_err() {
         worker.core.pause(DRAIN_POLL_MS).await;
     }
 }

@@ -48,6 +48,8 @@ pub struct Worker {
     pub core: &'static Core,
     pub groups: Groups,
     pub stopping: Flag,
+    /// Listening sockets that still take connections.
+    pub(in crate::gateway) doors: Cell<usize>,
     shared: Arc<Shared>,
     /// A reference of the core's own, so that a request counts it without touching other cores.
     #[allow(clippy::redundant_allocation)]
@@ -80,6 +82,7 @@ impl Worker {
             core,
             groups: Groups::default(),
             stopping: Flag::default(),
+            doors: Cell::new(0),
             shared,
             live: RefCell::default(),
             settings: RefCell::default(),
