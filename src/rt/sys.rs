@@ -142,7 +142,8 @@ pub fn reset_on_close(fd: RawFd) {
 const DEFER_SECONDS: libc::c_int = 1;
 
 /// Lets the kernel keep a new connection until its first bytes are there, so that it costs one
-/// wake-up instead of two and its first read always finds something. Clients see no difference.
+/// wake-up instead of two and its first read always finds something. To its client it is connected
+/// all the while; one that says nothing is seen, counted and timed from then on.
 pub fn defer_accept(listener: BorrowedFd<'_>) {
     let seconds = DEFER_SECONDS;
     // SAFETY: the option is an int, which lives through the call. Only a matter of speed.

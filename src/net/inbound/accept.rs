@@ -41,9 +41,10 @@ const ACCEPTS_IN_A_ROW: usize = 64;
 const QUEUE_MAX: usize = 4096;
 /// Rest when no descriptor or memory is left (`accept` would fail again at once).
 const EXHAUSTED_PAUSE_MS: u32 = 50;
-/// Who connects while we stop has been promised service by the kernel, which tells of a connection
-/// only when its first bytes have come: so long they may take.
-const LAST_WORDS_MS: u32 = 100;
+/// Who connected before we stopped has been promised service by the kernel, which tells of a
+/// connection only when its first bytes have come. They may take as long as the next request on a
+/// connection that rests.
+const LAST_WORDS_MS: u32 = 500;
 /// Rest when as many clients are connected as may be.
 const FULL_PAUSE_MS: u32 = 20;
 
