@@ -7,16 +7,20 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::aws::sigv4::{self, Payload, Presented, Wanted};
+use crate::aws::sigv4::presented::Carrier;
+use crate::aws::sigv4::{self, Claimed, Payload, Wanted};
 use crate::aws::{AccessKey, AccessKeys, arn};
+use crate::base::ascii;
 use crate::base::date::iso8601;
-use crate::base::json;
+use crate::base::json::{self, Value};
 use crate::gateway::rest::PAYLOAD_BYTES_MAX;
-use crate::gateway::trial::{self, Trial};
-use crate::gateway::{Call, Worker, respond};
+use crate::gateway::trial::{self, Origin, Trial, Untold};
+use crate::gateway::{Call, Published, Stop, Worker, http, identify, respond};
 use crate::lang::policy::{self, Context, Decision, Inquiry, Policy};
 use crate::net::{Exchange, Gone};
-use crate::plan::Stage;
+use crate::plan::host::Hit;
+use crate::plan::stage::StageKind;
+use crate::plan::{Params, Stage};
 use crate::wire::head::{Body, Name};
 
 /// The keys whose signature counts, and what their policies allow.
@@ -32,7 +36,11 @@ pub struct Explainers {
 /// What a policy has to allow, on the ARN that `execute-api:Invoke` is about.
 const ACTION: &str = "execute-api:Explain";
 /// As AWS's clients sign calls of APIs.
-const SERVICE: &str = "execute-api";
+const WANTED: Wanted<'static> = Wanted {
+    service: "execute-api",
+    region: None,
+};
+const HEADER: &str = "x-daemun-explain";
 const JSON: &[u8] = b"Content-Type: application/json\r\n";
 
 /// Gives the explanation in the place of the answer, to whom it is due. None: this request is as any
@@ -42,79 +50,149 @@ pub async fn instead(
     exchange: &mut Exchange<'_>,
 ) -> Option<Result<(), Gone>> {
     let explainers = worker.explainers.borrow().clone()?;
-    let account = account(worker, &explainers, exchange)?;
-    if !explainers.knows(exchange) || !has_small_body(exchange) {
+    let called = called(worker, &explainers, exchange)?;
+    // Nobody's body is held in memory who does not claim to be one of the few.
+    let claimed = explainers.claimed(exchange, &called, worker.epoch_ms())?;
+    if !has_small_body(exchange, called.body_bytes_max) {
         return None;
     }
     let (client, message) = (exchange.client, exchange.message);
-    let gathered = exchange.upload.gather(client, message, PAYLOAD_BYTES_MAX);
-    if gathered.await.is_err() {
+    let gathered = exchange
+        .upload
+        .gather(client, message, called.body_bytes_max);
+    if let Err(error) = gathered.await {
         // What has been read of the body cannot be read again.
-        return Some(Err(Gone));
+        return Some(refuse(worker, exchange, Stop::from(&error)).await);
     }
-    let peer = client.peer.ip().to_canonical();
-    if !explainers.may(exchange, (&account, peer), worker.epoch_ms()) {
+    if !is_proven(claimed, exchange) {
         return None;
     }
     let (reply, told) = oneshot::channel();
     let trial = Trial {
         draft: None,
-        peer: Some(client.peer),
+        origin: Some(Origin::of(client)),
         request: again(exchange),
         reply,
     };
     trial::run(worker, trial).await;
-    let Ok(told) = told.await else {
-        return Some(Err(Gone));
+    let (status, body) = match told.await.unwrap_or(Err(Untold::BrokenOff)) {
+        Ok(told) => (200, json::pretty(&told.shown())),
+        Err(untold) => {
+            let why = Value::from_iter([("message", Value::from(untold.to_string()))]);
+            (untold.status(), json::line(&why))
+        }
     };
-    let body = json::pretty(&told.shown());
     let mut call = Call::new(worker.ids.borrow_mut().next());
-    call.status = 200;
+    call.status = status;
     Some(respond::fixed(worker, &mut call, exchange, JSON, body.as_bytes()).await)
 }
 
-/// The account and the ARN of what is called, as far as the stage.
-fn account(
-    worker: &'static Worker,
-    explainers: &Explainers,
-    exchange: &Exchange<'_>,
-) -> Option<Called> {
-    let live = worker.live();
+/// The stage that is called; none also where a client has to show a certificate, which it cannot do
+/// a second time.
+fn stage<'p>(live: &'p Published, exchange: &Exchange<'_>) -> Option<(&'p Stage, Hit)> {
     let (head, bytes) = (exchange.head(), exchange.bytes());
     let (host, path) = (head.host.of(bytes), head.path.of(bytes));
     let hosts = &live.plan.hosts;
     let hit = hosts.find(host, path, |name| {
         head.header(bytes, name.to_ascii_lowercase().as_bytes())
     })?;
-    // Who has to show a certificate cannot do so a second time.
-    let stage: &Stage = live.plan.stages.get(hit.stage as usize)?;
-    if hit.guard != 0 {
-        return None;
-    }
-    let account = match &*stage.account_id {
-        "" => &explainers.account,
-        account => account,
-    };
-    let path = String::from_utf8_lossy(path.get(hit.base as usize..).unwrap_or_default());
-    let verb = String::from_utf8_lossy(head.method_token.of(bytes));
-    Some(Called {
-        account: account.to_owned(),
-        resource: format!("{}/{}/{verb}{path}", stage.api_id, stage.name),
-    })
+    let stage = live.plan.stages.get(hit.stage as usize)?;
+    (hit.guard == 0).then_some((stage, hit))
 }
 
+/// What a request is about, in the terms of those who may have it explained.
 struct Called {
     account: String,
     /// The last part of its ARN.
     resource: String,
+    /// A larger body is not looked at.
+    body_bytes_max: u64,
 }
 
-fn has_small_body(exchange: &Exchange<'_>) -> bool {
+fn called(
+    worker: &'static Worker,
+    explainers: &Explainers,
+    exchange: &Exchange<'_>,
+) -> Option<Called> {
+    let live = worker.live();
+    let (stage, hit) = stage(&live, exchange)?;
+    let (head, bytes) = (exchange.head(), exchange.bytes());
+    let account = match &*stage.account_id {
+        "" => &explainers.account,
+        account => account,
+    };
+    let path = http::rest_of_path(head.path.of(bytes), hit.base);
+    let route = stage.router.find(head.method, path, &mut Params::default());
+    let route = route.and_then(|index| stage.routes.get(index as usize));
+    let verb = String::from_utf8_lossy(head.method_token.of(bytes));
+    let path = routed(stage.router.trimmed(path));
+    Some(Called {
+        account: account.to_owned(),
+        resource: format!("{}/{}/{verb}{path}", stage.api_id, stage.name),
+        body_bytes_max: route.map_or(PAYLOAD_BYTES_MAX, |route| {
+            route.body_bytes_max.min(PAYLOAD_BYTES_MAX)
+        }),
+    })
+}
+
+/// A path as the router understands it, so that no spelling of a path evades a policy: decoded, but
+/// for slashes, which would be borders of segments otherwise.
+fn routed(path: &[u8]) -> String {
+    let mut out = Vec::with_capacity(path.len());
+    for (index, segment) in path.split(|&byte| byte == b'/').enumerate() {
+        if index > 0 {
+            out.push(b'/');
+        }
+        let mut decoded = Vec::with_capacity(segment.len());
+        ascii::percent_decode(&mut decoded, segment);
+        for byte in decoded {
+            match byte {
+                b'/' => out.extend_from_slice(b"%2F"),
+                byte => out.push(byte),
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn has_small_body(exchange: &Exchange<'_>, bytes_max: u64) -> bool {
     match exchange.head().body {
         Body::None => true,
-        Body::Length(length) => length <= PAYLOAD_BYTES_MAX,
+        Body::Length(length) => length <= bytes_max,
         Body::Chunked | Body::UntilClose => false,
     }
+}
+
+/// Refuses a request whose body did not come, as its API does.
+async fn refuse(
+    worker: &'static Worker,
+    exchange: &mut Exchange<'_>,
+    stop: Stop,
+) -> Result<(), Gone> {
+    let live = worker.live();
+    let mut call = Call::new(worker.ids.borrow_mut().next());
+    if let Some((stage, hit)) = stage(&live, exchange) {
+        let (head, bytes) = (exchange.head(), exchange.bytes());
+        call.base = hit.base;
+        call.by_domain = hit.by_domain;
+        call.stage = Some(stage);
+        if stage.kind != StageKind::File {
+            identify::request(worker, &mut call, exchange, stage.kind);
+        }
+        let path = http::rest_of_path(head.path.of(bytes), hit.base);
+        let route = stage.router.find(head.method, path, &mut call.params);
+        call.route = route.and_then(|index| stage.routes.get(index as usize));
+    }
+    let outcome = worker.settle(&mut call, exchange, Err(stop)).await;
+    worker.finish(&call, exchange);
+    outcome
+}
+
+/// Whether the key that a request claims has signed it, its body included.
+fn is_proven(claimed: Claimed<'_>, exchange: &Exchange<'_>) -> bool {
+    let fields = fields(exchange);
+    let payload = Payload::Bytes(exchange.upload.gathered().unwrap_or_default());
+    signed(exchange, &fields).is_some_and(|signed| claimed.prove(&signed, &payload).is_ok())
 }
 
 type Fields<'a> = Vec<(&'a [u8], &'a [u8])>;
@@ -137,38 +215,26 @@ fn fields<'a>(exchange: &'a Exchange<'_>) -> Fields<'a> {
 }
 
 impl Explainers {
-    /// Whether it presents one of the keys, rightly or not: others cost no more than this.
-    fn knows(&self, exchange: &Exchange<'_>) -> bool {
-        let fields = fields(exchange);
-        let presented = signed(exchange, &fields).and_then(|signed| Presented::read(&signed).ok());
-        presented.is_some_and(|presented| {
-            presented.service == SERVICE && self.keys.find(&presented.access_key_id).is_some()
-        })
-    }
-
-    /// Whether the signature is right, and its key may have this explained.
-    fn may(
-        &self,
+    /// The key that a request claims to be signed with, if that may have this explained. The wish
+    /// has to be signed too: neither who is handed a presigned URL nor who has seen a signed request
+    /// can add it.
+    fn claimed<'k>(
+        &'k self,
         exchange: &Exchange<'_>,
-        (called, peer): (&Called, IpAddr),
+        called: &Called,
         epoch_ms: u64,
-    ) -> bool {
+    ) -> Option<Claimed<'k>> {
         let fields = fields(exchange);
-        let Some(signed) = signed(exchange, &fields) else {
-            return false;
-        };
-        let payload = Payload::Bytes(exchange.upload.gathered().unwrap_or_default());
-        let wanted = Wanted {
-            service: SERVICE,
-            region: None,
-        };
-        let verified = sigv4::verify(&signed, &payload, &self.keys, &wanted, epoch_ms);
-        let Ok(verified) = verified else {
-            return false;
-        };
-        let key = verified.key;
-        key.account == called.account
-            && self.allows(key, &verified.presented.region, called, peer, epoch_ms)
+        let signed = signed(exchange, &fields)?;
+        let claimed = sigv4::claim(&signed, &self.keys, &WANTED, epoch_ms).ok()?;
+        let (key, presented) = (claimed.key, &claimed.presented);
+        let is_wished = presented.carrier == Carrier::Header && presented.signs(HEADER);
+        if !is_wished || key.account != called.account {
+            return None;
+        }
+        let peer = exchange.client.peer.ip().to_canonical();
+        let may = self.allows(key, &presented.region, called, peer, epoch_ms);
+        may.then_some(claimed)
     }
 
     fn allows(
@@ -236,4 +302,26 @@ fn again(exchange: &Exchange<'_>) -> Vec<u8> {
     out.extend_from_slice(b"\r\n");
     out.extend_from_slice(body);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_read_as_the_router_reads_it() {
+        for (path, expected) in [
+            ("/", "/"),
+            ("/secret", "/secret"),
+            ("/s%65cret", "/secret"),
+            ("/%73%65%63%72%65%74/x", "/secret/x"),
+            // Decoded once, as there.
+            ("/s%2565cret", "/s%65cret"),
+            ("/a%2fb", "/a%2Fb"),
+            ("/a%zz%", "/a%zz%"),
+            ("//a/", "//a/"),
+        ] {
+            assert_eq!(routed(path.as_bytes()), expected, "{path}");
+        }
+    }
 }

@@ -380,7 +380,7 @@ fn append_forwarded(out: &mut Vec<u8>, exchange: &Exchange<'_>) {
         out.extend_from_slice(b";host=");
         value(out, host);
     }
-    out.extend_from_slice(match client.is_tls() {
+    out.extend_from_slice(match client.is_tls {
         true => b";proto=https\r\n",
         false => b";proto=http\r\n",
     });

@@ -131,11 +131,15 @@ async fn cached(
     let (asked, asking, _) = source;
     let found = cache::look_up(worker, call, (asked, asking), (stage, rule)).await?;
     let is_hit = match &found {
-        Found::Here(_) => true,
-        Found::Stale(..) => rest.kind != Kind::FunctionProxy,
-        Found::Missing(_) => false,
+        Found::Nowhere => None,
+        // Who waited for another's call was served without one of its own.
+        Found::Here(_) => Some(true),
+        Found::Stale(..) => Some(rest.kind != Kind::FunctionProxy),
+        Found::Missing(_) => Some(false),
     };
-    worker.numbers.borrow_mut().looked_up(route.id.0, is_hit);
+    if let Some(is_hit) = is_hit {
+        worker.numbers.borrow_mut().looked_up(route.id.0, is_hit);
+    }
     let lease = match found {
         Found::Here(held) => return Ok(Given::Kept(held)),
         // What a function proxy is told of needs the client's own exchange: this one renews it.
@@ -145,6 +149,7 @@ async fn cached(
             return Ok(Given::Kept(held));
         }
         Found::Missing(lease) => lease,
+        Found::Nowhere => None,
     };
     match work(worker, call, source, (route, rest)).await {
         Ok(answer) => Ok(cache::settle(worker, lease, asking, rule, answer)),

@@ -117,9 +117,11 @@ fn obey(worker: &'static Worker, command: Command) {
     }
 }
 
-/// Tells the core to stop once its doors are shut and its last connection is closed.
+/// Tells the core to stop once its doors are shut, its last connection is closed, and no worker of a
+/// function speaks with it: that may be about a call of another core.
 async fn drained(worker: &'static Worker, mailbox: Mailbox<Command>) {
-    while worker.doors.get() > 0 || worker.open() > 0 || mailbox.send(Command::Stop).is_err() {
+    let is_busy = || worker.doors.get() > 0 || worker.open() > 0 || worker.talks() > 0;
+    while is_busy() || mailbox.send(Command::Stop).is_err() {
         worker.core.pause(DRAIN_POLL_MS).await;
     }
 }

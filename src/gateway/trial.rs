@@ -17,7 +17,7 @@ use crate::gateway::{
 use crate::net::inbound::accept::Hall;
 use crate::net::inbound::h1;
 use crate::net::outbound::whole::{self, Request};
-use crate::net::outbound::{Asking, Connection, Groups};
+use crate::net::outbound::{Asking, Connection, Failure, Groups};
 use crate::net::{Client, Exchange, Message, Upload};
 use crate::plan::Stage;
 use crate::plan::rest::ExecutionLog;
@@ -31,11 +31,67 @@ pub struct Trial {
     /// A test of the only method of the only stage of a plan that is not published; none: a call of
     /// what is served, to be explained.
     pub draft: Option<Arc<Published>>,
-    /// Who wants a call explained; none: somebody on this machine.
-    pub peer: Option<SocketAddr>,
+    /// Whose call is to be explained; none: that of somebody on this machine.
+    pub origin: Option<Origin>,
     /// A whole HTTP/1.1 request.
     pub request: Vec<u8>,
-    pub reply: oneshot::Sender<Told>,
+    pub reply: oneshot::Sender<Result<Told, Untold>>,
+}
+
+/// The connection that a call came on, as APIs and upstreams are told of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin {
+    pub peer: SocketAddr,
+    pub local: SocketAddr,
+    pub is_tls: bool,
+}
+
+impl Origin {
+    pub fn of(client: &Client) -> Self {
+        Self {
+            peer: client.peer,
+            local: client.local,
+            is_tls: client.is_tls,
+        }
+    }
+
+    const fn plain(peer: SocketAddr) -> Self {
+        Self {
+            peer,
+            local: NOBODY,
+            is_tls: false,
+        }
+    }
+}
+
+/// Why nothing can be told of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Untold {
+    #[error("the answer has more than 16 MiB, too much to be held and shown")]
+    TooLarge,
+    #[error("the answer had not ended after 305 seconds")]
+    Endless,
+    #[error("the call broke off before it had an answer; the log may say why")]
+    BrokenOff,
+}
+
+impl Untold {
+    pub fn status(self) -> u16 {
+        match self {
+            Self::TooLarge | Self::BrokenOff => 502,
+            Self::Endless => 504,
+        }
+    }
+}
+
+impl From<&Failure> for Untold {
+    fn from(failure: &Failure) -> Self {
+        match failure {
+            Failure::TooLarge(_) => Self::TooLarge,
+            Failure::Timeout => Self::Endless,
+            _ => Self::BrokenOff,
+        }
+    }
 }
 
 /// What came of it.
@@ -63,36 +119,43 @@ const LIMIT_MS: u64 = 305_000;
 /// Of an answer: no integration that is looked at may give more.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
 
-/// Sends the request, serves it, and tells what came of it. Where that breaks off, nothing is told.
+/// Sends the request, serves it, and tells what came of it, or why that cannot be told.
 pub async fn run(worker: &'static Worker, trial: Trial) {
     let Trial {
         draft,
-        peer,
+        origin,
         request,
         reply,
     } = trial;
-    let Ok((near, far)) = Stream::pair(worker.core) else {
-        return;
-    };
+    let told = tried(worker, (draft, origin), &request).await;
+    // Whoever asked may have given up.
+    let _ = reply.send(told);
+}
+
+async fn tried(
+    worker: &'static Worker,
+    (draft, origin): (Option<Arc<Published>>, Option<Origin>),
+    request: &[u8],
+) -> Result<Told, Untold> {
+    let pair = Stream::pair(worker.core);
+    let (near, far) = pair.map_err(|_| Untold::BrokenOff)?;
     let (served, outcome) = oneshot::channel();
     let is_test = draft.is_some();
     let work = async move {
-        if let Some(told) = serve(worker, far, (draft, peer)).await {
+        if let Some(told) = serve(worker, far, (draft, origin)).await {
             // Whoever asked may have given up.
             let _ = served.send(told);
         }
     };
     task::spawn(work, || ());
-    let Some(answer) = ask(worker, near, &request).await else {
-        return;
-    };
-    if let Ok(told) = outcome.await {
-        let _ = reply.send(with_answer(told, answer, is_test));
-    }
+    let answer = ask(worker, near, request).await;
+    let answer = answer.map_err(|failure| Untold::from(&failure))?;
+    let told = outcome.await.map_err(|_| Untold::BrokenOff)?;
+    Ok(with_answer(told, answer, is_test))
 }
 
 /// The client's side.
-async fn ask(worker: &'static Worker, stream: Stream, request: &[u8]) -> Option<Answer> {
+async fn ask(worker: &'static Worker, stream: Stream, request: &[u8]) -> Result<Answer, Failure> {
     let settings = worker.settings();
     let asking = Asking {
         core: worker.core,
@@ -112,11 +175,11 @@ async fn ask(worker: &'static Worker, stream: Stream, request: &[u8]) -> Option<
         body: b"",
         is_head: request.starts_with(b"HEAD "),
     };
-    let whole = whole::ask(&asking, connection, request).await.ok()?;
+    let whole = whole::ask(&asking, connection, request).await?;
     let message = whole.message;
     let answer = Answer::of(&message.head, message.bytes(), whole.body);
     asking.pools.responses.give(asking.core, message);
-    Some(answer)
+    Ok(answer)
 }
 
 /// What a test shows of an answer: not what only its connection is told, nor its ids.
@@ -182,17 +245,19 @@ impl Told {
 async fn serve(
     worker: &'static Worker,
     stream: Stream,
-    (draft, peer): (Option<Arc<Published>>, Option<SocketAddr>),
+    (draft, origin): (Option<Arc<Published>>, Option<Origin>),
 ) -> Option<Told> {
     let settings = worker.settings();
+    let origin = match draft {
+        Some(_) => Origin::plain(NOBODY),
+        None => origin.unwrap_or(Origin::plain(LOOPBACK)),
+    };
     let client = Client {
         core: worker.core,
         stream,
-        peer: match draft {
-            Some(_) => NOBODY,
-            None => peer.unwrap_or(LOOPBACK),
-        },
-        local: NOBODY,
+        peer: origin.peer,
+        local: origin.local,
+        is_tls: origin.is_tls,
         pause_ms: Cell::new(settings.timeouts.body_ms),
         settings,
         pools: worker.pools(),
@@ -295,5 +360,24 @@ async fn execute<'p>(
     match (stage.rest.as_deref(), route.rest.as_deref()) {
         (Some(own), Some(rest)) => rest::run(worker, call, exchange, (own, route, rest)).await,
         _ => integrate::run(worker, call, exchange, route).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_cannot_be_told_has_the_status_of_its_failure() {
+        for (failure, status, word) in [
+            (Failure::TooLarge(ANSWER_BYTES_MAX), 502, "16 MiB"),
+            (Failure::Timeout, 504, "305 seconds"),
+            (Failure::Upgraded, 502, "broke off"),
+        ] {
+            let untold = Untold::from(&failure);
+            assert_eq!(untold.status(), status, "{failure}");
+            assert!(untold.to_string().contains(word), "{untold}");
+        }
+        assert_eq!((ANSWER_BYTES_MAX >> 20, LIMIT_MS / 1000), (16, 305));
     }
 }

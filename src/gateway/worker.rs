@@ -196,10 +196,16 @@ impl Worker {
         self.open.get()
     }
 
+    /// Conversations with workers of functions on this core.
+    pub fn talks(&self) -> usize {
+        self.functions.as_ref().map_or(0, Caller::talks)
+    }
+
     /// No new connections, no further request on those that are open.
     pub fn drain(&self) {
         self.draining.set(true);
         self.stopping.raise();
+        self.functions.iter().for_each(Caller::drain);
     }
 
     /// Tells the client why a pipeline ended early, if it did.

@@ -1,11 +1,13 @@
 //! The code of a function as it is on disk now.
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use tokio::sync::OnceCell;
 
+use crate::lambda::commons::lock;
 use crate::lambda::function::Code;
 use crate::lambda::watch::Watch;
 use crate::lambda::zip;
@@ -16,6 +18,8 @@ pub struct Live {
     source: Code,
     watch: Option<Watch>,
     stamp: Option<(SystemTime, u64)>,
+    /// It has changed: the system tells that only once, so whoever asks meanwhile waits for the answer.
+    has_changed: Mutex<bool>,
     /// Where a zip is unpacked to; it goes with this.
     unpacked: PathBuf,
     folder: OnceCell<Result<PathBuf, String>>,
@@ -38,6 +42,7 @@ impl Live {
         Self {
             watch,
             stamp: stamp(source),
+            has_changed: Mutex::new(false),
             source: source.clone(),
             unpacked: scratch.join(format!("code-{number}")),
             folder: OnceCell::new(),
@@ -46,10 +51,13 @@ impl Live {
 
     /// Whether the code is another by now.
     pub fn has_changed(&self) -> bool {
-        match &self.watch {
-            Some(watch) => watch.has_changed(),
-            None => stamp(&self.source) != self.stamp,
-        }
+        let mut has_changed = lock(&self.has_changed);
+        *has_changed = *has_changed
+            || match &self.watch {
+                Some(watch) => watch.has_changed(),
+                None => stamp(&self.source) != self.stamp,
+            };
+        *has_changed
     }
 
     /// The folder with the code, unpacked if need be.

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! Any thread that speaks with the worker moves it on; the thread of the functions starts it, watches
-//! its deadlines and ends it.
+//! its deadlines and ends it. Of the locks `phase` alone is taken while a lane's is held, never the
+//! other way round; `story` and `open` are taken by themselves.
 
 use std::os::fd::{OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
@@ -46,6 +47,8 @@ pub struct Desk {
     was_used: AtomicBool,
     pid: AtomicI32,
     memory_mib: AtomicU64,
+    /// How long the start took, in microseconds, until an invocation has reported it; then 0.
+    init_us: AtomicU64,
 }
 
 /// Where a worker waits for a job.
@@ -79,6 +82,8 @@ pub struct Run {
     deadline: Instant,
     /// The answer goes to its caller while it is made.
     is_streamed: bool,
+    /// A connection is bringing its answer.
+    is_claimed: bool,
 }
 
 /// An invocation that is over.
@@ -128,6 +133,7 @@ impl Desk {
             was_used: AtomicBool::new(false),
             pid: AtomicI32::new(0),
             memory_mib: AtomicU64::new(0),
+            init_us: AtomicU64::new(0),
         })
     }
 
@@ -187,7 +193,9 @@ impl Desk {
 
     fn has_come_up(&self, phase: &Phase) {
         if matches!(phase, Phase::Starting) {
-            lock(&self.story).init = Some(self.started.elapsed());
+            let took = self.started.elapsed().as_micros().max(1);
+            let took = u64::try_from(took).unwrap_or(u64::MAX);
+            self.init_us.store(took, Ordering::Relaxed);
         }
     }
 
@@ -199,8 +207,15 @@ impl Desk {
         }
     }
 
-    /// Gives it a job, which it has to be told of by whoever calls this.
-    pub fn begin(&self, job: Job) -> Begun {
+    /// Gives it a job, which it has to be told of by whoever calls this. To be called by its lane.
+    ///
+    /// # Errors
+    /// It has another, or has ended: here is the job.
+    pub fn begin(&self, job: Job) -> Result<Begun, Box<Job>> {
+        let mut phase = lock(&self.phase);
+        if matches!(*phase, Phase::Busy(_) | Phase::Ended) {
+            return Err(Box::new(job));
+        }
         let (now, function) = (Instant::now(), &*self.function);
         let epoch = SystemTime::now().duration_since(UNIX_EPOCH);
         let epoch_ms = epoch.map_or(0, |epoch| epoch.as_millis() as u64);
@@ -216,42 +231,58 @@ impl Desk {
             trace_id: invocation.trace_id.clone(),
             client_context: invocation.client_context.clone(),
             payload: invocation.payload.clone(),
+            wants_log: invocation.wants_log,
         };
-        let is_read = self.lane.commons.is_logged();
-        if is_read || invocation.wants_log {
-            let mut story = lock(&self.story);
-            if !is_read {
-                // Nobody has read what came before.
-                story.read_output(is_read);
-            }
-            story.begin();
-            let (id, version) = (&job.request_id, &function.version);
-            story.line(
-                is_read,
-                &format!("START RequestId: {id} Version: {version}"),
-            );
-        }
         self.was_used.store(true, Ordering::Relaxed);
-        let mut phase = lock(&self.phase);
         self.has_come_up(&phase);
         *phase = Phase::Busy(Box::new(Run {
             job,
             started: now,
             deadline: now + Duration::from_millis(function.timeout_ms.into()),
             is_streamed: false,
+            is_claimed: false,
         }));
-        begun
+        Ok(begun)
+    }
+
+    /// The first log line of an invocation, before the worker is told of it.
+    pub fn say_start(&self, begun: &Begun) {
+        let is_read = self.lane.commons.is_logged();
+        if !is_read && !begun.wants_log {
+            return;
+        }
+        let (id, version) = (&begun.request_id, &self.function.version);
+        let line = format!("START RequestId: {id} Version: {version}");
+        let mut story = lock(&self.story);
+        if !is_read {
+            // Nobody has read what came before.
+            story.read_output(is_read);
+        }
+        story.begin();
+        story.line(is_read, &line);
     }
 
     /// The job that it was given and could not be told of.
-    pub fn take_back(&self) -> Option<Job> {
-        let mut phase = lock(&self.phase);
-        match std::mem::replace(&mut *phase, Phase::Between(Instant::now())) {
-            Phase::Busy(run) => Some(run.job),
-            other => {
-                *phase = other;
-                None
+    pub fn take_back(&self, request_id: &str) -> Option<Job> {
+        self.take_run(request_id.as_bytes()).map(|run| run.job)
+    }
+
+    /// Whether the run of this id is under way.
+    pub fn has_run(&self, request_id: &[u8]) -> bool {
+        matches!(&*lock(&self.phase), Phase::Busy(run) if run.is(request_id))
+    }
+
+    /// Whether a whole answer to the invocation of this id may come: it is under way, and neither
+    /// streamed nor being answered. From then on nobody else may. A stream may end with an error.
+    pub fn claim(&self, request_id: &[u8], is_error: bool) -> bool {
+        match &mut *lock(&self.phase) {
+            Phase::Busy(run)
+                if run.is(request_id) && !run.is_claimed && (is_error || !run.is_streamed) =>
+            {
+                run.is_claimed = true;
+                true
             }
+            _ => false,
         }
     }
 
@@ -259,7 +290,7 @@ impl Desk {
     pub fn take_run(&self, request_id: &[u8]) -> Option<Box<Run>> {
         let mut phase = lock(&self.phase);
         match &*phase {
-            Phase::Busy(run) if run.job.request_id.as_bytes() == request_id => {}
+            Phase::Busy(run) if run.is(request_id) => {}
             _ => return None,
         }
         match std::mem::replace(&mut *phase, Phase::Between(Instant::now())) {
@@ -281,7 +312,8 @@ impl Desk {
             return None;
         };
         let job = &mut run.job;
-        if job.request_id != request_id || !job.invocation.streams || run.is_streamed {
+        let is_answered = run.is_streamed || run.is_claimed;
+        if job.request_id != request_id || !job.invocation.streams || is_answered {
             return None;
         }
         run.is_streamed = true;
@@ -300,17 +332,22 @@ impl Desk {
         let (wants_log, is_read) = (job.invocation.wants_log, commons.is_logged());
         let mut log = None;
         if wants_log || is_read {
-            let mut story = lock(&self.story);
-            // What it wrote before it answered belongs to this invocation.
-            story.read_output(is_read);
-            story.line(is_read, &format!("END RequestId: {}", job.request_id));
+            let init = match self.init_us.swap(0, Ordering::Relaxed) {
+                0 => None,
+                took => Some(Duration::from_micros(took)),
+            };
+            let end = format!("END RequestId: {}", job.request_id);
             let report = log::report(
                 &job.request_id,
                 started.elapsed(),
                 self.function.memory_mib,
                 self.memory_mib(),
-                story.init.take(),
+                init,
             );
+            let mut story = lock(&self.story);
+            // What it wrote before it answered belongs to this invocation.
+            story.read_output(is_read);
+            story.line(is_read, &end);
             story.line(is_read, &report);
             log = wants_log.then(|| story.tail());
         }
@@ -336,6 +373,10 @@ impl Desk {
     /// Somebody reads this connection until the end of what is returned.
     pub fn reading(&self, connection: RawFd) -> Reading<'_> {
         lock(&self.open).push(connection);
+        // Whoever comes behind `shut` is not seen by it.
+        if matches!(*lock(&self.phase), Phase::Ended) {
+            sys::shutdown(connection, libc::SHUT_RDWR);
+        }
         Reading {
             desk: self,
             connection,
@@ -356,17 +397,21 @@ impl Desk {
         self.end.notify_one();
     }
 
-    /// The process has ended. What it left behind may hold its connections open: nobody is to wait
-    /// for that.
+    /// The process has ended. To be called by its lane.
     pub fn ended(&self) -> Left {
-        for connection in lock(&self.open).iter() {
-            sys::shutdown(*connection, libc::SHUT_RDWR);
-        }
         match std::mem::replace(&mut *lock(&self.phase), Phase::Ended) {
             // A worker that was sent away while it started has not failed.
             Phase::Starting if !self.is_retired() => Left::Starting,
             Phase::Busy(run) => Left::Busy(run),
             _ => Left::Other,
+        }
+    }
+
+    /// Shuts the connections of a worker that has ended: what it left behind may hold them open, and
+    /// nobody is to wait for that.
+    pub fn shut(&self) {
+        for connection in lock(&self.open).iter() {
+            sys::shutdown(*connection, libc::SHUT_RDWR);
         }
     }
 
@@ -410,6 +455,12 @@ impl Desk {
             self.look_at_memory();
         }
         self.memory_mib.load(Ordering::Relaxed)
+    }
+}
+
+impl Run {
+    fn is(&self, request_id: &[u8]) -> bool {
+        self.job.request_id.as_bytes() == request_id
     }
 }
 

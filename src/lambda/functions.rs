@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{LocalSet, spawn_local};
 
 use crate::base::id::ResourceIds;
-use crate::lambda::answer::{Answer, Home};
+use crate::lambda::answer::{Answer, Home, Post};
 use crate::lambda::commons::Commons;
 use crate::lambda::function::Function;
 use crate::lambda::hall::Hall;
@@ -51,7 +51,7 @@ pub struct Functions {
 pub struct Caller {
     functions: Functions,
     ids: RefCell<ResourceIds>,
-    bridge: Rc<Bridge<Outcome>>,
+    post: Rc<Post>,
     pieces: Rc<Bridge<Piece>>,
 }
 
@@ -214,7 +214,7 @@ impl Caller {
         Ok(Self {
             functions,
             ids: RefCell::new(ResourceIds::from_system()?),
-            bridge: Bridge::start(CALLS_MAX)?,
+            post: Post::new(Bridge::start(CALLS_MAX)?),
             pieces: Bridge::start(CALLS_MAX)?,
         })
     }
@@ -225,7 +225,7 @@ impl Caller {
     /// Why it was not run to its end.
     pub async fn invoke(&self, invocation: Invocation) -> Outcome {
         let send = |reply: Reply<Outcome>| self.begin(invocation, Answer::Core(reply));
-        let answered = self.bridge.ask(send).await;
+        let answered = self.post.bridge.ask(send).await;
         answered.unwrap_or(Err(InvokeError::Throttled))
     }
 
@@ -240,8 +240,12 @@ impl Caller {
             Ok(Asked::Begun(turn)) => {
                 // The worker begins while this core makes itself ready to listen.
                 let told = seat::tell(turn);
-                let home = Home::Core(Rc::clone(&self.bridge));
-                task::spawn(seat::take::<Ready>(told, home), || ());
+                let (home, talk) = (Home::Core(Rc::clone(&self.post)), self.post.talk());
+                let speak = async move {
+                    seat::take::<Ready>(told, home).await;
+                    drop(talk);
+                };
+                task::spawn(speak, || ());
             }
             Ok(Asked::Taken { wants_worker: true }) => self.functions.order(Order::Look(lane)),
             Ok(Asked::Taken { .. }) => {}
@@ -266,6 +270,16 @@ impl Caller {
         let register = commons.register.read();
         let register = register.unwrap_or_else(PoisonError::into_inner);
         register.find(invocation).ok()
+    }
+
+    /// Conversations with workers on this core, which may be about calls of other cores.
+    pub fn talks(&self) -> usize {
+        self.post.talks()
+    }
+
+    /// This core will end: what workers ask for next is no longer looked for here.
+    pub fn drain(&self) {
+        self.post.drain();
     }
 
     /// Waits for the next piece of an answer.

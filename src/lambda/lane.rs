@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 use crate::lambda::answer::Answer;
 use crate::lambda::code::Live;
 use crate::lambda::commons::{Commons, lock};
-use crate::lambda::desk::{Desk, Seat};
+use crate::lambda::desk::{Desk, Left, Seat};
 use crate::lambda::function::Function;
 use crate::lambda::outcome::{Invocation, InvokeError, Outcome, Returned};
 use crate::lambda::phrase::Begun;
@@ -89,7 +89,6 @@ struct State {
     function: Arc<Function>,
     /// None: the function is gone.
     live: Option<Arc<Live>>,
-    is_stale: bool,
     queue: VecDeque<Job>,
     /// Those of all workers.
     desks: Vec<Arc<Desk>>,
@@ -111,7 +110,6 @@ impl Lane {
             state: Mutex::new(State {
                 function: Arc::new(function),
                 live: Some(Arc::new(live)),
-                is_stale: false,
                 queue: VecDeque::new(),
                 desks: Vec::new(),
                 idle: Vec::new(),
@@ -137,7 +135,6 @@ impl Lane {
     pub fn renew(&self, live: Live) -> Vec<Arc<Desk>> {
         let mut state = lock(&self.state);
         state.live = Some(Arc::new(live));
-        state.is_stale = false;
         state.idle.clear();
         state.desks.clone()
     }
@@ -160,6 +157,16 @@ impl Lane {
         let mut state = lock(&self.state);
         state.desks.retain(|other| !Arc::ptr_eq(other, desk));
         state.idle.retain(|other| !Arc::ptr_eq(other, desk));
+    }
+
+    /// The process of a worker has ended. Under the lock, so that no job is given to it meanwhile.
+    pub fn ended(&self, desk: &Desk) -> Left {
+        let left = {
+            let _state = lock(&self.state);
+            desk.ended()
+        };
+        desk.shut();
+        left
     }
 
     pub fn desks(&self) -> Vec<Arc<Desk>> {
@@ -185,15 +192,14 @@ impl Lane {
             job.give(Ok(Returned::unspeakable()));
             return done;
         }
+        // Asks the system, so without the lock.
+        if is_checked && self.live().is_some_and(|live| live.has_changed()) {
+            return Err(Box::new(job));
+        }
         let mut state = lock(&self.state);
         let refusal = match &state.live {
             None => Some(InvokeError::NotFound(state.function.name.clone())),
-            Some(live) => {
-                // Asked under the lock, since a change is told only once.
-                if is_checked && (state.is_stale || live.has_changed()) {
-                    state.is_stale = true;
-                    return Err(Box::new(job));
-                }
+            Some(_) => {
                 let bytes = job.invocation.payload.len();
                 let fits = state.queue.len() < QUEUE_MAX && self.commons.hold_within_bounds(bytes);
                 (!fits).then_some(InvokeError::Throttled)
@@ -236,7 +242,25 @@ impl Lane {
             return None;
         }
         let job = state.queue.pop_front()?;
-        Some(desk.begin(job))
+        let begun = desk.begin(job);
+        begun.map_err(|job| state.queue.push_front(*job)).ok()
+    }
+
+    /// A worker could not be told of the job of this id: another one gets it, before all that wait.
+    /// What comes of it may be that worker's turn.
+    pub fn put_back(&self, desk: &Desk, request_id: &str) -> Option<Turn> {
+        let mut state = lock(&self.state);
+        let mut job = desk.take_back(request_id)?;
+        desk.retire();
+        if state.live.is_none() {
+            let gone = InvokeError::NotFound(state.function.name.clone());
+            drop(state);
+            self.release(&job);
+            job.give(Err(gone));
+            return None;
+        }
+        state.queue.push_front(job);
+        state.pair()
     }
 
     /// A worker takes no more jobs: it ends when the one under way has.
@@ -290,7 +314,13 @@ impl State {
                 desk.retire();
                 continue;
             }
-            let begun = desk.begin(self.queue.pop_front()?);
+            let begun = match desk.begin(self.queue.pop_front()?) {
+                Ok(begun) => begun,
+                Err(job) => {
+                    self.queue.push_front(*job);
+                    continue;
+                }
+            };
             match seat {
                 Seat::Here(connection) => {
                     return Some(Turn {
@@ -300,11 +330,12 @@ impl State {
                     });
                 }
                 Seat::Served(next) => {
-                    if next.send(begun).is_err() {
-                        desk.retire();
-                        if let Some(job) = desk.take_back() {
+                    if let Err(begun) = next.send(begun) {
+                        // First, since a worker that is busy goes on.
+                        if let Some(job) = desk.take_back(&begun.request_id) {
                             self.queue.push_front(job);
                         }
+                        desk.retire();
                     }
                 }
             }
@@ -330,5 +361,121 @@ fn is_gone(seat: &Seat) -> bool {
             Err(error) => error.kind() != io::ErrorKind::WouldBlock,
         },
         Seat::Served(next) => oneshot::Sender::is_closed(next),
+    }
+}
+
+#[cfg(test)]
+impl Lane {
+    /// Of a function that is never started.
+    pub fn sample() -> Arc<Self> {
+        use crate::lambda::function::{Code, Runtime, RuntimeKind};
+        let code = Code::Zip("none.zip".into());
+        let live = Live::new(&code, "none".as_ref());
+        let function = Function {
+            name: "f".to_owned(),
+            version: "$LATEST".to_owned(),
+            arn: "arn:aws:lambda:::function:f".to_owned(),
+            runtime: Runtime {
+                kind: RuntimeKind::Provided,
+                name: "provided".to_owned(),
+                program: None,
+            },
+            handler: String::new(),
+            code,
+            environment: Vec::new(),
+            timeout_ms: 60_000,
+            memory_mib: 128,
+            workers_max: 2,
+            workers_warm: 0,
+        };
+        Self::new(&Arc::default(), function, live)
+    }
+
+    /// One of its workers, which has no process.
+    pub fn worker(self: &Arc<Self>) -> Arc<Desk> {
+        let (handed, _) = tokio::sync::mpsc::unbounded_channel();
+        let desk = Desk::new(self, handed);
+        self.join(&desk);
+        desk
+    }
+}
+
+#[cfg(test)]
+impl Job {
+    /// An invocation of this id that takes a stream, and its outcome.
+    pub fn sample(id: &str) -> (Self, oneshot::Receiver<Outcome>) {
+        let (answer, outcome) = oneshot::channel();
+        let invocation = Invocation {
+            payload: b"{}".as_slice().into(),
+            timeout_ms: 60_000,
+            streams: true,
+            ..Invocation::default()
+        };
+        (
+            Self::new(id.to_owned(), invocation, Answer::Task(answer)),
+            outcome,
+        )
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_job_is_given_to_a_worker_that_has_ended() {
+        let lane = Lane::sample();
+        let (first, second) = (lane.worker(), lane.worker());
+        let (job, mut outcome) = Job::sample("one");
+        lane.ask(job).unwrap();
+        assert!(matches!(lane.ended(&first), Left::Starting));
+        assert!(lane.next(&first).is_none());
+        let (other, _) = Job::sample("two");
+        let given_back = first.begin(other).unwrap_err();
+        assert_eq!(given_back.request_id, "two");
+        assert!(outcome.try_recv().is_err(), "it still waits");
+        assert_eq!(lane.next(&second).unwrap().request_id, "one");
+        let (other, _) = Job::sample("two");
+        assert!(second.begin(other).is_err(), "it is busy");
+        assert_eq!(lane.commons.held_bytes(), 2);
+        let run = second.take_run(b"one").unwrap();
+        second.finish(*run, "1".into(), None);
+        assert_eq!(lane.commons.held_bytes(), 0);
+    }
+
+    #[test]
+    fn an_answer_comes_once_and_whole_or_as_a_stream() {
+        let lane = Lane::sample();
+        let desk = lane.worker();
+        let (job, _outcome) = Job::sample("one");
+        lane.ask(job).unwrap();
+        lane.next(&desk).unwrap();
+        assert!(!desk.claim(b"other", false));
+        assert!(desk.claim(b"one", false));
+        assert!(desk.begin_stream("one").is_none() && !desk.claim(b"one", true));
+        desk.take_run(b"one").unwrap();
+        let (job, _outcome) = Job::sample("two");
+        lane.ask(job).unwrap();
+        lane.next(&desk).unwrap();
+        assert!(desk.begin_stream("two").is_some());
+        assert!(!desk.claim(b"two", false), "the stream would have no end");
+        assert!(desk.claim(b"two", true), "a stream may fail");
+    }
+
+    #[test]
+    fn a_job_of_a_function_that_is_gone_is_not_put_back() {
+        let lane = Lane::sample();
+        let desk = lane.worker();
+        let (job, mut outcome) = Job::sample("one");
+        lane.ask(job).unwrap();
+        lane.next(&desk).unwrap();
+        lane.close();
+        assert!(lane.put_back(&desk, "one").is_none());
+        assert!(matches!(
+            outcome.try_recv(),
+            Ok(Err(InvokeError::NotFound(_)))
+        ));
+        assert_eq!(lane.commons.held_bytes(), 0);
     }
 }

@@ -20,13 +20,17 @@ impl Log {
         *self.lines.borrow_mut() = lines;
     }
 
-    fn write(&self, function: &str, line: &[u8]) {
+    /// Lines of a function, each with its end.
+    pub fn write(&self, function: &str, text: &[u8]) {
         if let Some(lines) = self.lines.borrow_mut().as_mut() {
-            let out = lines.begin();
-            for part in [b"[", function.as_bytes(), b"] ", line] {
-                out.extend_from_slice(part);
+            for line in text.split_inclusive(|byte| *byte == b'\n') {
+                let line = line.strip_suffix(b"\n").unwrap_or(line);
+                let out = lines.begin();
+                for part in [b"[", function.as_bytes(), b"] ", line] {
+                    out.extend_from_slice(part);
+                }
+                lines.commit();
             }
-            lines.commit();
         }
     }
 
@@ -48,8 +52,6 @@ pub struct Story {
     waiting: Vec<u8>,
     /// What the process writes to: whoever ends an invocation reads it first.
     pub output: Option<OwnedFd>,
-    /// How long the start took, until an invocation has reported it.
-    pub init: Option<Duration>,
 }
 
 /// AWS: "The last 4 KB of the execution log".
@@ -130,13 +132,9 @@ impl Story {
         }
     }
 
-    /// Gives the lines that wait to the log.
-    pub fn ship(&mut self, log: &Log, function: &str) {
-        for line in self.waiting.split_inclusive(|byte| *byte == b'\n') {
-            log.write(function, &line[..line.len() - 1]);
-        }
-        self.waiting.clear();
-        self.waiting.shrink_to(LINE_BYTES_MAX);
+    /// The lines that wait for the log, each with its end.
+    pub fn take_waiting(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.waiting)
     }
 
     fn keep(&mut self, line: &[u8]) {
@@ -192,8 +190,8 @@ mod tests {
         story.output(true, b"one\ntw");
         story.output(true, b"o\nleft open");
         story.line(true, "END");
-        story.ship(&log, "f");
-        story.ship(&log, "f");
+        log.write("f", &story.take_waiting());
+        log.write("f", &story.take_waiting());
         log.flush();
         let batch = drain.take().map(|batch| batch.bytes).unwrap_or_default();
         let expected = "[f] starting\n[f] START\n[f] one\n[f] two\n[f] left open\n[f] END\n";

@@ -22,6 +22,8 @@ pub struct Begun {
     pub trace_id: Option<String>,
     pub client_context: Option<String>,
     pub payload: Bytes,
+    /// Whether its caller wants the end of the log.
+    pub wants_log: bool,
 }
 
 /// What has been read so far.
@@ -267,6 +269,7 @@ mod tests {
             trace_id: Some("Root=1".to_owned()),
             client_context: None,
             payload: Bytes::from_static(b"{}"),
+            wants_log: false,
         };
         assert_eq!(
             next_head(&begun),

@@ -6,6 +6,8 @@
 
 use std::convert::Infallible;
 use std::io::Cursor;
+use std::os::fd::AsRawFd;
+use std::pin::pin;
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -31,14 +33,18 @@ const READ_BYTES_MAX: usize = 64 * 1024;
 
 /// One connection of a worker, of which some has been read already.
 pub async fn serve(stream: TcpStream, read: Bytes, worker: Rc<Worker>) {
+    let descriptor = stream.as_raw_fd();
     let (rest, write) = stream.into_split();
     let stream = tokio::io::join(Cursor::new(read).chain(rest), write);
-    let service = service_fn(move |request| answer(Rc::clone(&worker), request));
+    let service = service_fn(|request| answer(Rc::clone(&worker), request));
     let served = http1::Builder::new()
         .max_buf_size(READ_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), service);
+    let mut served = pin!(served);
+    // Dropped first: the descriptor is this connection's until then.
+    let _reading = worker.desk.reading(descriptor);
     // A connection that breaks is the worker's matter; its process tells the rest.
-    let _ = served.await;
+    let _ = served.as_mut().await;
 }
 
 async fn answer(
@@ -81,6 +87,7 @@ async fn next(worker: &Worker) -> Response<Full<Bytes>> {
     let Ok(begun) = begun else {
         return refuse(StatusCode::GONE, "Gone", "the worker is to end");
     };
+    worker.desk.say_start(&begun);
     let mut response = Response::builder()
         .header("Content-Type", "application/json")
         .header("Lambda-Runtime-Aws-Request-Id", &begun.request_id)
@@ -108,6 +115,11 @@ async fn response(worker: &Worker, id: &str, request: Request<Incoming>) -> Resp
     if is_streamed && let Some(window) = worker.begin_stream(id) {
         return stream(worker, id, request.into_body(), &window).await;
     }
+    // Before the body is read: it may have megabytes.
+    if !worker.desk.claim(id.as_bytes(), false) {
+        return unknown_id();
+    }
+    let unfinished = Unfinished(Some((worker, id)));
     let limited = Limited::new(request.into_body(), RESPONSE_BYTES_MAX);
     let (payload, error, answer) = match limited.collect().await {
         Ok(collected) => match collected.trailers().and_then(fault_of) {
@@ -120,6 +132,7 @@ async fn response(worker: &Worker, id: &str, request: Request<Incoming>) -> Resp
             (payload, Some(UNHANDLED), too_large())
         }
     };
+    unfinished.done();
     match worker.answer(id, payload, error) {
         true => answer,
         false => unknown_id(),
@@ -157,7 +170,7 @@ async fn stream(
     }
 }
 
-/// A stream whose connection breaks off is an error of its function.
+/// An answer whose connection breaks off is an error of its function.
 struct Unfinished<'w>(Option<(&'w Worker, &'w str)>);
 
 impl Unfinished<'_> {
@@ -191,9 +204,14 @@ fn fault_of(trailers: &HeaderMap) -> Option<Bytes> {
 }
 
 async fn error(worker: &Worker, id: &str, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    if !worker.desk.claim(id.as_bytes(), true) {
+        return unknown_id();
+    }
+    let unfinished = Unfinished(Some((worker, id)));
     let Ok(payload) = body(request, ERROR_BYTES_MAX).await else {
         return too_large();
     };
+    unfinished.done();
     match worker.answer(id, payload, Some(UNHANDLED)) {
         true => accepted(),
         false => unknown_id(),

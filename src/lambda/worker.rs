@@ -244,7 +244,9 @@ impl Worker {
     }
 
     fn ship(&self, hall: &Hall) {
-        lock(&self.desk.story).ship(&hall.log, &self.function.name);
+        // Whoever ends an invocation need not wait until all is written.
+        let waiting = lock(&self.desk.story).take_waiting();
+        hall.log.write(&self.function.name, &waiting);
     }
 
     /// Asks for the memory of the process, now and then.
@@ -273,7 +275,7 @@ impl Worker {
             (None, Ok(how)) => outcome::exited(request_id, how.as_deref()),
             (None, Err(why)) => outcome::error_payload("Runtime.InvalidEntrypoint", why),
         };
-        let init_error = match self.desk.ended() {
+        let init_error = match self.desk.lane.ended(&self.desk) {
             Left::Starting => Some(payload(&pool.hall.ids.borrow_mut().uuid())),
             Left::Busy(run) => {
                 let payload = payload(&run.job.request_id);

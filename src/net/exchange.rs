@@ -18,6 +18,8 @@ pub struct Client {
     pub peer: SocketAddr,
     /// The address that was connected to.
     pub local: SocketAddr,
+    /// It came over TLS.
+    pub is_tls: bool,
     /// The settings of when the connection was accepted.
     pub settings: Rc<Settings>,
     pub pools: &'static Pools,
@@ -28,10 +30,6 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn is_tls(&self) -> bool {
-        self.stream.is_tls()
-    }
-
     /// Writes all of `parts`, waiting for a slow client at most the write timeout.
     pub async fn send(&self, parts: &[IoSlice<'_>]) -> Result<(), Gone> {
         let total: usize = parts.iter().map(|part| part.len()).sum();

@@ -144,7 +144,7 @@ fn earlier(out: &mut Vec<u8>, exchange: &Exchange<'_>, name: Name) {
 }
 
 fn protocol(client: &Client) -> &'static [u8] {
-    if client.is_tls() { b"https" } else { b"http" }
+    if client.is_tls { b"https" } else { b"http" }
 }
 
 /// Writes an address without going through the formatter for IPv4, which every request needs.

@@ -214,8 +214,9 @@ impl Router {
         }
     }
 
+    /// A path without the slash at its end that does not count.
     #[inline]
-    pub(in crate::plan) fn trimmed<'a>(&self, path: &'a [u8]) -> &'a [u8] {
+    pub fn trimmed<'a>(&self, path: &'a [u8]) -> &'a [u8] {
         match (self.rules.slash, path) {
             (TrailingSlash::Ignored, [head @ .., b'/']) if !head.is_empty() => head,
             _ => path,

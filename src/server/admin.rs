@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::base::json;
-use crate::gateway::trial::Told;
+use crate::gateway::trial::{Told, Untold};
 use crate::observe::{Report, prometheus, stats::Stats};
 use crate::server::{explain, reception};
 
@@ -36,8 +36,11 @@ pub trait Observed: Clone + Send + Sync + 'static {
     /// Whether calls are explained.
     fn explains(&self) -> bool;
 
-    /// Serves a whole HTTP/1.1 request and tells how. None: it broke off.
-    fn explain(&self, request: Vec<u8>) -> impl Future<Output = Option<Told>> + Send;
+    /// Serves a whole HTTP/1.1 request and tells how.
+    ///
+    /// # Errors
+    /// Why that cannot be told.
+    fn explain(&self, request: Vec<u8>) -> impl Future<Output = Result<Told, Untold>> + Send;
 
     /// Gathers the numbers of one moment.
     fn report(&self) -> impl Future<Output = Report> + Send;
@@ -164,8 +167,8 @@ mod tests {
             false
         }
 
-        async fn explain(&self, _: Vec<u8>) -> Option<Told> {
-            None
+        async fn explain(&self, _: Vec<u8>) -> Result<Told, Untold> {
+            Err(Untold::BrokenOff)
         }
 
         async fn report(&self) -> Report {

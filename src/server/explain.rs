@@ -46,13 +46,13 @@ pub async fn instead<O: Observed>(
         return (StatusCode::PAYLOAD_TOO_LARGE, hint).into_response();
     };
     match observed.explain(call(&parts, &body)).await {
-        Some(told) => {
+        Ok(told) => {
             let kind = [(header::CONTENT_TYPE, "application/json")];
             (kind, Body::from(json::pretty(&told.shown()))).into_response()
         }
-        None => {
-            let hint = "the call broke off before it had an answer; the log may say why\n";
-            (StatusCode::BAD_GATEWAY, hint).into_response()
+        Err(untold) => {
+            let status = StatusCode::from_u16(untold.status()).unwrap_or(StatusCode::BAD_GATEWAY);
+            (status, format!("{untold}\n")).into_response()
         }
     }
 }

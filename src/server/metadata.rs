@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use hyper::Uri;
+
 use crate::aws::{SessionKeys, session};
 use crate::rt::errand::{self, Errand};
 use crate::rt::tls::{Client, Trust};
@@ -15,6 +17,8 @@ pub enum Place {
     Container { url: String },
     /// Of EC2, version 2 of its metadata service.
     Instance { url: String },
+    /// The environment says it wrongly.
+    Nowhere { why: String },
 }
 
 /// Where ECS answers for its containers.
@@ -34,8 +38,17 @@ pub fn place() -> Option<Place> {
 
 fn place_in(variable: impl Fn(&str) -> Option<String>) -> Option<Place> {
     if let Some(path) = variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") {
-        let url = format!("{CONTAINER}{path}");
-        return Some(Place::Container { url });
+        // Without a slash the host might be another.
+        return Some(match path.starts_with('/') {
+            true => Place::Container {
+                url: format!("{CONTAINER}{path}"),
+            },
+            false => Place::Nowhere {
+                why: format!(
+                    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI does not begin with /: {path}"
+                ),
+            },
+        });
     }
     if let Some(url) = variable("AWS_CONTAINER_CREDENTIALS_FULL_URI") {
         return Some(Place::Container { url });
@@ -59,6 +72,7 @@ fn place_in(variable: impl Fn(&str) -> Option<String>) -> Option<Place> {
 /// Why there are none.
 pub async fn keys(place: &Place) -> Result<SessionKeys, String> {
     match place {
+        Place::Nowhere { why } => Err(why.clone()),
         Place::Container { url } => {
             let keys = of_container(url).await;
             keys.map_err(|why| format!("the container's keys: {why}"))
@@ -130,14 +144,22 @@ async fn ask(
 /// As AWS's tools: a token must not go to anybody in plain text.
 fn may_be_asked(url: &str) -> bool {
     const KNOWN: [&str; 3] = ["169.254.170.2", "169.254.170.23", "fd00:ec2::23"];
-    let Some(rest) = url.strip_prefix("http://") else {
-        return url.starts_with("https://");
+    // As whoever asks reads it.
+    let Ok(uri) = url.parse::<Uri>() else {
+        return false;
     };
-    let authority = rest.split(['/', '?']).next().unwrap_or_default();
-    let host = match authority.strip_prefix('[') {
-        Some(inside) => inside.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
+    let Some(authority) = uri.authority().filter(|it| !it.as_str().contains('@')) else {
+        return false;
     };
+    match uri.scheme_str() {
+        Some("https") => return true,
+        Some("http") => {}
+        _ => return false,
+    }
+    let host = authority
+        .host()
+        .trim_start_matches('[')
+        .trim_end_matches(']');
     let address = host.parse::<IpAddr>();
     host == "localhost" || KNOWN.contains(&host) || address.is_ok_and(|ip| ip.is_loopback())
 }
@@ -164,6 +186,12 @@ mod tests {
         check(&[off], None);
         check(&[off, full], container("http://[::1]:80/x"));
         check(&[full, relative], container("http://169.254.170.2/v2/x"));
+        let wrong = (
+            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+            ":80@evil.example/",
+        );
+        let why = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI does not begin with /: :80@evil.example/";
+        check(&[wrong], Some(Place::Nowhere { why: why.into() }));
         let mode = ("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv6");
         check(&[mode], instance(INSTANCE_V6));
         let own = ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1/");
@@ -194,6 +222,12 @@ mod tests {
             "http://127.0.0.1.example.com/x",
             "http://169.254.169.254/x",
             "http://user@127.0.0.1@example.com/",
+            "http://127.0.0.1:x@evil.example/",
+            "http://[::1]@evil.example/",
+            "http://169.254.170.2:80@evil.example/",
+            "https://127.0.0.1@evil.example/",
+            ":80@evil.example/",
+            "/v2/x",
             "ftp://127.0.0.1/x",
             "",
         ] {

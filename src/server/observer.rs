@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use crate::compile::Ledger;
 use crate::gateway::Command;
-use crate::gateway::trial::{Told, Trial};
+use crate::gateway::trial::{Told, Trial, Untold};
 use crate::observe::{Report, RouteName};
 use crate::server::admin::{Observed, Phase};
 use crate::server::cores::Mailboxes;
@@ -75,18 +75,18 @@ impl Observed for Observer {
         self.facts().explains
     }
 
-    async fn explain(&self, request: Vec<u8>) -> Option<Told> {
+    async fn explain(&self, request: Vec<u8>) -> Result<Told, Untold> {
         let (reply, told) = oneshot::channel();
         let trial = Trial {
             draft: None,
-            peer: None,
+            origin: None,
             request,
             reply,
         };
         self.shared
             .mailboxes
             .tell_one(Command::Try(Box::new(trial)));
-        told.await.ok()
+        told.await.unwrap_or(Err(Untold::BrokenOff))
     }
 
     fn phase(&self) -> Phase {

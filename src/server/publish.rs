@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::control::publish::Changes;
 use crate::control::{Access, MethodTest, Outbox, Publication};
-use crate::gateway::trial::Trial;
+use crate::gateway::trial::{Trial, Untold};
 use crate::gateway::{self, Command};
 use crate::model::{Snapshot, Usage};
 use crate::server::boot::{self, Running};
@@ -243,14 +243,14 @@ impl Running {
         }
         let (reply, told) = oneshot::channel();
         self.cores.tell_one(Command::Try(Box::new(Trial {
-            peer: None,
+            origin: None,
             draft: Some(published),
             request: draft.request,
             reply,
         })));
         tokio::spawn(async move {
-            let told = told.await;
-            let _ = done.send(told.map_err(|_| "the test broke off".to_owned()));
+            let told = told.await.unwrap_or(Err(Untold::BrokenOff));
+            let _ = done.send(told.map_err(|untold| untold.to_string()));
         });
     }
 

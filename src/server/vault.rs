@@ -42,11 +42,21 @@ struct Role {
     refused: Option<(Box<str>, Instant)>,
 }
 
+impl Role {
+    /// Keys that still last, if not for long.
+    fn usable(&self, now_s: u64) -> Option<Arc<SessionKeys>> {
+        let keys = self.keys.as_ref();
+        keys.filter(|keys| keys.last(now_s, 0)).cloned()
+    }
+}
+
 struct Keeper {
     desk: Arc<Desk>,
     own: Keys,
     roles: HashMap<Box<str>, Role>,
     asked: JoinSet<(Box<str>, Result<SessionKeys, String>)>,
+    /// Roles that wait for the keys of the machine.
+    hungry: Vec<Box<str>>,
     book: watch::Sender<Arc<Book>>,
     clock: Clock,
 }
@@ -77,6 +87,7 @@ impl Vault {
             desk: Arc::new(desk),
             roles: HashMap::new(),
             asked: JoinSet::new(),
+            hungry: Vec::new(),
             book: sender,
             clock: Clock::real(),
         };
@@ -192,7 +203,9 @@ impl Keeper {
             .filter(|(_, until)| *until > Instant::now());
         match (fresh, refused, reply) {
             (Some(keys), _, Some(reply)) => reply.send(Ok(Arc::clone(keys))),
-            (None, Some((why, _)), Some(reply)) => reply.send(Err(why.clone())),
+            (None, Some((why, _)), Some(reply)) => {
+                reply.send(role.usable(now_s).ok_or(why.clone()))
+            }
             (Some(_), ..) | (_, Some(_), None) => {}
             (None, None, reply) => {
                 role.waiting.extend(reply);
@@ -204,41 +217,76 @@ impl Keeper {
         }
     }
 
+    /// Looks for keys of a role, or for those of the machine, which are asked for once for all roles.
     fn ask(&mut self, role: Box<str>) {
-        let (desk, own, now_ms) = (
-            Arc::clone(&self.desk),
-            self.own.clone(),
-            self.clock.epoch_ms(),
-        );
-        let known = self.roles.get(OWN).and_then(|own| own.keys.clone());
-        let known = known.filter(|keys| keys.last(now_ms / 1_000, FRESH_S));
+        let no_others = match (&self.own, &*role) {
+            (Ok(own), OWN) => {
+                let own = SessionKeys::clone(own);
+                self.asked.spawn(async { (OWN.into(), Ok(own)) });
+                return;
+            }
+            (Ok(own), _) => return self.assume(role, Arc::clone(own)),
+            (Err(why), _) => why.clone(),
+        };
+        if &*role == OWN {
+            let desk = Arc::clone(&self.desk);
+            self.asked.spawn(async move {
+                let keys = of_place(&desk, &no_others).await;
+                (role, keys)
+            });
+            return;
+        }
+        let (now_s, now) = (self.now_s(), Instant::now());
+        let machine = self.roles.entry(OWN.into()).or_default();
+        let fresh = machine
+            .keys
+            .clone()
+            .filter(|keys| keys.last(now_s, FRESH_S));
+        let refused = machine.refused.clone().filter(|(_, until)| *until > now);
+        match (fresh, refused) {
+            (Some(keys), _) => self.assume(role, keys),
+            (None, Some((why, until))) => match machine.usable(now_s) {
+                Some(keys) => self.assume(role, keys),
+                None => {
+                    let _ = self.refused(&role, why, until);
+                }
+            },
+            (None, None) => {
+                let is_asked = std::mem::replace(&mut machine.is_asked, true);
+                self.hungry.push(role);
+                if !is_asked {
+                    self.ask(OWN.into());
+                }
+            }
+        }
+    }
+
+    fn assume(&mut self, role: Box<str>, own: Arc<SessionKeys>) {
+        let (desk, now_ms) = (Arc::clone(&self.desk), self.clock.epoch_ms());
         self.asked.spawn(async move {
-            let own = match (own, known) {
-                (Ok(own), _) => Ok(own),
-                (Err(_), Some(known)) if &*role != OWN => Ok(known),
-                (Err(why), _) => of_place(&desk, &why).await,
-            };
-            let outcome = match own {
-                Ok(own) if &*role == OWN => Ok(SessionKeys::clone(&own)),
-                Ok(own) => assume(&desk, &own, &role, now_ms).await,
-                Err(why) => Err(why),
-            };
+            let outcome = assume(&desk, &own, &role, now_ms).await;
             (role, outcome)
         });
     }
 
-    fn answered(&mut self, arn: &str, outcome: Result<SessionKeys, String>) {
+    /// There are no new keys; those of before go on as long as they last.
+    fn refused(&mut self, arn: &str, why: Box<str>, until: Instant) -> Keys {
+        let now_s = self.now_s();
         let Some(role) = self.roles.get_mut(arn) else {
-            return;
+            return Err(why);
         };
         role.is_asked = false;
-        let keys: Keys = match outcome {
-            Ok(keys) => {
-                let keys = Arc::new(keys);
-                role.keys = Some(Arc::clone(&keys));
-                role.refused = None;
-                Ok(keys)
-            }
+        let keys = role.usable(now_s).ok_or(why.clone());
+        role.refused = Some((why, until));
+        for reply in role.waiting.drain(..) {
+            reply.send(keys.clone());
+        }
+        keys
+    }
+
+    fn answered(&mut self, arn: &str, outcome: Result<SessionKeys, String>) {
+        let keys = match outcome {
+            Ok(keys) => self.granted(arn, keys),
             Err(why) => {
                 let pause = match arn {
                     OWN => {
@@ -250,26 +298,44 @@ impl Keeper {
                         REFUSED_FOR
                     }
                 };
-                let why: Box<str> = why.into();
-                role.refused = Some((why.clone(), Instant::now() + pause));
-                Err(why)
+                self.refused(arn, why.into(), Instant::now() + pause)
             }
         };
-        for reply in role.waiting.drain(..) {
-            reply.send(keys.clone());
+        if arn != OWN {
+            return;
         }
-        if keys.is_ok() {
+        for role in std::mem::take(&mut self.hungry) {
+            match &keys {
+                Ok(keys) => self.assume(role, Arc::clone(keys)),
+                Err(why) => {
+                    let until = Instant::now() + NO_METADATA_FOR;
+                    let _ = self.refused(&role, why.clone(), until);
+                }
+            }
+        }
+    }
+
+    fn granted(&mut self, arn: &str, keys: SessionKeys) -> Keys {
+        let keys = Arc::new(keys);
+        if let Some(role) = self.roles.get_mut(arn) {
+            role.is_asked = false;
+            role.keys = Some(Arc::clone(&keys));
+            role.refused = None;
+            for reply in role.waiting.drain(..) {
+                reply.send(Ok(Arc::clone(&keys)));
+            }
             self.publish();
         }
+        Ok(keys)
     }
 }
 
 /// The keys of the machine, where there are no others.
-async fn of_place(desk: &Desk, no_others: &str) -> Result<Arc<SessionKeys>, String> {
+async fn of_place(desk: &Desk, no_others: &str) -> Result<SessionKeys, String> {
     match &desk.place {
         None => Err(no_others.to_owned()),
         Some(place) => {
-            let keys = metadata::keys(place).await.map(Arc::new);
+            let keys = metadata::keys(place).await;
             keys.map_err(|why| format!("{no_others}; {why}"))
         }
     }
@@ -324,5 +390,134 @@ async fn assume(
                 "API Gateway does not have permission to assume the provided role {role}: {said}"
             ))
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::server::config::AwsKeys;
+    use crate::server::metadata::Place;
+
+    const OF_ROLE: &str = "<AssumeRoleResponse><AssumeRoleResult><Credentials>\
+        <SessionToken>t</SessionToken><SecretAccessKey>s</SecretAccessKey>\
+        <Expiration>2099-01-02T03:04:05Z</Expiration><AccessKeyId>ASIA1</AccessKeyId>\
+        </Credentials></AssumeRoleResult></AssumeRoleResponse>";
+    const OF_MACHINE: &str = r#"{"AccessKeyId":"A","SecretAccessKey":"s","Token":"t"}"#;
+
+    /// Metadata and STS in one: counts the questions for the keys of the machine, and refuses all but
+    /// the first.
+    fn server(asked: &Arc<AtomicUsize>) -> String {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let asked = Arc::clone(asked);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut reader = BufReader::new(stream.unwrap());
+                let mut head = String::new();
+                while !head.ends_with("\r\n\r\n") {
+                    if reader.read_line(&mut head).unwrap_or(0) == 0 {
+                        break;
+                    }
+                }
+                let (status, body) = match head.starts_with("POST") {
+                    true => (200, OF_ROLE),
+                    false if asked.fetch_add(1, Ordering::SeqCst) == 0 => (200, OF_MACHINE),
+                    false => (500, ""),
+                };
+                let length = body.len();
+                let answer = format!(
+                    "HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+                );
+                reader.get_mut().write_all(answer.as_bytes()).unwrap();
+            }
+        });
+        url
+    }
+
+    fn keeper(url: &str) -> Keeper {
+        let desk = Desk {
+            sources: AwsKeys::Shared {
+                profile: None,
+                file: Some("none".into()),
+            },
+            place: Some(Place::Container {
+                url: url.to_owned(),
+            }),
+            sts_url: url.to_owned(),
+            sts_host: "sts".to_owned(),
+            sts_path: "/".to_owned(),
+            sts_region: "us-east-1".to_owned(),
+            sts_through: None,
+            sts_trust: tls::Trust::System,
+        };
+        Keeper {
+            own: found(&desk),
+            desk: Arc::new(desk),
+            roles: HashMap::new(),
+            asked: JoinSet::new(),
+            hungry: Vec::new(),
+            book: watch::channel(Arc::default()).0,
+            clock: Clock::real(),
+        }
+    }
+
+    async fn all_answered(keeper: &mut Keeper) {
+        while let Some(done) = keeper.asked.join_next().await {
+            let (role, outcome) = done.unwrap();
+            keeper.answered(&role, outcome);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_machine_is_asked_once_for_all_roles_and_old_keys_go_on() {
+        let asked = Arc::default();
+        let mut keeper = keeper(&server(&asked));
+        for role in ["one", "two", "three", OWN] {
+            keeper.wished(Wish::Renew(role.into()));
+        }
+        all_answered(&mut keeper).await;
+        assert_eq!(asked.load(Ordering::SeqCst), 1);
+        let now_s = keeper.now_s();
+        for role in ["one", "two", "three", OWN] {
+            assert!(keeper.roles[role].usable(now_s).is_some(), "{role}");
+        }
+        // All of them end soon, and the machine says no more.
+        for role in keeper.roles.values_mut() {
+            let mut keys = SessionKeys::clone(role.keys.as_ref().unwrap());
+            keys.expires_s = Some(now_s + 60);
+            role.keys = Some(Arc::new(keys));
+        }
+        keeper.wished(Wish::Renew("one".into()));
+        all_answered(&mut keeper).await;
+        assert_eq!(asked.load(Ordering::SeqCst), 2);
+        // With the machine's keys of before, so long as they last.
+        assert_eq!(
+            &*keeper.roles["one"].keys.as_ref().unwrap().access_key_id,
+            "ASIA1"
+        );
+        assert!(
+            keeper.roles["one"]
+                .keys
+                .as_ref()
+                .unwrap()
+                .last(now_s, 3_600)
+        );
+        assert!(keeper.roles[OWN].refused.is_some());
+        keeper.wished(Wish::Renew("two".into()));
+        all_answered(&mut keeper).await;
+        assert_eq!(asked.load(Ordering::SeqCst), 2, "not so soon again");
+        assert!(
+            keeper.roles["two"]
+                .keys
+                .as_ref()
+                .unwrap()
+                .last(now_s, 3_600)
+        );
     }
 }

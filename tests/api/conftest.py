@@ -28,7 +28,7 @@ workers = 1
 [listeners.main]
 address = "127.0.0.1:0"
 [admin]
-address = "off"
+address = "{admin}"
 [management]
 address = "127.0.0.1:{port}"
 default_account = "{account}"
@@ -69,9 +69,9 @@ class Echo(http.server.BaseHTTPRequestHandler):
 class Gateway:
     """The started program."""
 
-    def __init__(self, folder, more="", port=0, workers=1, driver="auto"):
-        self.file = folder / "gateway.toml"
-        text = CONFIG.format(account=ACCOUNT, more=more, port=port)
+    def __init__(self, folder, more="", port=0, workers=1, driver="auto", admin="off"):
+        self.file, self.admin = folder / "gateway.toml", admin
+        text = CONFIG.format(account=ACCOUNT, more=more, port=port, admin=admin)
         self.file.write_text(text.replace("workers = 1", f'workers = {workers}\ndriver = "{driver}"'))
         self.start()
 

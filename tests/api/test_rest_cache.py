@@ -253,15 +253,7 @@ def test_nothing_is_stale_where_the_config_does_not_say_so(make, v1, backend):
 
 def test_hits_and_misses_are_counted_by_stage(tmp_path, backend):
     """For Prometheus, with the route; what is not cached is not looked for."""
-    port = free_port()
-    file = tmp_path / "gateway.toml"
-    start, Gateway.start = Gateway.start, lambda self: None
-    try:
-        gateway = Gateway(tmp_path)
-    finally:
-        Gateway.start = start
-    file.write_text(file.read_text().replace('address = "off"', f'address = "127.0.0.1:{port}"'))
-    gateway.start()
+    gateway = Gateway(tmp_path, admin=f"127.0.0.1:{free_port()}")
     try:
         v1 = gateway.client("apigateway")
         backend.answers()
@@ -269,13 +261,24 @@ def test_hits_and_misses_are_counted_by_stage(tmp_path, backend):
         for query in ["?q=1", "?q=1", "?q=2", "?q=1"]:
             assert api.call("GET", "/a" + query)[0] == 200
         assert api.call("POST", "/a")[0] == 200
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        # Who waits for the call of another is a hit.
+        start = backend.count()
+        assert {status for status, _ in at_once(api, "/a?q=3", 10)} == {200}
+        assert backend.count() - start == 1
+        # Without a cache there is nothing to look into.
+        v1.update_stage(
+            restApiId=api.id,
+            stageName="prod",
+            patchOperations=[{"op": "replace", "path": "/cacheClusterEnabled", "value": "false"}],
+        )
+        assert api.call("GET", "/a?q=1")[0] == 200
+        with urllib.request.urlopen(f"http://{gateway.admin}/metrics", timeout=10) as answer:
             text = answer.read().decode()
         labels = f'api="{api.id}",stage="prod",route="GET /a"'
         found = [line for line in text.splitlines() if line.startswith("daemun_cache_lookups_total")]
         assert found == [
-            f'daemun_cache_lookups_total{{{labels},result="hit"}} 2',
-            f'daemun_cache_lookups_total{{{labels},result="miss"}} 2',
+            f'daemun_cache_lookups_total{{{labels},result="hit"}} 11',
+            f'daemun_cache_lookups_total{{{labels},result="miss"}} 3',
         ]
     finally:
         gateway.stop()

@@ -108,6 +108,31 @@ impl Runtime {
                 let fault = br#"{"errorType":"Broken","errorMessage":"no luck"}"#;
                 self.ask("POST", &format!("invocation/{id}/error"), fault);
             }
+            "foreign" => {
+                // Answers of invocations that it does not have, until nobody listens any more.
+                let request = self.request("POST", "invocation/other/response", b"{}");
+                let mut refused = 0;
+                let mut stream = connected(&self.address);
+                while stream.get_mut().write_all(&request).is_ok() {
+                    let mut line = String::new();
+                    if !matches!(stream.read_line(&mut line), Ok(count) if count > 0) {
+                        break;
+                    }
+                    assert!(line.starts_with("HTTP/1.1 400"), "{line}");
+                    let mut length = 0;
+                    while line != "\r\n" {
+                        line.clear();
+                        stream.read_line(&mut line).unwrap();
+                        let field = line.trim_end().split_once(": ");
+                        if let Some(("Content-Length", value)) = field {
+                            length = value.parse().unwrap();
+                        }
+                    }
+                    stream.read_exact(&mut vec![0; length]).unwrap();
+                    refused += 1;
+                }
+                self.ask("POST", &path, refused.to_string().as_bytes());
+            }
             "twice" => {
                 self.ask("POST", &path, b"\"first\"");
                 self.ask("POST", &path, b"\"second\"");

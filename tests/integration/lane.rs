@@ -14,6 +14,8 @@ on_both_drivers! {
     a_question_that_was_given_up_is_not_answered,
     changes_under_load_lose_no_call,
     a_call_under_way_ends_before_the_gateway_does,
+    calls_of_all_cores_end_before_the_gateway_does,
+    a_runtime_that_answers_for_others_is_refused,
     logs_of_many_calls_do_not_mix,
     events_and_answers_of_megabytes_pass,
 }
@@ -168,6 +170,32 @@ fn a_call_under_way_ends_before_the_gateway_does(driver: Driver) {
     gateway.signal(libc::SIGTERM);
     assert_eq!(client.response().text(), "slept");
     gateway.await_exit();
+}
+
+fn calls_of_all_cores_end_before_the_gateway_does(driver: Driver) {
+    let config = provided("f", "concurrency = 1") + &calling("ANY /{proxy+}", "f", "");
+    let mut gateway = Setup::new(driver, config).workers(2).start();
+    assert_eq!(gateway.get("/x").status(), 200);
+    // Whichever core speaks with the one worker, it has calls of both.
+    let mut clients: Vec<_> = (0..10).map(|_| gateway.connect()).collect();
+    for client in &mut clients {
+        client.send("GET /x?act=sleep60 HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+    thread::sleep(Duration::from_millis(150));
+    gateway.signal(libc::SIGTERM);
+    for mut client in clients {
+        assert_eq!(client.response().text(), "slept");
+    }
+    gateway.await_exit();
+}
+
+fn a_runtime_that_answers_for_others_is_refused(driver: Driver) {
+    let gateway = gateway(driver, "concurrency = 1");
+    let mut client = gateway.connect();
+    for _ in 0..3 {
+        // It floods its connection first, until that is closed.
+        assert_eq!(client.get("/x?act=foreign").text(), "16");
+    }
 }
 
 fn logs_of_many_calls_do_not_mix(driver: Driver) {

@@ -25,4 +25,4 @@ pub use canonical::{Payload, Request};
 pub use presented::Presented;
 pub use refusal::{Family, Refusal};
 pub use sign::Signer;
-pub use verify::{Verified, Wanted, verify};
+pub use verify::{Claimed, Verified, Wanted, claim, verify};

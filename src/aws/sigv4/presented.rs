@@ -89,6 +89,11 @@ impl Presented {
         })
     }
 
+    /// Whether a header is among what was signed. `name` is in lower case.
+    pub fn signs(&self, name: &str) -> bool {
+        self.signed_headers.iter().any(|signed| signed == name)
+    }
+
     pub(crate) fn scope(&self) -> Scope<'_> {
         Scope {
             day: &self.day,

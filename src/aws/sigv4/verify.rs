@@ -23,6 +23,13 @@ pub struct Verified<'k> {
     pub presented: Presented,
 }
 
+/// A request that names a key of ours, for us and of now; whether that key has signed it is open.
+#[derive(Clone, Debug)]
+pub struct Claimed<'k> {
+    pub key: &'k AccessKey,
+    pub presented: Presented,
+}
+
 /// Judges the signature of a request at the moment `epoch_ms` (milliseconds since 1970).
 ///
 /// # Errors
@@ -35,6 +42,19 @@ pub fn verify<'k>(
     wanted: &Wanted<'_>,
     epoch_ms: u64,
 ) -> Result<Verified<'k>, Refusal> {
+    claim(request, keys, wanted, epoch_ms)?.prove(request, payload)
+}
+
+/// All that `verify` judges before it looks at the body.
+///
+/// # Errors
+/// As `verify`.
+pub fn claim<'k>(
+    request: &Request<'_>,
+    keys: &'k AccessKeys,
+    wanted: &Wanted<'_>,
+    epoch_ms: u64,
+) -> Result<Claimed<'k>, Refusal> {
     let presented = Presented::read(request)?;
     check_time(&presented, epoch_ms / 1_000)?;
     let sentences = presented.scope_faults(wanted.service, wanted.region);
@@ -45,8 +65,23 @@ pub fn verify<'k>(
         .find(&presented.access_key_id)
         .filter(|key| is_token(key, &presented))
         .ok_or(Refusal::UnknownKey)?;
-    check_signature(request, payload, &key.secret, &presented)?;
-    Ok(Verified { key, presented })
+    Ok(Claimed { key, presented })
+}
+
+impl<'k> Claimed<'k> {
+    /// Judges the signature itself. `request` is the one that claimed it.
+    ///
+    /// # Errors
+    /// It is not that of the key.
+    pub fn prove(
+        self,
+        request: &Request<'_>,
+        payload: &Payload<'_>,
+    ) -> Result<Verified<'k>, Refusal> {
+        let Self { key, presented } = self;
+        check_signature(request, payload, &key.secret, &presented)?;
+        Ok(Verified { key, presented })
+    }
 }
 
 fn check_time(presented: &Presented, now: u64) -> Result<(), Refusal> {

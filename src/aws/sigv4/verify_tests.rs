@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 use crate::aws::sigv4::presented::Carrier;
-use crate::aws::sigv4::{Family, Payload, Presented, Refusal, Request, Signer, Wanted, verify};
+use crate::aws::sigv4::{
+    Family, Payload, Presented, Refusal, Request, Signer, Wanted, claim, verify,
+};
 use crate::aws::{AccessKey, AccessKeys};
 
 /// 2015-08-30T12:36:00Z.
@@ -290,4 +292,30 @@ fn a_scope_can_be_read_before_anything_is_verified() {
         ),
         (ID, "apigateway", "us-east-1", Carrier::Header)
     );
+}
+
+#[test]
+fn what_a_request_claims_is_judged_before_its_signature() {
+    let keys = keys(None);
+    let mut headers = signed_headers(&SIGNER);
+    for (name, value) in &mut headers {
+        if name.eq_ignore_ascii_case("authorization") {
+            value.pop();
+        }
+    }
+    let headers: Vec<(&[u8], &[u8])> = headers
+        .iter()
+        .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
+        .collect();
+    let request = request("", &headers);
+    let claimed = claim(&request, &keys, &WANTED, NOW_MS).unwrap();
+    assert_eq!(claimed.key.name, "alice");
+    assert!(claimed.presented.signs("host") && !claimed.presented.signs("x-own"));
+    let proven = claimed.prove(&request, &Payload::Bytes(b""));
+    assert!(matches!(proven, Err(Refusal::Mismatch { .. })));
+    let late = claim(&request, &keys, &WANTED, NOW_MS + 3_600_000);
+    assert!(matches!(late, Err(Refusal::Expired { .. })));
+    let none = AccessKeys::new([]).unwrap();
+    let unknown = claim(&request, &none, &WANTED, NOW_MS);
+    assert!(matches!(unknown, Err(Refusal::UnknownKey)));
 }

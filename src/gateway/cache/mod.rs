@@ -110,6 +110,8 @@ pub enum Found {
     Here(Held),
     /// It may be served although its time is over; whoever is served first renews it.
     Stale(Held, Lease),
+    /// There is no cache to look into: a call outlives the one of its plan.
+    Nowhere,
     /// To be asked for. What comes belongs to the lease, if there is one.
     Missing(Option<Lease>),
 }
@@ -129,7 +131,7 @@ pub async fn look_up(
     // A call that began before a flush knows nothing of what is kept behind it.
     let Some(home) = home.filter(|home| home.serves(stage.cache_epoch, stage.cache_bytes_max))
     else {
-        return Ok(Found::Missing(None));
+        return Ok(Found::Nowhere);
     };
     let key = key(&Scene { call, asked }, stage, rule);
     let left_ms = asking.until_ms.saturating_sub(worker.core.now_ms());

@@ -55,12 +55,8 @@ pub async fn run(
     verb: &str,
     payload: Vec<u8>,
 ) -> Outcome {
-    moment::invoking(call, &target.arn, &payload);
     let asked_us = worker.core.now_us();
-    let mut invocation = invocation(call, target, manner, verb, payload);
-    if invocation.mode == Mode::Call {
-        invocation.request_id = call.note_invocation(worker);
-    }
+    let invocation = asked(worker, call, target, manner, verb, payload);
     let outcome = remote::invoke(worker, call, target, invocation).await;
     call.integration_us = worker.core.now_us() - asked_us;
     if let Ok(returned) = &outcome {
@@ -79,12 +75,8 @@ pub async fn open(
     verb: &str,
     payload: Vec<u8>,
 ) -> Result<Begun, InvokeError> {
-    moment::invoking(call, &target.arn, &payload);
     let asked_us = worker.core.now_us();
-    let mut invocation = invocation(call, target, manner, verb, payload);
-    if invocation.mode == Mode::Call {
-        invocation.request_id = call.note_invocation(worker);
-    }
+    let invocation = asked(worker, call, target, manner, verb, payload);
     let outcome = remote::open(worker, call, target, invocation).await;
     call.integration_us = worker.core.now_us() - asked_us;
     if let Ok(begun) = &outcome {
@@ -100,16 +92,20 @@ pub async fn open(
     outcome
 }
 
-fn invocation(
-    call: &Call<'_>,
+fn asked(
+    worker: &'static Worker,
+    call: &mut Call<'_>,
     target: &FunctionTarget,
     manner: Manner,
     verb: &str,
     payload: Vec<u8>,
 ) -> Invocation {
+    moment::invoking(call, &target.arn, &payload);
+    let is_call = manner.mode == Mode::Call;
+    let request_id = is_call.then(|| call.note_invocation(worker)).flatten();
     Invocation {
         function: target.arn.clone(),
-        request_id: None,
+        request_id,
         qualifier: target.qualifier.clone(),
         payload: payload.into(),
         trace_id: call.trace.map(|trace| trace.text()),

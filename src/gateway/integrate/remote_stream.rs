@@ -11,6 +11,7 @@ use bytes::Bytes;
 use crate::aws::event_stream::{Decoder, Event};
 use crate::base::{crypto, json};
 use crate::gateway::Worker;
+use crate::gateway::integrate::attempt;
 use crate::gateway::integrate::whole::Opened;
 use crate::lambda::{Ending, Piece, StreamFault, Streamed};
 use crate::net::outbound::Failure;
@@ -86,8 +87,14 @@ impl RemoteStream {
             self.held.clear();
             match incoming.more(worker.core, &mut self.held).await {
                 Ok(()) => self.decoder.push(&self.held),
-                Err(Failure::Timeout) => return ended(StreamFault::TimedOut),
-                Err(failure) => return broken(failure.to_string()),
+                Err(failure) => {
+                    let busy = &self.opened.busy;
+                    attempt::note(worker, &busy.group, busy.index, &failure);
+                    return match failure {
+                        Failure::Timeout => ended(StreamFault::TimedOut),
+                        failure => broken(failure.to_string()),
+                    };
+                }
             }
         }
     }
@@ -99,8 +106,14 @@ impl RemoteStream {
         let mut behind = self.held;
         behind.clear();
         while !incoming.is_done() && behind.is_empty() {
-            if incoming.more(worker.core, &mut behind).await.is_err() {
-                return;
+            match incoming.more(worker.core, &mut behind).await {
+                Ok(()) => {}
+                // All that matters has come: an end that is late is no failure.
+                Err(Failure::Timeout) => break,
+                Err(failure) => {
+                    attempt::note(worker, &busy.group, busy.index, &failure);
+                    return;
+                }
             }
         }
         busy.group.succeeded(busy.index);

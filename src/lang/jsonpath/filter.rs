@@ -4,10 +4,16 @@ use crate::lang::pattern::Pattern;
 use crate::lang::value::{Heap, Number, Value};
 
 use super::parse::Reader;
-use super::{Path, PathError, TooMuch, walk};
+use super::{Left, Path, PathError, TooMuch, walk};
 
 /// How deep values are compared; JSON cannot be deeper.
 const COMPARE_DEPTH: usize = 128;
+
+/// Bytes of a text that are gone over for the price of one value.
+const TEXT_BYTES_A_VISIT: usize = 64;
+
+/// A list or map whose text is longer than this matches no pattern, it ends the reading.
+const PRINTED_BYTES_MAX: usize = 1024 * 1024;
 
 /// Parentheses and negations in one filter.
 const NESTING_MAX: usize = 32;
@@ -93,13 +99,13 @@ impl Filter {
         heap: &mut Heap<'a>,
         root: &Value<'a>,
         at: &Value<'a>,
-        visits: &mut usize,
+        left: &mut Left,
     ) -> Result<bool, TooMuch> {
         Look {
             heap,
             root,
             at,
-            visits,
+            left,
         }
         .holds(&self.expression)
     }
@@ -230,7 +236,7 @@ struct Look<'l, 'a> {
     heap: &'l mut Heap<'a>,
     root: &'l Value<'a>,
     at: &'l Value<'a>,
-    visits: &'l mut usize,
+    left: &'l mut Left,
 }
 
 impl<'a> Look<'_, 'a> {
@@ -253,7 +259,10 @@ impl<'a> Look<'_, 'a> {
                 Ok(true)
             }
             Expression::Not(inner) => Ok(!self.holds(inner)?),
-            Expression::Exists(operand) => Ok(!matches!(self.find(operand)?, Found::Nothing)),
+            Expression::Exists(operand) => {
+                self.left.visit(1)?;
+                Ok(!matches!(self.find(operand)?, Found::Nothing))
+            }
             Expression::Compare(left, comparison, right) => {
                 let left = self.find(left)?;
                 let right = self.find(right)?;
@@ -267,8 +276,8 @@ impl<'a> Look<'_, 'a> {
         'a: 'f,
     {
         let value = match operand {
-            Operand::Here(path) => walk::read(path, self.heap, self.root, self.at, self.visits)?,
-            Operand::Root(path) => walk::read(path, self.heap, self.root, self.root, self.visits)?,
+            Operand::Here(path) => walk::read(path, self.heap, self.root, self.at, self.left)?,
+            Operand::Root(path) => walk::read(path, self.heap, self.root, self.root, self.left)?,
             Operand::Text(text) => Some(Value::Text(text)),
             Operand::Number(number) => Some(Value::Number(Number::Double(*number))),
             Operand::Bool(value) => Some(Value::Bool(*value)),
@@ -288,47 +297,73 @@ impl<'a> Look<'_, 'a> {
     }
 
     fn compare(
-        &self,
+        &mut self,
         left: Found<'_>,
         comparison: Comparison,
         right: Found<'_>,
     ) -> Result<bool, TooMuch> {
+        self.left
+            .visit(1 + left.text_steps() + right.text_steps())?;
         Ok(match (comparison, &left, &right) {
             (Comparison::Matches, Found::Value(value), Found::Pattern(pattern))
             | (Comparison::Matches, Found::Pattern(pattern), Found::Value(value)) => {
-                let mut text = String::new();
-                self.heap.print(&mut text, value, usize::MAX);
-                pattern.is_match(&text).map_err(|_| TooMuch)?
+                self.matches(value, pattern)?
             }
-            (Comparison::In, Found::Value(value), _) => self.is_among(value, &right),
-            (Comparison::NotIn, Found::Value(value), _) => !self.is_among(value, &right),
+            (Comparison::In, Found::Value(value), _) => self.is_among(value, &right)?,
+            (Comparison::NotIn, Found::Value(value), _) => !self.is_among(value, &right)?,
             (Comparison::NotIn, Found::Nothing, _) => true,
             (Comparison::Contains, Found::Value(Value::Text(text)), Found::Value(part)) => {
                 part.as_text().is_some_and(|part| text.contains(part))
             }
-            (Comparison::Contains, _, Found::Value(value)) => self.is_among(value, &left),
+            (Comparison::Contains, _, Found::Value(value)) => self.is_among(value, &left)?,
             (Comparison::Size, Found::Value(value), Found::Value(Value::Number(size))) => self
                 .length(value)
                 .is_some_and(|length| length as f64 == size.as_double()),
             (Comparison::Empty, Found::Value(value), Found::Value(Value::Bool(expected))) => self
                 .length(value)
                 .is_some_and(|length| (length == 0) == *expected),
-            (Comparison::Equal, Found::Value(left), Found::Value(right)) => self.equal(left, right),
+            (Comparison::Equal, Found::Value(left), Found::Value(right)) => {
+                self.equal(left, right)?
+            }
             (Comparison::NotEqual, Found::Value(left), Found::Value(right)) => {
-                !self.equal(left, right)
+                !self.equal(left, right)?
             }
             (_, Found::Value(left), Found::Value(right)) => ordered(left, comparison, right),
             _ => false,
         })
     }
 
-    fn is_among(&self, value: &Value<'_>, list: &Found<'_>) -> bool {
+    fn matches(&mut self, value: &Value<'_>, pattern: &Pattern) -> Result<bool, TooMuch> {
+        let mut printed = String::new();
+        let text = match value {
+            Value::Text(text) => text,
+            _ => {
+                if !self.heap.print(&mut printed, value, PRINTED_BYTES_MAX) {
+                    return Err(TooMuch);
+                }
+                self.left.visit(printed.len() / TEXT_BYTES_A_VISIT)?;
+                &*printed
+            }
+        };
+        pattern.is_match(text).map_err(|_| TooMuch)
+    }
+
+    fn is_among(&mut self, value: &Value<'_>, list: &Found<'_>) -> Result<bool, TooMuch> {
         let items = match list {
             Found::List(items) => items.as_slice(),
             Found::Value(Value::List(id)) => self.heap.list(*id).items,
-            _ => return false,
+            _ => return Ok(false),
         };
-        items.iter().any(|item| self.equal(value, item))
+        for item in items {
+            if equal(self.heap, value, item, &mut self.left.visits)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn equal(&mut self, left: &Value<'_>, right: &Value<'_>) -> Result<bool, TooMuch> {
+        equal(self.heap, left, right, &mut self.left.visits)
     }
 
     fn length(&self, value: &Value<'_>) -> Option<usize> {
@@ -339,16 +374,37 @@ impl<'a> Look<'_, 'a> {
             _ => None,
         }
     }
+}
 
-    /// Numbers across classes, and with texts that are numbers.
-    fn equal(&self, left: &Value<'_>, right: &Value<'_>) -> bool {
-        match (left, right) {
-            (Value::Number(left), Value::Number(right)) => left.compare(right).is_eq(),
-            (Value::Number(number), Value::Text(text))
-            | (Value::Text(text), Value::Number(number)) => {
-                text.trim().parse() == Ok(number.as_double())
-            }
-            _ => self.heap.equals(left, right, COMPARE_DEPTH),
+impl Found<'_> {
+    fn text_steps(&self) -> usize {
+        match self {
+            Self::Value(Value::Text(text)) => text.len() / TEXT_BYTES_A_VISIT,
+            _ => 0,
+        }
+    }
+}
+
+/// Numbers across classes, and with texts that are numbers.
+fn equal(
+    heap: &Heap<'_>,
+    left: &Value<'_>,
+    right: &Value<'_>,
+    visits: &mut usize,
+) -> Result<bool, TooMuch> {
+    match (left, right) {
+        (Value::Number(left), Value::Number(right)) => {
+            *visits = visits.checked_sub(1).ok_or(TooMuch)?;
+            Ok(left.compare(right).is_eq())
+        }
+        (Value::Number(number), Value::Text(text)) | (Value::Text(text), Value::Number(number)) => {
+            let steps = 1 + text.len() / TEXT_BYTES_A_VISIT;
+            *visits = visits.checked_sub(steps).ok_or(TooMuch)?;
+            Ok(text.trim().parse() == Ok(number.as_double()))
+        }
+        _ => {
+            let outcome = heap.equals(left, right, COMPARE_DEPTH, visits);
+            outcome.ok_or(TooMuch)
         }
     }
 }

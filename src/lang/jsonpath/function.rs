@@ -28,6 +28,17 @@ impl Function {
         })
     }
 
+    /// What it takes to go over the value.
+    pub fn steps(self, heap: &Heap<'_>, value: &Value<'_>) -> usize {
+        match (self, value) {
+            (Self::Length, Value::Text(text)) => text.len() / 64,
+            (Self::Length, _) => 0,
+            (_, Value::List(id)) => heap.list(*id).items.len(),
+            (_, Value::Map(id)) => heap.map(*id).len(),
+            _ => 0,
+        }
+    }
+
     /// `None` when the value is none that the function can take.
     pub fn apply<'a>(self, heap: &mut Heap<'a>, value: &Value<'a>) -> Option<Value<'a>> {
         match (self, value) {

@@ -17,7 +17,10 @@ use filter::Filter;
 use function::Function;
 
 /// Values that one reading may look at.
-pub const VISITS_MAX: usize = 1_000_000;
+pub const VISITS_MAX: usize = 2_000_000;
+
+/// How far one reading may go down: JSON is not deeper, but a value that was written can hold itself.
+const DEPTH_MAX: usize = 400;
 
 /// A longer path is refused.
 pub const PATH_BYTES_MAX: usize = 4 * 1024;
@@ -40,9 +43,32 @@ pub struct PathError {
     pub what: &'static str,
 }
 
-/// A reading visited more than [`VISITS_MAX`] values or met a pattern that takes too long.
+/// A reading visited too many values, went too far down, or met a pattern that takes too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooMuch;
+
+/// What a reading may still take.
+struct Left {
+    visits: usize,
+    depth: usize,
+}
+
+impl Left {
+    fn visit(&mut self, times: usize) -> Result<(), TooMuch> {
+        self.visits = self.visits.checked_sub(times).ok_or(TooMuch)?;
+        Ok(())
+    }
+
+    /// One level down; to be left again.
+    fn enter(&mut self) -> Result<(), TooMuch> {
+        self.depth = self.depth.checked_sub(1).ok_or(TooMuch)?;
+        self.visit(1)
+    }
+
+    fn leave(&mut self) {
+        self.depth += 1;
+    }
+}
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -87,7 +113,26 @@ impl Path {
         heap: &mut Heap<'a>,
         root: &Value<'a>,
     ) -> Result<Option<Value<'a>>, TooMuch> {
-        walk::read(self, heap, root, root, &mut 0)
+        self.read_within(heap, root, &mut { VISITS_MAX })
+    }
+
+    /// The same, taking what it looks at from `visits`.
+    ///
+    /// # Errors
+    /// [`TooMuch`]; then there may be nothing left of `visits`.
+    pub fn read_within<'a>(
+        &self,
+        heap: &mut Heap<'a>,
+        root: &Value<'a>,
+        visits: &mut usize,
+    ) -> Result<Option<Value<'a>>, TooMuch> {
+        let mut left = Left {
+            visits: *visits,
+            depth: DEPTH_MAX,
+        };
+        let found = walk::read(self, heap, root, root, &mut left);
+        *visits = left.visits;
+        found
     }
 }
 

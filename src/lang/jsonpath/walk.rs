@@ -2,15 +2,18 @@
 
 use crate::lang::value::{Heap, ListKind, Map, Value};
 
-use super::{Path, Step, TooMuch, VISITS_MAX};
+use super::{Left, Path, Step, TooMuch};
 
-/// What `path` means below `at`; `visits` counts what was looked at.
+/// What making a map takes, as visits.
+const MAP_VISITS: usize = 8;
+
+/// What `path` means below `at`, within what is left.
 pub(super) fn read<'a>(
     path: &Path,
     heap: &mut Heap<'a>,
     root: &Value<'a>,
     at: &Value<'a>,
-    visits: &mut usize,
+    left: &mut Left,
 ) -> Result<Option<Value<'a>>, TooMuch> {
     let found = if path.straight {
         straight(&path.steps, heap, at)
@@ -18,7 +21,7 @@ pub(super) fn read<'a>(
         let mut walk = Walk {
             heap,
             root,
-            visits,
+            left,
             found: Vec::new(),
         };
         walk.step(&path.steps, at)?;
@@ -34,7 +37,13 @@ pub(super) fn read<'a>(
         }
     };
     Ok(match path.function {
-        Some(function) => found.and_then(|value| function.apply(heap, &value)),
+        Some(function) => {
+            let size = found
+                .as_ref()
+                .map_or(0, |value| function.steps(heap, value));
+            left.visit(size)?;
+            found.and_then(|value| function.apply(heap, &value))
+        }
         None => found,
     })
 }
@@ -65,21 +74,19 @@ fn place(index: i64, length: usize) -> Option<usize> {
 struct Walk<'w, 'a> {
     heap: &'w mut Heap<'a>,
     root: &'w Value<'a>,
-    visits: &'w mut usize,
+    left: &'w mut Left,
     found: Vec<Value<'a>>,
 }
 
 impl<'a> Walk<'_, 'a> {
-    fn visit(&mut self) -> Result<(), TooMuch> {
-        *self.visits += 1;
-        if *self.visits > VISITS_MAX {
-            return Err(TooMuch);
-        }
+    fn step(&mut self, steps: &[Step], at: &Value<'a>) -> Result<(), TooMuch> {
+        self.left.enter()?;
+        self.entered(steps, at)?;
+        self.left.leave();
         Ok(())
     }
 
-    fn step(&mut self, steps: &[Step], at: &Value<'a>) -> Result<(), TooMuch> {
-        self.visit()?;
+    fn entered(&mut self, steps: &[Step], at: &Value<'a>) -> Result<(), TooMuch> {
         let Some((step, next)) = steps.split_first() else {
             self.found.push(*at);
             return Ok(());
@@ -89,14 +96,14 @@ impl<'a> Walk<'_, 'a> {
             (Step::Filter(filter), Value::List(id)) => {
                 for index in 0..self.heap.list(*id).items.len() {
                     let item = self.heap.list(*id).items[index];
-                    if filter.accepts(self.heap, self.root, &item, self.visits)? {
+                    if filter.accepts(self.heap, self.root, &item, self.left)? {
                         self.step(next, &item)?;
                     }
                 }
                 Ok(())
             }
             (Step::Filter(filter), _) => {
-                if filter.accepts(self.heap, self.root, at, self.visits)? {
+                if filter.accepts(self.heap, self.root, at, self.left)? {
                     self.step(next, at)?;
                 }
                 Ok(())
@@ -138,6 +145,7 @@ impl<'a> Walk<'_, 'a> {
     ) -> Result<(), TooMuch> {
         let mut kept = Map::new();
         for name in names {
+            self.left.visit(1)?;
             let Some((name, value)) = self.heap.map(id).entry(name) else {
                 continue;
             };
@@ -148,6 +156,7 @@ impl<'a> Walk<'_, 'a> {
             }
         }
         if next.is_empty() {
+            self.left.visit(MAP_VISITS)?;
             let kept = Value::Map(self.heap.keep_map(kept));
             self.found.push(kept);
         }
@@ -188,11 +197,14 @@ impl<'a> Walk<'_, 'a> {
 
     /// The next step here and at every map and list below, parents first.
     fn deep(&mut self, steps: &[Step], at: &Value<'a>) -> Result<(), TooMuch> {
-        self.visit()?;
+        self.left.enter()?;
         let count = match at {
             Value::Map(id) => self.heap.map(*id).len(),
             Value::List(id) => self.heap.list(*id).items.len(),
-            _ => return Ok(()),
+            _ => {
+                self.left.leave();
+                return Ok(());
+            }
         };
         // A filter looks at each map by itself, else the items of a list would be found twice.
         if !(matches!(at, Value::List(_)) && matches!(steps.first(), Some(Step::Filter(_)))) {
@@ -206,6 +218,7 @@ impl<'a> Walk<'_, 'a> {
             };
             self.deep(steps, &value)?;
         }
+        self.left.leave();
         Ok(())
     }
 }

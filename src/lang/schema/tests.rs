@@ -103,3 +103,27 @@ fn bodies_that_are_no_json_are_malformed() {
         assert!(matches!(refused, Some(Refused::Malformed(_))), "{body}");
     }
 }
+
+#[test]
+fn options_of_an_enum_are_compared_with_large_bodies() {
+    let option = |number: usize| format!(r#"{{"n":{number},"l":[1,{{"t":"x"}}],"f":null}}"#);
+    let options: Vec<_> = (0..1000).map(option).collect();
+    let schema = format!(r#"{{"enum":[{},[1,2.0],"t"]}}"#, options.join(","));
+    let members = (0..20_000).map(|number| format!("\"k{number}\":[{number}]"));
+    let large = format!("{{{}}}", members.collect::<Vec<_>>().join(","));
+    for (body, is_option) in [
+        (options[999].as_str(), true),
+        (r#"{"f":null,"l":[1.0,{"t":"x"}],"n":7,"n":8}"#, true),
+        ("[1,2]", true),
+        ("\"t\"", true),
+        (&large, false),
+        (r#"{"n":1,"l":[1,{"t":"y"}],"f":null}"#, false),
+        (r#"{"n":1,"l":[1,{"t":"x"}],"g":null}"#, false),
+        (r#"{"n":1,"l":[1,{"t":"x"}]}"#, false),
+        ("[1]", false),
+        ("{}", false),
+        ("null", false),
+    ] {
+        assert_eq!(refused(&schema, &[], body).is_none(), is_option, "{body}");
+    }
+}

@@ -46,6 +46,8 @@ pub struct Heap<'a> {
     read: Vec<Value<'a>>,
     /// Keys of the maps that were read. Maps with the same keys have them in common.
     keys: Vec<Value<'a>>,
+    /// Bytes of the maps and lists that are not in `read`.
+    kept_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -98,7 +100,17 @@ impl<'a> Heap<'a> {
             places: Vec::new(),
             read: Vec::new(),
             keys: Vec::new(),
+            kept_bytes: 0,
         }
+    }
+
+    /// Bytes of all that was kept so far, texts included. What is written later is not counted.
+    pub fn bytes(&self) -> usize {
+        size_of_val(&self.places[..])
+            + size_of_val(&self.read[..])
+            + size_of_val(&self.keys[..])
+            + self.kept_bytes
+            + self.texts.bytes()
     }
 
     /// Keeps a text that nothing else owns.
@@ -115,10 +127,12 @@ impl<'a> Heap<'a> {
     }
 
     pub fn keep_map(&mut self, map: Map<'a>) -> MapId {
+        self.kept_bytes += map.members().bytes();
         MapId(self.keep(Place::Map(Box::new(map))))
     }
 
     pub fn keep_list(&mut self, kind: ListKind, items: Vec<Value<'a>>) -> Value<'a> {
+        self.kept_bytes += size_of::<List<'_>>() + size_of_val(&items[..]);
         let list = List { kind, items };
         Value::List(ListId(self.keep(Place::List(Box::new(list)))))
     }
@@ -236,46 +250,78 @@ impl<'a> Heap<'a> {
         }
     }
 
-    /// Java's `equals` of two values of one class; how deep it looks is bounded.
-    pub fn equals(&self, left: &Value<'_>, right: &Value<'_>, depth: usize) -> bool {
-        match (left, right) {
+    /// Java's `equals` of two values of one class; how deep it looks is bounded. Each pair of values
+    /// takes one of `visits`, long texts take more; `None` when they are used up. Without them two small
+    /// values whose parts are in common, level by level, would be compared without an end.
+    pub fn equals(
+        &self,
+        left: &Value<'_>,
+        right: &Value<'_>,
+        depth: usize,
+        visits: &mut usize,
+    ) -> Option<bool> {
+        *visits = visits.checked_sub(1)?;
+        Some(match (left, right) {
             (Value::Null, Value::Null) => true,
             (Value::Bool(left), Value::Bool(right)) => left == right,
             (Value::Char(left), Value::Char(right)) => left == right,
             (Value::Number(left), Value::Number(right)) => left.equals(right),
-            (Value::Text(left), Value::Text(right)) => left == right,
+            (Value::Text(left), Value::Text(right)) => {
+                let is_long_way = left.len() == right.len();
+                let steps = if is_long_way { left.len() / 64 } else { 0 };
+                *visits = visits.checked_sub(steps)?;
+                left == right
+            }
             (Value::Handle(left), Value::Handle(right)) => left == right,
             (Value::Map(left), Value::Map(right)) => {
-                left == right || depth > 0 && self.maps_equal(*left, *right, depth - 1)
+                left == right || depth > 0 && self.maps_equal(*left, *right, depth - 1, visits)?
             }
             (Value::List(left), Value::List(right)) => {
-                left == right || depth > 0 && self.lists_equal(*left, *right, depth - 1)
+                left == right || depth > 0 && self.lists_equal(*left, *right, depth - 1, visits)?
             }
             _ => false,
-        }
+        })
     }
 
-    fn maps_equal(&self, left: MapId, right: MapId, depth: usize) -> bool {
+    fn maps_equal(
+        &self,
+        left: MapId,
+        right: MapId,
+        depth: usize,
+        visits: &mut usize,
+    ) -> Option<bool> {
         let (left, right) = (self.map(left), self.map(right));
-        left.len() == right.len()
-            && left.entries().all(|(key, value)| {
-                right
-                    .get(key)
-                    .is_some_and(|other| self.equals(value, other, depth))
-            })
+        if left.len() != right.len() {
+            return Some(false);
+        }
+        for (key, value) in left.entries() {
+            *visits = visits.checked_sub(right.steps_to(key))?;
+            match right.get(key) {
+                Some(other) if self.equals(value, other, depth, visits)? => {}
+                _ => return Some(false),
+            }
+        }
+        Some(true)
     }
 
-    fn lists_equal(&self, left: ListId, right: ListId, depth: usize) -> bool {
+    fn lists_equal(
+        &self,
+        left: ListId,
+        right: ListId,
+        depth: usize,
+        visits: &mut usize,
+    ) -> Option<bool> {
         let (left, right) = (self.list(left), self.list(right));
         let comparable = |list: Items<'_, '_>| list.kind != ListKind::Array;
-        comparable(left)
-            && comparable(right)
-            && left.items.len() == right.items.len()
-            && left
-                .items
-                .iter()
-                .zip(right.items)
-                .all(|(left, right)| self.equals(left, right, depth))
+        if !comparable(left) || !comparable(right) || left.items.len() != right.items.len() {
+            return Some(false);
+        }
+        for (left, right) in left.items.iter().zip(right.items) {
+            if !self.equals(left, right, depth, visits)? {
+                return Some(false);
+            }
+        }
+        Some(true)
     }
 }
 

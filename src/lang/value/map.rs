@@ -8,6 +8,9 @@ use super::Value;
 /// Beyond so many entries a map keeps an index of its keys.
 pub(super) const PLAIN_MAX: usize = 32;
 
+/// What an index takes for each key.
+const INDEX_BYTES: usize = 32;
+
 /// Places of the keys that are texts.
 type Index<'a> = HashMap<&'a str, usize>;
 
@@ -126,6 +129,20 @@ impl<'h, 'a> Members<'h, 'a> {
 
     pub fn is_empty(self) -> bool {
         self.keys.is_empty()
+    }
+
+    /// What looking for a key takes, in steps: texts are hashed, all else is looked for one by one.
+    pub fn steps_to(self, key: &Value<'_>) -> usize {
+        match key {
+            Value::Text(text) => text.len() / 64,
+            _ => self.keys.len() / 8,
+        }
+    }
+
+    /// About what a map of its own takes.
+    pub(super) fn bytes(self) -> usize {
+        let index = self.index.map_or(0, |index| index.len() * INDEX_BYTES);
+        size_of::<Map<'_>>() + 2 * size_of_val(self.keys) + index
     }
 
     /// Value of a key that is a text.

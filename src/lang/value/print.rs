@@ -15,7 +15,8 @@ pub enum Style {
 const DEPTH_MAX: usize = 200;
 
 impl<'a> Heap<'a> {
-    /// Java's `toString`, at most `bytes_max` bytes more; `false` when it would be longer.
+    /// Java's `toString`, at most `bytes_max` bytes more and one text beyond; `false` when it would be
+    /// longer.
     pub fn print(&self, out: &mut String, value: &Value<'_>, bytes_max: usize) -> bool {
         let mut printer = self.printer(out, bytes_max);
         printer.java(value, 0);
@@ -84,6 +85,9 @@ impl<'a> Printer<'_, 'a> {
     fn java_map(&mut self, id: MapId, depth: usize) {
         self.out.push('{');
         for (index, (key, value)) in self.heap.map(id).entries().enumerate() {
+            if !self.fits() {
+                return;
+            }
             if index > 0 {
                 self.out.push_str(", ");
             }
@@ -113,6 +117,9 @@ impl<'a> Printer<'_, 'a> {
             ListKind::Plain | ListKind::View => {
                 self.out.push('[');
                 for (index, item) in list.items.iter().enumerate() {
+                    if !self.fits() {
+                        return;
+                    }
                     if index > 0 {
                         self.out.push_str(", ");
                     }
@@ -149,6 +156,9 @@ impl<'a> Printer<'_, 'a> {
     fn json_map(&mut self, map: Members<'_, 'a>, style: Style, depth: usize) {
         self.out.push('{');
         for (index, (key, value)) in map.entries().enumerate() {
+            if !self.fits() {
+                return;
+            }
             if index > 0 {
                 self.out.push(',');
             }
@@ -169,6 +179,9 @@ impl<'a> Printer<'_, 'a> {
     fn json_list(&mut self, list: Items<'_, 'a>, style: Style, depth: usize) {
         self.out.push('[');
         for (index, item) in list.items.iter().enumerate() {
+            if !self.fits() {
+                return;
+            }
             if index > 0 {
                 self.out.push(',');
             }
@@ -204,4 +217,34 @@ pub fn quote(out: &mut String, text: &str, style: Style) {
     }
     out.push_str(&text[copied..]);
     out.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lang::value::{Map, Texts};
+
+    /// What does not fit is not even made.
+    #[test]
+    fn a_long_list_of_long_texts_stops_at_its_bound() {
+        let texts = Texts::new();
+        let mut heap = Heap::new(&texts);
+        let text = "x".repeat(1000);
+        let items = vec![Value::Text(&text); 1000];
+        let mut map = Map::new();
+        for name in 0..1000 {
+            map.put(Value::int(name), Value::Text(&text));
+        }
+        let map = Value::Map(heap.keep_map(map));
+        let lists =
+            [ListKind::Json, ListKind::Plain].map(|kind| heap.keep_list(kind, items.clone()));
+        for value in [map, lists[0], lists[1]] {
+            let mut out = String::new();
+            assert!(!heap.print(&mut out, &value, 5000));
+            assert!(out.len() < 7000);
+            out.clear();
+            assert!(!heap.write_json(&mut out, &value, Style::Compact, 5000));
+            assert!(out.len() < 7000);
+        }
+    }
 }

@@ -17,6 +17,9 @@ pub const DEPTH_MAX: usize = 128;
 /// A floating number with more characters than this is kept as it was written.
 const DOUBLE_CHARACTERS_MAX: usize = 18;
 
+/// Unless it has more than this: each calculation goes over them.
+const DECIMAL_CHARACTERS_MAX: usize = 1000;
+
 /// Bytes of a text for each value that there is room for from the start.
 const BYTES_A_VALUE: usize = 8;
 const VALUES_RESERVED_MAX: usize = 2048;
@@ -415,7 +418,11 @@ fn sloppy_number<'a>(text: &'a str, at: usize, place: Place) -> (Value<'a>, usiz
             .bytes()
             .all(|byte| byte.is_ascii_digit() || b".eE+-".contains(&byte));
     let value = match text.parse() {
-        Ok(_) if is_number && text.len() > DOUBLE_CHARACTERS_MAX => {
+        Ok(_)
+            if is_number
+                && text.len() > DOUBLE_CHARACTERS_MAX
+                && text.len() <= DECIMAL_CHARACTERS_MAX =>
+        {
             Value::Number(Number::Decimal(text))
         }
         Ok(value) if is_number => Value::Number(Number::Double(value)),
@@ -466,6 +473,9 @@ mod tests {
         check(r#"{"a":1,"a":2}"#, r#"{"a":2}"#);
         check("12345678901", "12345678901");
         check("[1e-7]", "[1.0E-7]");
+        let long = |zeros: usize| format!("[1.{}1]", "0".repeat(zeros));
+        check(&long(100), &long(100));
+        check(&long(2000), "[1.0]");
     }
 
     #[test]
@@ -519,7 +529,7 @@ mod tests {
     }
 
     #[test]
-    fn many_members_cost_no_more_each() {
+    fn many_members_are_found_and_the_last_of_a_name_counts() {
         let names = |different: bool| -> String {
             let name = |index| if different { index } else { 7 };
             let members = (0..100_000).map(|index| format!("\"k{}\":{index}", name(index)));

@@ -17,11 +17,17 @@ pub struct Texts {
     /// A row never grows, so what lies in it stays where it is.
     rows: [OnceCell<Box<[OnceCell<String>]>>; ROWS],
     count: Cell<usize>,
+    bytes: Cell<usize>,
 }
 
 impl Texts {
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// What all texts so far take.
+    pub fn bytes(&self) -> usize {
+        self.bytes.get()
     }
 
     /// Keeps a text to the end.
@@ -31,6 +37,7 @@ impl Texts {
         }
         let place = FIRST_ROW + self.count.get();
         self.count.set(self.count.get() + 1);
+        self.bytes.set(self.bytes.get() + TEXT_BYTES + text.len());
         let row = (place / FIRST_ROW).ilog2() as usize;
         let length = FIRST_ROW << row;
         let places = self.rows[row].get_or_init(|| (0..length).map(|_| OnceCell::new()).collect());

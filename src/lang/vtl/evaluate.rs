@@ -7,9 +7,6 @@ use super::run::{Engine, Halt};
 use super::tree::{Expression, Link, Literals, Operator};
 use crate::lang::value::{Handle, ListKind, Map, Number, Operation, Value};
 
-/// How deep values are compared; JSON cannot be deeper.
-const COMPARE_DEPTH: usize = 130;
-
 /// Items a range may have. Nobody can go over more than the rounds of a `#foreach`.
 const RANGE_ITEMS_MAX: i128 = 1_000_000;
 
@@ -67,7 +64,10 @@ impl<'a> Engine<'a, '_> {
                 Value::Null => false,
                 // Whether it has a text is found out by running it.
                 Value::Handle(Handle::Block(block)) => {
-                    self.print_block(block, &mut String::new())?
+                    let mut out = String::new();
+                    let has_text = self.print_block(block, &mut out)?;
+                    self.allot(out.len())?;
+                    has_text
                 }
                 _ => true,
             },
@@ -172,18 +172,19 @@ impl<'a> Engine<'a, '_> {
             (Value::Null, Value::Null) => true,
             (Value::Null, _) | (_, Value::Null) => false,
             (Value::Number(left), Value::Number(right)) => left.compare(right).is_eq(),
-            (Value::Text(left), Value::Text(right)) => left == right,
-            (Value::Bool(left), Value::Bool(right)) => left == right,
-            (Value::Map(left_id), Value::Map(right_id)) => {
-                self.spend(self.heap.map(*left_id).len() + self.heap.map(*right_id).len())?;
-                self.heap.equals(left, right, COMPARE_DEPTH)
+            (Value::Text(left), Value::Text(right)) => {
+                if left.len() != right.len() {
+                    return Ok(false);
+                }
+                self.spend(left.len() / 64)?;
+                left == right
             }
+            (Value::Bool(left), Value::Bool(right)) => left == right,
+            (Value::Map(_), Value::Map(_)) => self.equals(left, right)?,
             (Value::List(left_id), Value::List(right_id))
                 if self.is_related(*left_id, *right_id) =>
             {
-                let lists = [*left_id, *right_id].map(|id| self.heap.list(id).items.len());
-                self.spend(lists[0] + lists[1])?;
-                self.heap.equals(left, right, COMPARE_DEPTH)
+                self.equals(left, right)?
             }
             _ => self.text_of(left)? == self.text_of(right)?,
         })
@@ -215,6 +216,7 @@ impl<'a> Engine<'a, '_> {
         for (key, value) in entries {
             let key = self.evaluate(key)?;
             let value = self.evaluate(value)?;
+            self.spend(map.members().steps_to(&key))?;
             map.put(key, value);
         }
         self.leave();

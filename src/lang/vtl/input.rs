@@ -2,11 +2,14 @@
 
 use super::run::{Engine, Halt};
 use super::scope::keep_texts;
-use crate::lang::jsonpath::Path;
+use crate::lang::jsonpath::{Path, VISITS_MAX};
 use crate::lang::value::{Map, Style, Value, read};
 
 /// Where `$input.params(name)` looks, in this order.
 const PLACES: [&str; 3] = ["path", "querystring", "header"];
+
+/// Values that a JSONPath looks at for the price of one step.
+const VISITS_A_STEP: usize = 8;
 
 impl<'a> Engine<'a, '_> {
     pub(super) fn input_method(
@@ -65,14 +68,19 @@ impl<'a> Engine<'a, '_> {
                     let text = std::str::from_utf8(self.scope.body);
                     text.map_err(|_| Halt::error("the body is not UTF-8"))?
                 };
+                // Once for a rendering, and bounded as the body is: this alone is not counted.
                 let document = read(&mut self.heap, text);
                 let document = document.map_err(|error| Halt::error(error.to_string()))?;
                 self.document = Some(document);
                 document
             }
         };
-        let found = path.read(&mut self.heap, &document);
+        let visits_max = VISITS_MAX.min(self.steps_left().saturating_mul(VISITS_A_STEP));
+        let (before, mut visits_left) = (self.heap.bytes(), visits_max);
+        let found = path.read_within(&mut self.heap, &document, &mut visits_left);
         let found = found.map_err(|_| Halt::runaway("a JSONPath visits too many values"))?;
+        self.spend((visits_max - visits_left) / VISITS_A_STEP)?;
+        self.allot(self.heap.bytes() - before)?;
         Ok(found.unwrap_or(Value::Null))
     }
 

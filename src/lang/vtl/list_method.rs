@@ -4,8 +4,6 @@ use super::method::int;
 use super::run::{Engine, Halt};
 use crate::lang::value::{ListId, ListKind, Style, Value};
 
-const COMPARE_DEPTH: usize = 130;
-
 impl<'a> Engine<'a, '_> {
     pub(super) fn list_method(
         &mut self,
@@ -54,6 +52,7 @@ impl<'a> Engine<'a, '_> {
             ("indexOf", [item]) if is_list => found_at(self.find(id, item, false)?),
             ("lastIndexOf", [item]) if is_list => found_at(self.find(id, item, true)?),
             ("containsAll", [Value::List(others)]) => {
+                self.spend(self.heap.list(*others).items.len())?;
                 let mut all = true;
                 for item in self.heap.list(*others).items.to_vec() {
                     all &= self.find(id, &item, false)?.is_some();
@@ -113,8 +112,8 @@ impl<'a> Engine<'a, '_> {
                 None => return Ok(None),
             },
             ("addAll", [Value::List(others)]) => {
+                self.allot(2 * size_of_val(self.heap.list(*others).items))?;
                 let others = self.heap.list(*others).items.to_vec();
-                self.allot(2 * others.len() * size_of::<Value<'_>>())?;
                 let changed = !others.is_empty();
                 self.heap.list_mut(id).items.extend(others);
                 Value::Bool(changed)
@@ -146,6 +145,7 @@ impl<'a> Engine<'a, '_> {
     }
 
     fn sift(&mut self, id: ListId, others: ListId, retain: bool) -> Result<Value<'a>, Halt> {
+        self.spend(self.heap.list(id).items.len())?;
         let items = self.heap.list(id).items.to_vec();
         let before = items.len();
         let mut kept = Vec::new();
@@ -179,14 +179,15 @@ impl<'a> Engine<'a, '_> {
     }
 
     fn find(&mut self, id: ListId, item: &Value<'a>, last: bool) -> Result<Option<usize>, Halt> {
-        self.spend(self.heap.list(id).items.len())?;
-        let mut items = self.heap.list(id).items.iter();
-        let is_it = |known: &Value<'a>| self.heap.equals(known, item, COMPARE_DEPTH);
-        Ok(if last {
-            items.rposition(is_it)
-        } else {
-            items.position(is_it)
-        })
+        let length = self.heap.list(id).items.len();
+        for seen in 0..length {
+            let place = if last { length - 1 - seen } else { seen };
+            let known = self.heap.list(id).items[place];
+            if self.equals(&known, item)? {
+                return Ok(Some(place));
+            }
+        }
+        Ok(None)
     }
 
     fn place(&self, id: ListId, index: i32) -> Result<usize, Halt> {

@@ -12,6 +12,11 @@ impl<'a> Engine<'a, '_> {
         name: &str,
         arguments: &[Value<'a>],
     ) -> Result<Option<Value<'a>>, Halt> {
+        for argument in arguments {
+            if let Value::Text(text) = argument {
+                self.spend(text.len() / 64)?;
+            }
+        }
         let found = match target {
             Value::Text(text) => self.text_method(text, name, arguments)?,
             Value::Map(id) => self.map_method(*id, name, arguments)?,
@@ -35,10 +40,7 @@ impl<'a> Engine<'a, '_> {
                 let text = self.text_of(target)?;
                 Ok(Some(self.heap.text(text)))
             }
-            (None, "equals", [other]) => {
-                self.spend(self.size_of(target))?;
-                Ok(Some(Value::Bool(self.heap.equals(target, other, 130))))
-            }
+            (None, "equals", [other]) => Ok(Some(Value::Bool(self.equals(target, other)?))),
             _ => Ok(None),
         }
     }
@@ -63,15 +65,6 @@ impl<'a> Engine<'a, '_> {
         Ok(self.loop_property(open, property))
     }
 
-    pub(super) fn size_of(&self, value: &Value<'a>) -> usize {
-        match value {
-            Value::Map(id) => self.heap.map(*id).len(),
-            Value::List(id) => self.heap.list(*id).items.len(),
-            Value::Text(text) => text.len() / 64,
-            _ => 1,
-        }
-    }
-
     /// Writes an entry; the value that was there before.
     pub(super) fn put(
         &mut self,
@@ -84,12 +77,13 @@ impl<'a> Engine<'a, '_> {
         Ok(self.heap.map_mut(id).put(key, value))
     }
 
-    /// Keys that are no texts are looked for one by one.
     fn spend_on_key(&mut self, id: MapId, key: &Value<'a>) -> Result<(), Halt> {
-        match key {
-            Value::Text(_) => Ok(()),
-            _ => self.spend(self.heap.map(id).len() / 8),
-        }
+        self.spend(self.heap.map(id).steps_to(key))
+    }
+
+    fn get(&mut self, id: MapId, key: &Value<'a>) -> Result<Option<Value<'a>>, Halt> {
+        self.spend_on_key(id, key)?;
+        Ok(self.heap.map(id).get(key).copied())
     }
 
     fn map_method(
@@ -104,20 +98,14 @@ impl<'a> Engine<'a, '_> {
         Ok(Some(match (name, arguments) {
             ("size", []) => Value::int(map.len()),
             ("isEmpty", []) => Value::Bool(map.is_empty()),
-            ("get", [key]) => {
-                self.spend_on_key(id, key)?;
-                self.heap.map(id).get(key).copied().unwrap_or(null)
-            }
-            ("getOrDefault", [key, other]) => {
-                self.spend_on_key(id, key)?;
-                *self.heap.map(id).get(key).unwrap_or(other)
-            }
+            ("get", [key]) => self.get(id, key)?.unwrap_or(null),
+            ("getOrDefault", [key, other]) => self.get(id, key)?.unwrap_or(*other),
             ("put", [key, value]) => self.put(id, *key, *value)?.unwrap_or(null),
-            ("putIfAbsent", [key, value]) => match map.get(key) {
-                Some(known) if !matches!(known, Value::Null) => *known,
+            ("putIfAbsent", [key, value]) => match self.get(id, key)? {
+                Some(known) if !matches!(known, Value::Null) => known,
                 _ => self.put(id, *key, *value)?.unwrap_or(null),
             },
-            ("replace", [key, value]) => match map.get(key) {
+            ("replace", [key, value]) => match self.get(id, key)? {
                 Some(_) => self.put(id, *key, *value)?.unwrap_or(null),
                 None => null,
             },
@@ -125,21 +113,15 @@ impl<'a> Engine<'a, '_> {
                 self.spend(self.heap.map(id).len() / 8)?;
                 self.heap.map_mut(id).remove(key).unwrap_or(null)
             }
-            ("containsKey", [key]) => {
-                self.spend_on_key(id, key)?;
-                Value::Bool(self.heap.map(id).get(key).is_some())
-            }
-            ("containsValue", [value]) => {
-                self.spend(self.heap.map(id).len())?;
-                let mut values = self.heap.map(id).values().iter();
-                Value::Bool(values.any(|known| self.heap.equals(known, value, 130)))
-            }
+            ("containsKey", [key]) => Value::Bool(self.get(id, key)?.is_some()),
+            ("containsValue", [value]) => Value::Bool(self.contains_value(id, value)?),
             ("clear", []) => {
                 self.heap.map_mut(id).clear();
                 Value::EMPTY
             }
             ("putAll", [Value::Map(other)]) => {
                 let other = self.heap.map(*other);
+                self.has_room(2 * size_of_val(other.keys()))?;
                 for (key, value) in { other.keys().to_vec() }
                     .into_iter()
                     .zip(other.values().to_vec())
@@ -160,6 +142,16 @@ impl<'a> Engine<'a, '_> {
             ("entrySet", []) => self.entries(id)?,
             _ => return Ok(None),
         }))
+    }
+
+    fn contains_value(&mut self, id: MapId, value: &Value<'a>) -> Result<bool, Halt> {
+        for place in 0..self.heap.map(id).len() {
+            let known = self.heap.map(id).values()[place];
+            if self.equals(&known, value)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn entries(&mut self, id: MapId) -> Result<Value<'a>, Halt> {

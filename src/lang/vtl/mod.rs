@@ -69,13 +69,13 @@ pub struct Template {
 /// What one rendering may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
-    /// Statements and expressions that are run, and items that methods look at.
+    /// Statements and expressions that are run, and what methods and paths look at.
     pub steps: usize,
     /// Blocks and expressions in each other, with those of `#define`.
     pub depth: usize,
     /// Bytes of the result.
     pub output_bytes: usize,
-    /// Bytes of all values that are made on the way.
+    /// Bytes of all values that are made on the way, without the body itself as it is read.
     pub memory_bytes: usize,
 }
 
@@ -84,7 +84,7 @@ impl Default for Budget {
     /// of milliseconds.
     fn default() -> Self {
         Self {
-            steps: 2_000_000,
+            steps: 1_000_000,
             depth: 200,
             output_bytes: 10 * 1024 * 1024,
             memory_bytes: 64 * 1024 * 1024,
@@ -242,5 +242,7 @@ impl fmt::Display for RenderError {
 
 impl std::error::Error for RenderError {}
 
+#[cfg(test)]
+mod budget_tests;
 #[cfg(test)]
 mod tests;

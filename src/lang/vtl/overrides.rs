@@ -1,6 +1,6 @@
 //! What a template wants changed beside its text.
 
-use crate::lang::value::{Heap, Map, MapId, Value};
+use crate::lang::value::{Heap, Map, MapId, TEXT_BYTES, Value};
 
 /// `$context.requestOverride` and `$context.responseOverride` as the template left them. A list gives
 /// several values of one name; null values are left out.
@@ -19,27 +19,37 @@ pub struct Overrides {
 /// A value longer than this is no header.
 const VALUE_BYTES_MAX: usize = 64 * 1024;
 
+/// No message has so many headers of one name.
+const VALUES_MAX: usize = 1000;
+
 impl Overrides {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    pub(super) fn read(heap: &Heap<'_>, context: MapId) -> Self {
+    /// None if it takes more than so many bytes, or a name has too many values.
+    pub(super) fn read(heap: &Heap<'_>, context: MapId, bytes_max: usize) -> Option<Self> {
         let request = member(heap, context, "requestOverride");
         let response = member(heap, context, "responseOverride");
-        let of = |side: Option<MapId>, name| {
-            let map = side.and_then(|side| member(heap, side, name));
-            map.map(|map| values(heap, map)).unwrap_or_default()
+        let mut reader = Reader {
+            heap,
+            bytes_left: bytes_max,
         };
         let status = response.and_then(|response| heap.map(response).member("status"));
-        Self {
-            request_headers: of(request, "header"),
-            request_query: of(request, "querystring"),
-            request_path: of(request, "path"),
-            response_headers: of(response, "header"),
-            response_status: status.and_then(|status| text(heap, status)),
-            response_data: response.map(|map| data(heap, map)).unwrap_or_default(),
-        }
+        Some(Self {
+            request_headers: reader.named(request, "header")?,
+            request_query: reader.named(request, "querystring")?,
+            request_path: reader.named(request, "path")?,
+            response_headers: reader.named(response, "header")?,
+            response_status: match status {
+                Some(status) => reader.text(status)?,
+                None => None,
+            },
+            response_data: match response {
+                Some(response) => reader.data(response)?,
+                None => Vec::new(),
+            },
+        })
     }
 }
 
@@ -71,37 +81,78 @@ fn member(heap: &Heap<'_>, map: MapId, name: &str) -> Option<MapId> {
     }
 }
 
-fn values(heap: &Heap<'_>, map: MapId) -> Vec<(String, Vec<String>)> {
-    let named = heap.map(map).entries().filter_map(|(name, value)| {
-        let values: Vec<String> = match value {
-            Value::List(id) => {
-                let items = heap.list(*id).items.iter();
-                items.filter_map(|item| text(heap, item)).collect()
+type Named = Vec<(String, Vec<String>)>;
+
+/// Copies texts, of which a small template can name the same one a million times. Each method gives
+/// none when there is no room for what it read.
+struct Reader<'h, 'a> {
+    heap: &'h Heap<'a>,
+    bytes_left: usize,
+}
+
+impl Reader<'_, '_> {
+    fn named(&mut self, side: Option<MapId>, name: &str) -> Option<Named> {
+        match side.and_then(|side| member(self.heap, side, name)) {
+            Some(map) => self.all(map, &[]),
+            None => Some(Vec::new()),
+        }
+    }
+
+    fn data(&mut self, map: MapId) -> Option<Named> {
+        let not_data = ["header", "status"];
+        // Seldom there are any: with the status and the headers alone nothing is to be read.
+        let members = self.heap.map(map);
+        let known = not_data
+            .iter()
+            .filter(|name| members.member(name).is_some());
+        if members.len() == known.count() {
+            return Some(Vec::new());
+        }
+        self.all(map, &not_data)
+    }
+
+    fn all(&mut self, map: MapId, left_out: &[&str]) -> Option<Named> {
+        let mut all = Vec::new();
+        for (name, value) in self.heap.map(map).entries() {
+            if name.as_text().is_some_and(|name| left_out.contains(&name)) {
+                continue;
             }
-            _ => text(heap, value).into_iter().collect(),
+            let values = self.values(value)?;
+            let name = self.text(name)?;
+            if let Some(name) = name.filter(|_| !values.is_empty()) {
+                all.push((name, values));
+            }
+        }
+        Some(all)
+    }
+
+    fn values(&mut self, value: &Value<'_>) -> Option<Vec<String>> {
+        let Value::List(id) = value else {
+            return Some(self.text(value)?.into_iter().collect());
         };
-        let name = text(heap, name)?;
-        (!values.is_empty()).then_some((name, values))
-    });
-    named.collect()
-}
-
-fn data(heap: &Heap<'_>, map: MapId) -> Vec<(String, Vec<String>)> {
-    // Seldom there are any: with the status and the headers alone nothing is to be read.
-    let known = ["header", "status"].iter();
-    let known = known.filter(|name| heap.map(map).member(name).is_some());
-    if heap.map(map).len() == known.count() {
-        return Vec::new();
+        let items = self.heap.list(*id).items;
+        if items.len() > VALUES_MAX {
+            return None;
+        }
+        let mut values = Vec::new();
+        for item in items {
+            values.extend(self.text(item)?);
+        }
+        Some(values)
     }
-    let mut all = values(heap, map);
-    all.retain(|(name, _)| name != "header" && name != "status");
-    all
-}
 
-fn text(heap: &Heap<'_>, value: &Value<'_>) -> Option<String> {
-    if matches!(value, Value::Null) {
-        return None;
+    /// Null has no text, and neither has what is too long.
+    fn text(&mut self, value: &Value<'_>) -> Option<Option<String>> {
+        self.bytes_left = self.bytes_left.checked_sub(TEXT_BYTES)?;
+        let is_long = value
+            .as_text()
+            .is_some_and(|text| text.len() > VALUE_BYTES_MAX);
+        if is_long || matches!(value, Value::Null) {
+            return Some(None);
+        }
+        let mut out = String::new();
+        let fits = self.heap.print(&mut out, value, VALUE_BYTES_MAX);
+        self.bytes_left = self.bytes_left.checked_sub(out.len())?;
+        Some(fits.then_some(out))
     }
-    let mut out = String::new();
-    heap.print(&mut out, value, VALUE_BYTES_MAX).then_some(out)
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::overrides::{self, Overrides};
 use super::scope::{Scope, keep_map, keep_texts};
-use super::tree::{Block, Expression, Foreach, Node, Reference, ReferenceKind, Tree};
+use super::tree::{Block, Expression, Foreach, KnownPattern, Node, Reference, ReferenceKind, Tree};
 use super::{Budget, FOREACH_ROUNDS_MAX, RenderError, Rendered, Template, Traced, position};
 use crate::lang::value::{Handle, Heap, Hint, MapId, Number, TEXT_BYTES, Texts, Value};
 
@@ -22,11 +22,17 @@ const DEFINE_DEPTH_MAX: u32 = 2;
 /// How much of a value a trace shows, in characters.
 const TRACE_CHARACTERS_MAX: usize = 200;
 
+/// How deep values are compared; JSON cannot be deeper.
+const COMPARE_DEPTH: usize = 130;
+
 /// As much of the body as there is room for in the text from the start.
 const BODY_BYTES_EXPECTED: usize = 16 * 1024;
 
 /// Lines of a trace that are kept.
 const TRACE_LINES_MAX: usize = 10_000;
+
+const TOO_MANY_STEPS: &str = "the template takes too many steps";
+const TOO_MUCH_MEMORY: &str = "the template makes too many or too long values";
 
 /// Why running stopped. It is small, since every step may return it.
 #[derive(Clone, Debug)]
@@ -61,11 +67,7 @@ impl Halt {
     /// The budget is used up.
     #[cold]
     pub(super) fn runaway(what: &'static str) -> Self {
-        Self::Failed(Box::new(Failure {
-            what: Cow::Borrowed(what),
-            is_runaway: true,
-            at: None,
-        }))
+        Self::Failed(Failure::runaway(what))
     }
 
     /// An error without a place gets this one.
@@ -77,6 +79,17 @@ impl Halt {
             failure.at.get_or_insert(at);
         }
         self
+    }
+}
+
+impl Failure {
+    #[cold]
+    fn runaway(what: &'static str) -> Box<Self> {
+        Box::new(Self {
+            what: Cow::Borrowed(what),
+            is_runaway: true,
+            at: None,
+        })
     }
 }
 
@@ -102,6 +115,8 @@ pub(super) struct Engine<'a, 't> {
     /// The body as JSON, once it has been asked for.
     pub(super) document: Option<Value<'a>>,
     pub(super) params: Option<MapId>,
+    /// Regular expressions that were compiled on the way.
+    pub(super) patterns: Vec<KnownPattern>,
     steps_left: usize,
     depth_left: usize,
     memory_left: usize,
@@ -129,6 +144,7 @@ pub(super) fn render(
         context: None,
         document: None,
         params: None,
+        patterns: Vec::new(),
         steps_left: budget.steps,
         depth_left: budget.depth,
         memory_left: budget.memory_bytes,
@@ -138,16 +154,13 @@ pub(super) fn render(
     };
     let body_bytes = scope.body.len().min(BODY_BYTES_EXPECTED);
     let mut text = String::with_capacity(template.text.len() + body_bytes);
-    match engine.block(&template.tree.body, &mut text) {
-        Ok(()) | Err(Halt::Break | Halt::BreakLoop(_) | Halt::Stop) => {
-            let context = engine.context;
-            let overrides = context.map(|context| Overrides::read(&engine.heap, context));
-            Ok(Rendered {
-                text,
-                overrides: overrides.unwrap_or_default(),
-            })
-        }
-        Err(Halt::Failed(failure)) => {
+    let overrides = match engine.block(&template.tree.body, &mut text) {
+        Ok(()) | Err(Halt::Break | Halt::BreakLoop(_) | Halt::Stop) => engine.overrides(),
+        Err(Halt::Failed(failure)) => Err(failure),
+    };
+    match overrides {
+        Ok(overrides) => Ok(Rendered { text, overrides }),
+        Err(failure) => {
             let place = failure.at.map(|at| position(&template.text, at));
             let (line, column) = place.unwrap_or_default();
             Err(RenderError {
@@ -168,8 +181,15 @@ impl<'a> Engine<'a, '_> {
                 self.steps_left = left;
                 Ok(())
             }
-            None => Err(Halt::runaway("the template takes too many steps")),
+            None => Err(Halt::runaway(TOO_MANY_STEPS)),
         }
+    }
+
+    /// Java's `equals`. Each pair of values that is looked at is a step.
+    pub(super) fn equals(&mut self, left: &Value<'a>, right: &Value<'a>) -> Result<bool, Halt> {
+        let steps_left = &mut self.steps_left;
+        let outcome = self.heap.equals(left, right, COMPARE_DEPTH, steps_left);
+        outcome.ok_or_else(|| Halt::runaway(TOO_MANY_STEPS))
     }
 
     /// Takes memory of a new value from the budget. It is never given back: what is made and dropped
@@ -180,14 +200,32 @@ impl<'a> Engine<'a, '_> {
                 self.memory_left = left;
                 Ok(())
             }
-            None => Err(Halt::runaway(
-                "the template makes too many or too long values",
-            )),
+            None => Err(Halt::runaway(TOO_MUCH_MEMORY)),
         }
+    }
+
+    /// Refuses what there is no room for, before it is made.
+    pub(super) fn has_room(&self, bytes: usize) -> Result<(), Halt> {
+        match bytes <= self.memory_left {
+            true => Ok(()),
+            false => Err(Halt::runaway(TOO_MUCH_MEMORY)),
+        }
+    }
+
+    pub(super) fn steps_left(&self) -> usize {
+        self.steps_left
     }
 
     pub(super) fn memory_left(&self) -> usize {
         self.memory_left
+    }
+
+    fn overrides(&self) -> Result<Overrides, Box<Failure>> {
+        let Some(context) = self.context else {
+            return Ok(Overrides::default());
+        };
+        let overrides = Overrides::read(&self.heap, context, self.memory_left);
+        overrides.ok_or_else(|| Failure::runaway(TOO_MUCH_MEMORY))
     }
 
     /// Whether a value may be looked at without telling: there is no trace, and room for a step.

@@ -4,11 +4,18 @@ use std::borrow::Cow;
 
 use super::method::{compared, int};
 use super::run::{Engine, Halt};
+use super::tree::KnownPattern;
 use crate::lang::pattern::{Pattern, PatternError, Replacement};
 use crate::lang::value::{ListKind, Number, TEXT_BYTES, Value};
 
 /// Pieces that a text may be split into.
 const PIECES_MAX: usize = 1_000_000;
+
+/// Steps that compiling a regular expression takes, which may be some milliseconds.
+const COMPILE_STEPS: usize = 5000;
+
+/// Compiled ones that are kept for the rest of a rendering.
+const PATTERNS_KEPT_MAX: usize = 16;
 
 /// Methods that throw when an argument is null.
 const NEEDS_TEXTS: &[&str] = &[
@@ -87,6 +94,7 @@ impl<'a> Engine<'a, '_> {
                 Ok(Some(self.heap.text(text)))
             }
             ("toCharArray", []) => {
+                self.has_room(text.chars().count() * size_of::<Value<'_>>())?;
                 let chars = text.chars().map(Value::Char).collect();
                 self.new_list(ListKind::Array, chars).map(Some)
             }
@@ -154,14 +162,29 @@ impl<'a> Engine<'a, '_> {
     }
 
     /// The compiled regular expression, which may be known from the template.
-    fn pattern(&self, java: &str, is_whole: bool) -> Result<Cow<'a, Pattern>, Halt> {
+    fn pattern(&mut self, java: &str, is_whole: bool) -> Result<Cow<'a, Pattern>, Halt> {
         let tree = self.tree;
-        let known = tree.patterns.iter().find(|known| known.is(java, is_whole));
-        Ok(match known {
-            Some(known) => Cow::Borrowed(&known.pattern),
-            None if is_whole => Cow::Owned(Pattern::full(java).map_err(pattern_halt)?),
-            None => Cow::Owned(Pattern::search(java).map_err(pattern_halt)?),
-        })
+        let is_it = |known: &&KnownPattern| known.is(java, is_whole);
+        if let Some(known) = tree.patterns.iter().find(is_it) {
+            return Ok(Cow::Borrowed(&known.pattern));
+        }
+        if let Some(known) = self.patterns.iter().find(is_it) {
+            return Ok(Cow::Owned(known.pattern.clone()));
+        }
+        self.spend(COMPILE_STEPS)?;
+        let pattern = match is_whole {
+            true => Pattern::full(java),
+            false => Pattern::search(java),
+        };
+        let pattern = pattern.map_err(pattern_halt)?;
+        if self.patterns.len() < PATTERNS_KEPT_MAX {
+            self.patterns.push(KnownPattern {
+                java: java.into(),
+                is_whole,
+                pattern: pattern.clone(),
+            });
+        }
+        Ok(Cow::Owned(pattern))
     }
 
     fn split(&mut self, text: &str, pattern: &str, limit: i32) -> Result<Value<'a>, Halt> {

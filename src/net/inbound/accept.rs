@@ -120,6 +120,7 @@ fn admit<H: Hall>(
         stream,
         peer,
         local,
+        is_tls: tls.is_some(),
         settings: hall.settings(),
         pools: hall.pools(),
         exchange_until_ms: Cell::new(u64::MAX),
