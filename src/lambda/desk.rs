@@ -407,6 +407,11 @@ impl Desk {
         }
     }
 
+    /// Whether somebody reads one of its connections.
+    pub fn is_read(&self) -> bool {
+        !lock(&self.open).is_empty()
+    }
+
     /// Shuts the connections of a worker that has ended: what it left behind may hold them open, and
     /// nobody is to wait for that.
     pub fn shut(&self) {

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_local;
+use tokio::time::sleep;
 
 use crate::base::date;
 use crate::lambda::answer::Home;
@@ -48,6 +49,11 @@ const INIT_MAX: Duration = Duration::from_secs(10);
 const MEMORY_EVERY: Duration = Duration::from_millis(100);
 /// As long as nobody reads the log.
 const MEMORY_SELDOM: Duration = Duration::from_secs(2);
+/// The connections of a process that has ended are read on for so long at most.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+/// How often it is looked whether they are all at their ends, and how often in a row they have to be.
+const LOOK: Duration = Duration::from_millis(1);
+const QUIET_LOOKS: u32 = 5;
 
 impl Worker {
     pub fn new(pool: &Rc<Pool>, code: Arc<Live>) -> Rc<Self> {
@@ -103,34 +109,33 @@ impl Worker {
         let process = process.map_err(text)?;
         lock(&self.desk.story).output = Some(process.own_output().map_err(text)?);
         self.desk.set_pid(process.pid);
-        self.serve(pool, &process, &listener).await;
+        let Some(mut strange) = self.strange.take() else {
+            return Err("it is running already".to_owned());
+        };
+        self.serve(pool, &process, &listener, &mut strange).await;
+        self.hear_out(&listener, &mut strange).await;
         lock(&self.desk.story).read_output(hall.commons.is_logged());
         self.ship(hall);
         Ok(process.reap(keeper))
     }
 
     /// Lets the process in at its door and listens to what it prints, until it has ended.
-    async fn serve(self: &Rc<Self>, pool: &Pool, process: &Process, listener: &TcpListener) {
+    async fn serve(
+        self: &Rc<Self>,
+        pool: &Pool,
+        process: &Process,
+        listener: &TcpListener,
+        strange: &mut mpsc::UnboundedReceiver<(OwnedFd, Bytes)>,
+    ) {
         let mut has_output = true;
-        let Some(mut strange) = self.strange.take() else {
-            return;
-        };
         loop {
             tokio::select! {
                 () = process.ended() => break,
                 () = self.desk.end.notified() => process.kill(),
                 accepted = listener.accept() => if let Ok((stream, _)) = accepted {
-                    // Only a matter of speed.
-                    let _ = stream.set_nodelay(true);
-                    let desk = Arc::clone(&self.desk);
-                    spawn_local(seat::receive(stream, desk, Home::Functions));
+                    self.receive(stream);
                 },
-                Some((connection, read)) = strange.recv() => {
-                    let stream = TcpStream::from_std(std::net::TcpStream::from(connection));
-                    if let Ok(stream) = stream {
-                        spawn_local(runtime_api::serve(stream, read, Rc::clone(self)));
-                    }
-                },
+                Some(handed) = strange.recv() => self.go_on(handed),
                 ready = process.output.readable(), if has_output => {
                     let is_logged = pool.hall.commons.is_logged();
                     let read = |into: &mut [u8]| process.output.try_read(into);
@@ -138,6 +143,40 @@ impl Worker {
                     self.ship(&pool.hall);
                 }
             }
+        }
+    }
+
+    fn receive(&self, stream: TcpStream) {
+        // Only a matter of speed.
+        let _ = stream.set_nodelay(true);
+        let desk = Arc::clone(&self.desk);
+        spawn_local(seat::receive(stream, desk, Home::Functions));
+    }
+
+    /// Goes on with a connection that somebody handed over.
+    fn go_on(self: &Rc<Self>, (connection, read): (OwnedFd, Bytes)) {
+        if let Ok(stream) = TcpStream::from_std(std::net::TcpStream::from(connection)) {
+            spawn_local(runtime_api::serve(stream, read, Rc::clone(self)));
+        }
+    }
+
+    /// What the process said before it ended still counts: its connections are read to their ends.
+    /// Not for long, since whatever it left behind may hold them open.
+    async fn hear_out(
+        self: &Rc<Self>,
+        listener: &TcpListener,
+        strange: &mut mpsc::UnboundedReceiver<(OwnedFd, Bytes)>,
+    ) {
+        let (until, mut quiet) = (Instant::now() + LAST_WORDS, 0);
+        // A connection on its way from one thread to another is seen by nobody for a moment.
+        while quiet < QUIET_LOOKS && Instant::now() < until {
+            tokio::select! {
+                biased;
+                Some(handed) = strange.recv() => self.go_on(handed),
+                Ok((stream, _)) = listener.accept() => self.receive(stream),
+                () = sleep(LOOK) => {}
+            }
+            quiet = if self.desk.is_read() { 0 } else { quiet + 1 };
         }
     }
 
