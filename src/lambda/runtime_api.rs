@@ -9,6 +9,7 @@ use std::io::Cursor;
 use std::os::fd::AsRawFd;
 use std::pin::pin;
 use std::rc::Rc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -30,6 +31,10 @@ const BASE: &str = "/2018-06-01/runtime/";
 const RESPONSE_MODE: &str = "Lambda-Runtime-Function-Response-Mode";
 /// What is read of a connection at once.
 const READ_BYTES_MAX: usize = 64 * 1024;
+/// How often it is looked whether a worker may ask before it is told that it may not, and how often
+/// in all.
+const LOOK: Duration = Duration::from_millis(2);
+const LOOKS_MAX: u32 = 50;
 
 /// One connection of a worker, of which some has been read already.
 pub async fn serve(stream: TcpStream, read: Bytes, worker: Rc<Worker>) {
@@ -76,6 +81,13 @@ async fn answer(
 }
 
 async fn next(worker: &Worker) -> Response<Full<Bytes>> {
+    // That the connection of its last answer broke may be seen after its next question.
+    for _ in 0..LOOKS_MAX {
+        if worker.may_ask() {
+            break;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
     let begun = match worker.next() {
         Some(begun) => begun.await,
         None => {

@@ -216,14 +216,16 @@ impl<'t, L: Link> Talk<'t, L> {
                 // What comes of it is for somebody who stays.
                 Heard::Next(_) if self.home.is_draining() => return End::Strange,
                 Heard::Next(length) if length == self.heard.len() => {
-                    self.heard.clear();
+                    let asked = self.heard.split();
                     if let Some(begun) = self.desk.lane.next(self.desk) {
                         self.desk.say_start(&begun);
                         words = Some(Words::of(begun));
                     } else if self.desk.may_ask() {
                         return End::Asks;
-                    } else if !self.refuse_next().await {
-                        return End::Gone;
+                    } else {
+                        // That is for the HTTP server to refuse, if it stays so.
+                        self.heard.extend_from_slice(&asked);
+                        return End::Strange;
                     }
                 }
                 // More has come than the worker may say before it is answered.
@@ -290,12 +292,6 @@ impl<'t, L: Link> Talk<'t, L> {
     async fn refuse_answer(&mut self) -> bool {
         let text = outcome::error_payload("InvalidRequestID", "Invalid request ID");
         self.refuse("400 Bad Request", &text).await
-    }
-
-    async fn refuse_next(&mut self) -> bool {
-        let text = "the invocation before has not been answered";
-        let payload = outcome::error_payload("InvalidStateTransition", text);
-        self.refuse("403 Forbidden", &payload).await
     }
 
     /// False when the connection is gone, or is to be closed since nothing else comes of it.

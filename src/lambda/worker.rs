@@ -213,10 +213,15 @@ impl Worker {
         own.into_iter().chain(theirs).collect()
     }
 
+    /// Whether it has answered the last invocation.
+    pub fn may_ask(&self) -> bool {
+        self.desk.may_ask()
+    }
+
     /// The process asks for an invocation by way of the HTTP server. None: it may not, since it has
     /// not answered the last.
     pub fn next(&self) -> Option<oneshot::Receiver<Begun>> {
-        if !self.desk.may_ask() {
+        if !self.may_ask() {
             return None;
         }
         let (next, begun) = oneshot::channel();

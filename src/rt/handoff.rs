@@ -218,7 +218,11 @@ mod tests {
             };
             loop {
                 match listener.accept() {
-                    Ok((mut client, _)) => client.write_all(text.as_bytes()).unwrap(),
+                    Ok((mut client, _)) => {
+                        // Closing with something unread would reset the connection.
+                        client.read_exact(&mut [0]).unwrap();
+                        client.write_all(text.as_bytes()).unwrap();
+                    }
                     Err(_) if stop.load(Ordering::SeqCst) => return,
                     // SAFETY: one valid pollfd, bounded wait.
                     Err(_) => _ = unsafe { libc::poll(&raw mut poll, 1, 5) },
@@ -246,6 +250,8 @@ mod tests {
     fn ask(address: SocketAddr) -> String {
         let mut answer = String::new();
         let mut connection = TcpStream::connect(address).unwrap();
+        // A connection is given out when something has come on it.
+        connection.write_all(b"?").unwrap();
         connection.read_to_string(&mut answer).unwrap();
         answer
     }
