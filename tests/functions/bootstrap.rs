@@ -67,7 +67,12 @@ impl Runtime {
         let (length, mut body) = (body.len(), body.to_vec());
         let fields = match &*self.manner {
             "chunked" if method == "POST" => {
-                body = [format!("{length:x}\r\n").as_bytes(), &body, b"\r\n0\r\n\r\n"].concat();
+                body = [
+                    format!("{length:x}\r\n").as_bytes(),
+                    &body,
+                    b"\r\n0\r\n\r\n",
+                ]
+                .concat();
                 "Transfer-Encoding: chunked".to_owned()
             }
             "expect" if method == "POST" => {
