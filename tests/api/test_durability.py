@@ -229,7 +229,7 @@ NOBODY = 65534
 def start_as_nobody(folder, data_dir):
     """What the program says when it ends by itself, started by a user to whom modes mean something."""
     config = folder / "nobody.toml"
-    config.write_text(CONFIG.format(account=ACCOUNT, more=f'data_dir = "{data_dir}"', port=0))
+    config.write_text(CONFIG.format(account=ACCOUNT, admin="off", more=f'data_dir = "{data_dir}"', port=0))
     config.chmod(0o644)
     program = shutil.copy(BINARY, folder / "daemun")
 
@@ -277,6 +277,6 @@ def test_a_disk_without_room_for_a_store_is_named_at_start(tmp_path):
     with small_disk("16k") as disk:
         (disk / "full").write_bytes(b"x" * shutil.disk_usage(disk).free)
         config = tmp_path / "gateway.toml"
-        config.write_text(CONFIG.format(account=ACCOUNT, more=f'data_dir = "{disk}/data"', port=0))
+        config.write_text(CONFIG.format(account=ACCOUNT, admin="off", more=f'data_dir = "{disk}/data"', port=0))
         done = subprocess.run([BINARY, "serve", str(config)], capture_output=True, text=True, timeout=30)
         assert done.returncode == 1 and str(disk) in done.stderr and "no space left" in done.stderr, done
