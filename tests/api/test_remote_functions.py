@@ -2,7 +2,6 @@
 
 import base64
 import json
-import socket
 import struct
 import threading
 import time
@@ -12,6 +11,7 @@ import zlib
 import pytest
 from conftest import ACCOUNT, REGION, Gateway, free_port
 from fake_aws import KEY, Aws, fake, settings, uri
+from raw import connect, until
 from rest import Api
 
 INVOKE, STREAM = "/2015-03-31/functions/", "/2021-11-15/functions/"
@@ -333,25 +333,6 @@ def test_a_role_signs_each_call(near, api, far):
     status, _, text = api.call("GET", "/forbidden")
     assert (status, json.loads(text)) == (500, ERROR)
     assert "AccessDenied: not yours" in logged(api, "/prod/forbidden")
-
-
-def connect(gateway, api, path):
-    """A raw connection on which a request is under way."""
-    host, port = gateway.main.rsplit(":", 1)
-    raw = socket.create_connection((host, int(port)), timeout=20)
-    name = f"{api.id}.execute-api.{REGION}.amazonaws.com"
-    raw.sendall(f"GET /prod{path} HTTP/1.1\r\nHost: {name}\r\n\r\n".encode())
-    return raw
-
-
-def until(raw, end):
-    """What comes up to and with `end`."""
-    got = b""
-    while end not in got:
-        more = raw.recv(65_536)
-        assert more, got
-        got += more
-    return got
 
 
 def test_a_stream_reaches_the_client_while_it_is_made(near, api, far):

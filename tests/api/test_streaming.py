@@ -5,7 +5,6 @@ import io
 import json
 import pathlib
 import shutil
-import socket
 import threading
 import time
 import zipfile
@@ -13,6 +12,7 @@ import zipfile
 import pytest
 from conftest import ACCOUNT, REGION, Gateway, refused
 from fake_aws import settings
+from raw import breaks_off, connect, until
 from rest import Api
 
 CODE = pathlib.Path(__file__).resolve().parents[1] / "functions" / "node" / "app.mjs"
@@ -72,25 +72,6 @@ def slow():
     server.go.set()
     server.shutdown()
     server.server_close()
-
-
-def connect(gateway, api, path, head=""):
-    """A raw connection on which a request is under way."""
-    host, port = gateway.main.rsplit(":", 1)
-    raw = socket.create_connection((host, int(port)), timeout=20)
-    name = f"{api.id}.execute-api.{REGION}.amazonaws.com"
-    raw.sendall(f"GET /prod{path} HTTP/1.1\r\nHost: {name}\r\n{head}\r\n".encode())
-    return raw
-
-
-def until(raw, end):
-    """What comes up to and with `end`."""
-    got = b""
-    while end not in got:
-        more = raw.recv(65_536)
-        assert more, got
-        got += more
-    return got
 
 
 def test_the_mode_is_kept_and_checked(gateway, v1):
@@ -186,13 +167,7 @@ def test_a_function_streams_through_a_rest_api(gateway, v1, functions):
     for name in ["throws", "answer"]:
         status, _, text = api.call("GET", f"/{name}")
         assert (status, json.loads(text)) == (502, {"message": "Internal server error"})
-    raw = connect(gateway, api, "/breaks")
-    assert until(raw, b"half").startswith(b"HTTP/1.1 200")
-    try:
-        assert b"0\r\n\r\n" not in raw.recv(100)
-    except ConnectionResetError:
-        pass
-    raw.close()
+    breaks_off(gateway, api)
     api.delete()
 
 
@@ -211,13 +186,7 @@ def test_a_function_of_another_gateway_streams_too(gateway, functions, tmp_path)
         assert (status, len(text)) == (200, 8 << 20)
     for name in ["throws", "answer"]:
         assert api.call("GET", f"/{name}")[0] == 502
-    raw = connect(near, api, "/breaks")
-    assert until(raw, b"half").startswith(b"HTTP/1.1 200")
-    try:
-        assert b"0\r\n\r\n" not in raw.recv(100)
-    except ConnectionResetError:
-        pass
-    raw.close()
+    breaks_off(near, api)
     near.stop()
 
 
