@@ -8,7 +8,7 @@ use crate::gateway::credentials::Book;
 use crate::gateway::explainers::Explainers;
 use crate::gateway::trial::{self, Trial};
 use crate::gateway::{Published, Worker};
-use crate::net::inbound::accept::{Door, listen};
+use crate::net::inbound::accept::{Door, LAST_WORDS_MS, listen};
 use crate::observe::{Counter, Lines, Numbers};
 use crate::rt::address::AddressBook;
 use crate::rt::{Inbox, Mailbox, task};
@@ -60,8 +60,6 @@ impl Logs {
 const TIDY_MS: u32 = 200;
 /// How often a draining core looks whether all is done.
 const DRAIN_POLL_MS: u32 = 20;
-/// An idle client that is about to send its next request gets this long before we hang up on it.
-const DRAIN_GRACE_MS: u64 = 500;
 
 /// Serves until told to end.
 pub async fn serve(worker: &'static Worker, doors: Vec<Door>, inbox: Inbox<Command>) {
@@ -73,7 +71,8 @@ pub async fn serve(worker: &'static Worker, doors: Vec<Door>, inbox: Inbox<Comma
         match inbox.next().await {
             Command::Drain => {
                 worker.drain();
-                let grace_ms = worker.core.now_ms() + DRAIN_GRACE_MS;
+                // An idle client that is about to send its next request gets this long, too.
+                let grace_ms = worker.core.now_ms() + u64::from(LAST_WORDS_MS);
                 worker.core.deadlines.end_idle_by(grace_ms);
                 task::spawn(drained(worker, inbox.own_mailbox()), || ());
             }

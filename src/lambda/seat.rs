@@ -289,14 +289,10 @@ impl<'t, L: Link> Talk<'t, L> {
         }
     }
 
+    /// False when the connection is gone, or is to be closed since nothing else comes of it.
     async fn refuse_answer(&mut self) -> bool {
         let text = outcome::error_payload("InvalidRequestID", "Invalid request ID");
-        self.refuse("400 Bad Request", &text).await
-    }
-
-    /// False when the connection is gone, or is to be closed since nothing else comes of it.
-    async fn refuse(&mut self, status: &str, payload: &[u8]) -> bool {
-        let mut refusal = Words::plain(phrase::refusal(status, payload).into());
+        let mut refusal = Words::plain(phrase::refusal("400 Bad Request", &text).into());
         self.refusals += 1;
         self.write(&mut refusal).await.is_ok() && self.refusals < REFUSALS_MAX
     }

@@ -3,6 +3,7 @@
 use serde_json::Number;
 
 use super::document::{Document, Item, SCANNED_MAX, Slice, UNSORTED, key_of};
+use crate::lang::value::{DIGITS_MAX, POWERS, digits};
 
 /// `serde_json` refuses lists and objects in more of each other.
 const DEPTH_MAX: usize = 127;
@@ -216,8 +217,8 @@ impl Reader<'_> {
             (0, false) => Item::Unsigned(value),
             (0, true) => Item::Negative(-(value as i64)),
             // One division of two numbers that are held exactly rounds once.
-            (_, false) => Item::Float(value as f64 / TENS[places]),
-            (_, true) => Item::Float(-(value as f64 / TENS[places])),
+            (_, false) => Item::Float(value as f64 / POWERS[places]),
+            (_, true) => Item::Float(-(value as f64 / POWERS[places])),
         })
     }
 
@@ -233,27 +234,6 @@ impl Reader<'_> {
         let whole = whole.or_else(|| number.as_i64().map(Item::Negative));
         whole.or_else(|| number.as_f64().map(Item::Float))
     }
-}
-
-/// So many digits, with or without a point, are held exactly, and so is each of `TENS`.
-const DIGITS_MAX: usize = 15;
-const TENS: [f64; DIGITS_MAX + 1] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-];
-
-/// The value with the digits from a place on behind it, and where they end. Of too many digits it
-/// is not right.
-#[inline]
-fn digits(bytes: &[u8], mut at: usize, mut value: u64) -> (u64, usize) {
-    while let Some(byte) = bytes.get(at) {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            break;
-        }
-        value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
-        at += 1;
-    }
-    (value, at)
 }
 
 /// Where a quote, a backslash or a control character comes next, and which: eight bytes at a time.

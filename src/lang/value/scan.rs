@@ -3,10 +3,10 @@
 use super::Number;
 
 /// Digits that both an integer and a floating number of their own hold exactly.
-const DIGITS_MAX: usize = 15;
+pub const DIGITS_MAX: usize = 15;
 
-/// Powers of ten, as far as there may be decimals.
-const POWERS: [f64; DIGITS_MAX] = [
+/// Powers of ten, as far as there may be decimals; each is held exactly.
+pub const POWERS: [f64; DIGITS_MAX] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14,
 ];
 
@@ -57,18 +57,19 @@ pub fn quote_or_backslash(bytes: &[u8], start: usize, quote: u8) -> Option<(usiz
 pub fn plain_number<'a>(bytes: &[u8], at: usize) -> Option<(Number<'a>, usize)> {
     let is_negative = bytes.get(at) == Some(&b'-');
     let start = at + usize::from(is_negative);
-    let mut value = 0;
-    let end = digits(bytes, start, &mut value);
+    let (value, end) = digits(bytes, start, 0);
     let count = end - start;
     if count == 0 || count > DIGITS_MAX {
         return None;
     }
     if bytes.get(end) != Some(&b'.') {
+        // So few digits fit.
+        let value = value as i64;
         let value = if is_negative { -value } else { value };
         return Some((Number::from_i64(value), end));
     }
     let point = end;
-    let end = digits(bytes, point + 1, &mut value);
+    let (value, end) = digits(bytes, point + 1, value);
     let decimals = end - point - 1;
     if decimals == 0 || count + decimals > DIGITS_MAX {
         return None;
@@ -79,19 +80,20 @@ pub fn plain_number<'a>(bytes: &[u8], at: usize) -> Option<(Number<'a>, usize)> 
     Some((Number::Double(value), end))
 }
 
-/// Takes digits behind those of `value`, which says nothing once they are too many.
+/// The value with the digits from a place on behind it, and where they end. Of more than
+/// `DIGITS_MAX` it may not be right.
 #[inline(always)]
-fn digits(bytes: &[u8], at: usize, value: &mut i64) -> usize {
+pub fn digits(bytes: &[u8], at: usize, mut value: u64) -> (u64, usize) {
     let mut end = at;
     for byte in bytes.get(at..).unwrap_or_default() {
         let digit = byte.wrapping_sub(b'0');
         if digit > 9 {
             break;
         }
-        *value = value.wrapping_mul(10).wrapping_add(i64::from(digit));
+        value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
         end += 1;
     }
-    end
+    (value, end)
 }
 
 /// Whether two texts of one length are the same. Most are short: no call is made for them.

@@ -44,7 +44,7 @@ const EXHAUSTED_PAUSE_MS: u32 = 50;
 /// Who connected before we stopped has been promised service by the kernel, which tells of a
 /// connection only when its first bytes have come. They may take as long as the next request on a
 /// connection that rests.
-const LAST_WORDS_MS: u32 = 500;
+pub const LAST_WORDS_MS: u32 = 500;
 /// Rest when as many clients are connected as may be.
 const FULL_PAUSE_MS: u32 = 20;
 
