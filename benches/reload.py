@@ -34,12 +34,16 @@ def write_config(path, port, admin, body):
     os.replace(fresh, path)
 
 
-def gateway_body(upstream, routes, extra):
+def gateway_body(upstream, routes, extra, as_lines=False):
     lines = ["[upstreams.up]", f'targets = ["127.0.0.1:{upstream}"]']
     paths = [f"/svc{i}/users/{{u}}/orders/{{o}}" for i in range(routes)] + extra
-    for path in paths:
-        lines.append(f'[apis.bench.routes."GET {path}"]')
-        lines.append('integration = { type = "http_proxy", uri = "http://up/x" }')
+    integration = 'integration = { type = "http_proxy", uri = "http://up/x" }'
+    if as_lines:
+        lines.append("[apis.bench.routes]")
+        lines += [f'"GET {path}" = {{ {integration} }}' for path in paths]
+    else:
+        for path in paths:
+            lines += [f'[apis.bench.routes."GET {path}"]', integration]
     return "\n".join(lines) + "\n"
 
 
@@ -90,7 +94,12 @@ def main():
     arguments.add_argument("--program", default=HERE.parent / "target/release/daemun")
     arguments.add_argument("--routes", type=int, default=10_000)
     arguments.add_argument("--reloads", type=int, default=10)
+    arguments.add_argument("--lines", action="store_true", help="each route as a line, not as a table")
     arguments = arguments.parse_args()
+
+    def body(extra):
+        return gateway_body(upstream, arguments.routes, extra, arguments.lines)
+
     running = []
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
@@ -99,7 +108,7 @@ def main():
             mock = '[apis.up.routes."$default"]\nintegration = { type = "mock", body = "ok" }\n'
             write_config(folder / "up.toml", upstream, "off", mock)
             running.append(start(arguments.program, folder / "up.toml", upstream))
-            write_config(folder / "gw.toml", port, "off", gateway_body(upstream, arguments.routes, []))
+            write_config(folder / "gw.toml", port, "off", body([]))
             gateway = start(arguments.program, folder / "gw.toml", port)
             running.append(gateway)
             wrk(port, 1).communicate()
@@ -108,7 +117,7 @@ def main():
             times, extra = [], []
             for n in range(arguments.reloads):
                 extra.append(f"/new{n}")
-                write_config(folder / "gw.toml", port, "off", gateway_body(upstream, arguments.routes, extra))
+                write_config(folder / "gw.toml", port, "off", body(extra))
                 times.append(live_after_ms(gateway, port, extra[-1]))
             during, failed, requests = outcome(load.communicate()[0])
         finally:

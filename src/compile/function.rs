@@ -1,5 +1,7 @@
 //! Integrations with Lambda functions to targets.
 
+use std::sync::Arc;
+
 use crate::aws::arn::partition_of;
 use crate::aws::endpoint::Endpoint;
 use crate::aws::function::FunctionName;
@@ -70,7 +72,7 @@ pub(in crate::compile) fn target(
     Some(Made {
         needs,
         rest: None,
-        target: Target::Function(Box::new(FunctionTarget {
+        target: Target::Function(Arc::new(FunctionTarget {
             arn: named.map(|named| named.arn()).unwrap_or_default().into(),
             qualifier: named.and_then(|named| named.qualifier.map(Into::into)),
             format: match call.format {

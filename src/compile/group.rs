@@ -16,6 +16,14 @@ use crate::plan::{Group, GroupId};
 /// An upstream's name holds no colon, so the two kinds cannot be mixed up.
 pub(in crate::compile) type GroupKey = Arc<str>;
 
+/// A group that something needs.
+#[derive(Clone, Debug)]
+pub(in crate::compile) struct Need {
+    pub group: Arc<Group>,
+    /// The name in lower case of the upstream that it is, or would be if there were one.
+    pub lookup: Arc<str>,
+}
+
 /// Hands out the groups of one compile.
 pub(in crate::compile) struct Groups<'a> {
     /// By name in lower case: the host of a URI knows no letter case (RFC 3986 section 3.2.2).

@@ -1,22 +1,20 @@
 //! HTTP APIs to stages and routes.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::panic::resume_unwind;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
-use std::thread::{self, ScopedJoinHandle};
+use std::thread;
 
-use crate::compile::group::GroupKey;
+use crate::compile::earlier::{Earlier, Past, PastApi};
+use crate::compile::group::{GroupKey, Need};
 use crate::compile::ledger::{ApiMemory, StageMemory};
 use crate::compile::problem::{Fault, Place, Problems};
+use crate::compile::routing::{self, Making};
 use crate::compile::snapshot::Work;
 use crate::compile::{cors, name, rest, target};
 use crate::lang::logline::{self, Variable};
-use crate::model::v2::{self, ApiKind, RouteKey, Segment};
-use crate::plan::router::{DEPTH_MAX, Order, PARAMS_MAX, Rules, TrailingSlash};
-use crate::plan::segment::LITERAL_BYTES_MAX;
+use crate::model::v2::{self, ApiKind, RouteKey};
 use crate::plan::stage::StageKind;
-use crate::plan::trie::{Part, Pattern, RouterError};
-use crate::plan::{Group, Limit, LimitId, Route, RouteId, Router, Stage, Target};
+use crate::plan::{GroupId, Limit, LimitId, Route, RouteId, Stage, Target};
 
 /// All stages of an API: those that nothing touched as they were, the others anew.
 /// `before` is what the API of this id was.
@@ -25,12 +23,17 @@ pub(in crate::compile) fn api<'a>(
     api: &'a Arc<v2::Api>,
     before: Option<&'a Arc<ApiMemory>>,
 ) -> Arc<ApiMemory> {
-    if let Some(before) = before
-        && (Arc::ptr_eq(&before.model, api) || *before.model == **api)
-        && before.stages.iter().all(|stage| !work.is_touched(stage))
+    let past = before.map(|memory| PastApi::of(memory, api));
+    if let Some(past) = past
+        && past.is_unchanged
+        && past
+            .memory
+            .stages
+            .iter()
+            .all(|stage| !work.is_touched(stage))
     {
-        before.stages.iter().for_each(|stage| work.keep(stage));
-        return Arc::clone(before);
+        past.memory.stages.iter().for_each(|stage| work.keep(stage));
+        return Arc::clone(past.memory);
     }
     let all = Place::root("apis");
     let place = all.then(&api.id);
@@ -38,44 +41,49 @@ pub(in crate::compile) fn api<'a>(
         work.problems.push(&place, fault);
     }
     check_stages(&api.stages, &place.then("stages"), &mut work.problems);
-    let same_routes = before.filter(|before| before.model.routes == api.routes);
     let mut before = before.map(|before| before.by_name()).unwrap_or_default();
-    let kept = same_routes.and_then(|same| same.stages.first());
+    let kept = past.and_then(|past| routing::again(past, api));
     let below = place.then("routes");
+    let routes: Vec<&v2::Route> = api.routes.iter().map(|route| &**route).collect();
     let stages = thread::scope(|scope| {
         let router = match kept {
-            Some(memory) => Making::Made(memory.stage.router.clone()),
-            None if api.routes.len() < BESIDE_ROUTES_MIN => {
-                let problems = &mut work.problems;
-                Making::Made(router(api.kind, &api.routes, &below, problems))
-            }
-            None => Making::Beside(scope.spawn(|| {
-                let mut problems = Problems::default();
-                let router = router(api.kind, &api.routes, &below, &mut problems);
-                (router, problems)
-            })),
+            Some(router) => Making::Made(router),
+            None => Making::of(scope, api.kind, &routes, &below, &mut work.problems),
         };
-        let mut draft = ApiDraft::new(api, &api.routes, place, router);
-        let stages = api
-            .stages
-            .iter()
-            .map(|stage| match before.remove(stage.name.as_str()) {
-                Some((model, memory))
-                    if (same_routes.is_some() || stage.routes.is_some())
-                        && model == stage
-                        && !work.is_touched(memory) =>
-                {
-                    work.keep(memory);
-                    Arc::clone(memory)
+        let mut draft = ApiDraft {
+            api,
+            routes: &routes,
+            place,
+            router,
+        };
+        let stages = api.stages.iter().map(|stage| {
+            let earlier = before.remove(stage.name.as_str());
+            if let Some((model, memory)) = earlier
+                && (stage.routes.is_some() || past.is_some_and(|past| past.has_same_routes))
+                && model == stage
+                && !work.is_touched(memory)
+            {
+                work.keep(memory);
+                return Arc::clone(memory);
+            }
+            match &stage.routes {
+                None => {
+                    let same = past.zip(earlier).filter(|(past, (model, memory))| {
+                        past.is_alike && *model == stage && !work.is_touched(memory)
+                    });
+                    let routes = |past: PastApi<'a>| past.memory.model.routes.as_slice();
+                    let past = Past {
+                        stage: earlier.map(|(_, memory)| &*memory.stage),
+                        same_but_routes: same.map(|(past, (_, memory))| (routes(past), &**memory)),
+                    };
+                    draft.stage(work, stage, past, None)
                 }
-                earlier => {
+                Some(routes) => {
                     let earlier = earlier.map(|(_, memory)| &*memory.stage);
-                    match &stage.routes {
-                        None => draft.stage(work, stage, earlier, None),
-                        Some(routes) => own_routes(work, api, stage, routes, earlier),
-                    }
+                    own_routes(work, api, stage, routes, earlier)
                 }
-            });
+            }
+        });
         let stages = stages.collect();
         draft.router.finish(&mut work.problems);
         stages
@@ -99,9 +107,17 @@ fn own_routes<'a>(
 ) -> Arc<StageMemory> {
     let all = Place::root("apis");
     let place = all.then(&api.id);
-    let router = router(api.kind, routes, &place.then("routes"), &mut work.problems);
+    let routes: Vec<&v2::Route> = routes.iter().collect();
+    let below = place.then("routes");
+    let router = routing::router(api.kind, &routes, &below, &mut work.problems);
     let canary = canary(work, api, stage, earlier);
-    ApiDraft::new(api, routes, place, Making::Made(router)).stage(work, stage, earlier, canary)
+    let mut draft = ApiDraft {
+        api,
+        routes: &routes,
+        place,
+        router: Making::Made(router),
+    };
+    draft.stage(work, stage, Past::changed(earlier), canary)
 }
 
 /// The canary of a stage, which is a stage of its own.
@@ -143,64 +159,17 @@ fn check_stages(stages: &[v2::Stage], place: &Place<'_>, problems: &mut Problems
 /// What all stages of an API with the same routes have in common.
 struct ApiDraft<'a> {
     api: &'a v2::Api,
-    routes: &'a [v2::Route],
+    routes: &'a [&'a v2::Route],
     place: Place<'a>,
-    /// The routes' keys as written.
-    keys: Vec<String>,
     router: Making<'a>,
 }
 
-/// With so many routes their router is made in a thread beside their targets: whoever reloads waits
-/// for both, and on a busy machine two threads get more of it.
-const BESIDE_ROUTES_MIN: usize = 1_000;
-
-/// A router that may still be in the making.
-enum Making<'s> {
-    Made(Router),
-    Beside(ScopedJoinHandle<'s, (Router, Problems)>),
-    Joining,
-}
-
-impl Making<'_> {
-    /// Waits for it, and says what was wrong with it.
-    fn finish(&mut self, problems: &mut Problems) -> &Router {
-        *self = match std::mem::replace(self, Self::Joining) {
-            Self::Beside(handle) => {
-                let (router, found) = handle.join().unwrap_or_else(|panic| resume_unwind(panic));
-                problems.append(found);
-                Self::Made(router)
-            }
-            other => other,
-        };
-        match self {
-            Self::Made(router) => router,
-            Self::Beside(_) | Self::Joining => unreachable!("it was made or joined just now"),
-        }
-    }
-}
-
-impl<'d> ApiDraft<'d> {
-    fn new(
-        api: &'d v2::Api,
-        routes: &'d [v2::Route],
-        place: Place<'d>,
-        router: Making<'d>,
-    ) -> Self {
-        let keys = routes.iter().map(|route| route.key.to_string());
-        Self {
-            api,
-            routes,
-            place,
-            keys: keys.collect(),
-            router,
-        }
-    }
-
+impl ApiDraft<'_> {
     fn stage<'a>(
         &mut self,
         work: &mut Work<'a>,
         stage: &'a v2::Stage,
-        before: Option<&Stage>,
+        past: Past<'_>,
         canary: Option<Arc<StageMemory>>,
     ) -> Arc<StageMemory> {
         let mut memory = StageDraft::default();
@@ -211,7 +180,7 @@ impl<'d> ApiDraft<'d> {
         let place = stages.then(&stage.name);
         let limit = work.limit(
             stage.throttle.as_ref(),
-            before.and_then(|before| before.limit),
+            past.stage.and_then(|before| before.limit),
             || format!("{}/{}", self.api.id, stage.name),
             &place,
         );
@@ -230,7 +199,7 @@ impl<'d> ApiDraft<'d> {
                 &mut work.problems,
             ))
         });
-        let routes = self.routes(work, stage, before, &mut memory);
+        let routes = self.routes(work, stage, past, &mut memory);
         Arc::new(StageMemory {
             stage: Arc::new(Stage {
                 api_id: self.api.id.as_str().into(),
@@ -251,7 +220,6 @@ impl<'d> ApiDraft<'d> {
             }),
             limits: memory.limits,
             groups: memory.groups,
-            lookups: memory.lookups,
         })
     }
 
@@ -259,25 +227,38 @@ impl<'d> ApiDraft<'d> {
         &self,
         work: &mut Work<'_>,
         stage: &v2::Stage,
-        before: Option<&Stage>,
+        past: Past<'_>,
         memory: &mut StageDraft,
     ) -> Box<[Route]> {
-        let before = before.map_or(&[][..], |before| &before.routes);
-        let mut earlier: HashMap<&str, &Route> =
-            before.iter().map(|route| (&*route.key, route)).collect();
+        let mut earlier = Earlier::of(past);
         let all = self.place.then("routes");
         let mut routes = Vec::with_capacity(self.routes.len());
         let mut schemas = rest::Schemas::of(stage);
-        for (route, key) in self.routes.iter().zip(&self.keys) {
-            let place = all.then(key);
-            let known = earlier.remove(key.as_str());
+        let mut names = SharedNames::default();
+        for route in self.routes {
+            let (known, key) = match earlier.very_next(route) {
+                Some(known) => (Some(known), Arc::clone(&known.route.key)),
+                None => {
+                    let key = route.key.to_string();
+                    (earlier.find(&key, route), key.into())
+                }
+            };
+            let place = all.then(&key);
             let limit = work.limit(
                 route.throttle.as_ref(),
-                known.and_then(|known| known.limit),
+                known.and_then(|known| known.route.limit),
                 || format!("{}/{}/{key}", self.api.id, stage.name),
                 &place,
             );
             let limit = memory.limit(limit);
+            if let Some(known) = known.filter(|known| known.is_same) {
+                memory.keep(work, &earlier, &known.route.target);
+                routes.push(Route {
+                    limit,
+                    ..known.route.clone()
+                });
+                continue;
+            }
             let made = target::target(
                 &route.integration,
                 self.api,
@@ -291,16 +272,16 @@ impl<'d> ApiDraft<'d> {
             let Some(made) = made else { continue };
             memory.need(made.needs, &made.target);
             routes.push(Route {
-                id: known.map_or_else(|| RouteId(work.route_ids.take()), |known| known.id),
-                key: key.as_str().into(),
-                param_names: route.key.param_names().map(Into::into).collect(),
+                id: known.map_or_else(|| RouteId(work.route_ids.take()), |known| known.route.id),
+                param_names: names.of(&route.key),
+                key,
                 limit,
                 body_bytes_max: route.body_bytes_max.unwrap_or(u64::MAX),
                 target: made.target,
-                rest: made.rest,
+                rest: made.rest.map(Arc::from),
             });
         }
-        work.retire_routes(earlier.into_values());
+        work.retire_routes(earlier.gone());
         routes.into()
     }
 }
@@ -309,8 +290,9 @@ impl<'d> ApiDraft<'d> {
 #[derive(Default)]
 struct StageDraft {
     limits: Vec<(LimitId, Limit)>,
-    groups: BTreeMap<GroupKey, Arc<Group>>,
-    lookups: Vec<Arc<str>>,
+    groups: BTreeMap<GroupKey, Need>,
+    /// The group of the route before: mostly it is that of the next one, too.
+    last: Option<GroupId>,
 }
 
 impl StageDraft {
@@ -319,8 +301,7 @@ impl StageDraft {
         self.limits.extend_from_slice(&canary.limits);
         let groups = canary.groups.iter();
         self.groups
-            .extend(groups.map(|(key, group)| (key.clone(), Arc::clone(group))));
-        self.lookups.extend_from_slice(&canary.lookups);
+            .extend(groups.map(|(key, need)| (key.clone(), need.clone())));
     }
 
     fn limit(&mut self, limit: Option<(LimitId, Limit)>) -> Option<LimitId> {
@@ -334,9 +315,39 @@ impl StageDraft {
         if let (Some(needs), Some(group)) = (needs, target.group())
             && !self.groups.contains_key(&needs.key)
         {
-            self.lookups.push(needs.lookup);
-            self.groups.insert(needs.key, Arc::clone(group));
+            let need = Need {
+                group: Arc::clone(group),
+                lookup: needs.lookup,
+            };
+            self.groups.insert(needs.key, need);
         }
+    }
+
+    /// What a route goes on needing that is taken over.
+    fn keep(&mut self, work: &mut Work<'_>, earlier: &Earlier<'_>, target: &Target) {
+        let Some(group) = target.group().filter(|group| self.last != Some(group.id)) else {
+            return;
+        };
+        self.last = Some(group.id);
+        if let Some((key, need)) = earlier.need(group) {
+            work.groups.keep(key, &need.group);
+            if !self.groups.contains_key(key) {
+                self.groups.insert(Arc::clone(key), need.clone());
+            }
+        }
+    }
+}
+
+/// Names of parameters, which are the same in many routes that follow each other.
+#[derive(Default)]
+struct SharedNames(Arc<[Box<str>]>);
+
+impl SharedNames {
+    fn of(&mut self, key: &RouteKey) -> Arc<[Box<str>]> {
+        if !key.param_names().eq(self.0.iter().map(|name| &**name)) {
+            self.0 = key.param_names().map(Into::into).collect();
+        }
+        Arc::clone(&self.0)
     }
 }
 
@@ -371,82 +382,4 @@ fn logs_endpoint_ids(format: &logline::Format) -> bool {
                 | Variable::IntegrationRequestId
         )
     })
-}
-
-/// The router of these routes; what clashes or does not fit is said.
-fn router(
-    kind: ApiKind,
-    routes: &[v2::Route],
-    place: &Place<'_>,
-    problems: &mut Problems,
-) -> Router {
-    let rules = match kind {
-        ApiKind::File | ApiKind::Http => Rules::default(),
-        ApiKind::Rest => Rules {
-            slash: TrailingSlash::Ignored,
-            order: Order::Tree,
-        },
-    };
-    let patterns: Vec<(Pattern<'_>, u32)> = routes
-        .iter()
-        .map(|route| pattern(&route.key))
-        .zip(0..)
-        .collect();
-    Router::build(&patterns, rules).unwrap_or_else(|errors| {
-        for error in errors {
-            let (route, fault) = fault(error, routes);
-            let key = routes[route as usize].key.to_string();
-            problems.push(&place.then(&key), fault);
-        }
-        Router::default()
-    })
-}
-
-fn pattern(key: &RouteKey) -> Pattern<'_> {
-    let RouteKey::Path { method, segments } = key else {
-        return Pattern::Default;
-    };
-    let parts = segments.iter().map(|segment| match segment {
-        Segment::Literal(text) => Part::Literal(text),
-        Segment::Param(_) => Part::Param,
-        Segment::Greedy(_) => Part::Greedy,
-    });
-    Pattern::Path {
-        method: *method,
-        parts: parts.collect(),
-    }
-}
-
-/// Which route is to blame, and for what.
-fn fault(error: RouterError, routes: &[v2::Route]) -> (u32, Fault) {
-    match error {
-        RouterError::Clash { first, route } => {
-            let [first, second] = [first, route].map(|index| &routes[index as usize].key);
-            let fault = match first == second {
-                true => Fault::new(format!("`{second}` stands twice")),
-                false => Fault::new(format!("`{first}` matches the same requests"))
-                    .hint("the names of parameters make no difference; leave one of them out"),
-            };
-            (route, fault)
-        }
-        RouterError::TooDeep { route } => {
-            let message = format!("a route has at most {DEPTH_MAX} segments");
-            (route, Fault::new(message))
-        }
-        RouterError::TooManyParams { route } => {
-            let message = format!("a route has at most {PARAMS_MAX} parameters");
-            (route, Fault::new(message))
-        }
-        RouterError::LiteralTooLong { route } => {
-            let message = format!("a segment has at most {LITERAL_BYTES_MAX} bytes");
-            (route, Fault::new(message))
-        }
-        RouterError::GreedyNotLast { route } => {
-            (route, Fault::new("`{name+}` can only stand last"))
-        }
-        RouterError::UnknownMethod { route } => (
-            route,
-            Fault::new("only `$default` takes other methods than AWS's seven"),
-        ),
-    }
 }

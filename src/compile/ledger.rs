@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::compile::group::GroupKey;
+use crate::compile::group::{GroupKey, Need};
 use crate::compile::pool::Pool;
 use crate::model::{Aws, Domain, Snapshot, Upstream, v2};
 use crate::plan::{Group, HostTable, Limit, LimitId, RouteId, Stage};
@@ -120,7 +120,5 @@ impl ApiMemory {
 pub(in crate::compile) struct StageMemory {
     pub stage: Arc<Stage>,
     pub limits: Vec<(LimitId, Limit)>,
-    pub groups: BTreeMap<GroupKey, Arc<Group>>,
-    /// Names in lower case of the upstreams that its routes use or would use.
-    pub lookups: Vec<Arc<str>>,
+    pub groups: BTreeMap<GroupKey, Need>,
 }

@@ -9,13 +9,18 @@ use std::time::{Duration, Instant};
 use crate::compile::tests::{api, first, mock, proxy, route, snapshot, stage, throttle, upstream};
 use crate::compile::{Ledger, compile};
 use crate::model::Snapshot;
+use crate::model::v2::Route;
 use crate::plan::{Group, Plan, RouteId};
+
+fn route_of(snapshot: &mut Snapshot, api: usize, route: usize) -> &mut Route {
+    Arc::make_mut(&mut Arc::make_mut(&mut snapshot.apis[api]).routes[route])
+}
 
 #[test]
 fn limits_have_scopes_and_keep_their_ids() {
     let mut only = api("a", vec![route("GET /x", mock(200, &[], ""))]);
     only.stages.push(stage("beta"));
-    only.routes[0].throttle = throttle(2.5);
+    Arc::make_mut(&mut only.routes[0]).throttle = throttle(2.5);
     only.stages[0].throttle = throttle(10.0);
     let mut all = snapshot(vec![], vec![only]);
     all.account_throttle = throttle(100.0);
@@ -44,7 +49,7 @@ fn limits_have_scopes_and_keep_their_ids() {
 
     Arc::make_mut(&mut all.apis[0]).stages[0].throttle = None;
     Arc::make_mut(&mut all.apis[0]).stages[1].throttle = throttle(1.0);
-    Arc::make_mut(&mut all.apis[0]).routes[0].throttle = throttle(3.0);
+    route_of(&mut all, 0, 0).throttle = throttle(3.0);
     let (plan, _) = compile(&all, &ledger).unwrap();
     let after = scopes(&plan);
     for scope in ["account", "a/$default/GET /x", "a/beta/GET /x"] {
@@ -74,8 +79,10 @@ fn route_ids_live_as_long_as_their_routes() {
     assert_eq!((before.len(), plan.route_ids, plan.version), (4, 4, 1));
 
     Arc::make_mut(&mut all.apis[0]).routes.remove(1);
-    Arc::make_mut(&mut all.apis[0]).routes.insert(0, get(9));
-    Arc::make_mut(&mut all.apis[0]).routes[1].integration = mock(201, &[], "");
+    Arc::make_mut(&mut all.apis[0])
+        .routes
+        .insert(0, Arc::new(get(9)));
+    route_of(&mut all, 0, 1).integration = mock(201, &[], "");
     let (plan, second) = compile(&all, &ledger).unwrap();
     let after = names(&second);
     for key in ["a $default GET /0", "a $default GET /3"] {
@@ -138,7 +145,7 @@ fn untouched_stages_are_those_of_the_plan_before() {
     Arc::make_mut(&mut edited.apis[1]).stages[1].throttle = throttle(1.0);
     check(&edited, [o, o, o, x, o, o]);
     let mut rerouted = all.clone();
-    Arc::make_mut(&mut rerouted.apis[2]).routes[0].body_bytes_max = Some(1);
+    route_of(&mut rerouted, 2, 0).body_bytes_max = Some(1);
     check(&rerouted, [o, o, o, o, x, x]);
     let mut retargeted = all.clone();
     retargeted.upstreams[0].eject_after = 9;

@@ -13,6 +13,9 @@
 
 mod cors;
 mod domain;
+mod earlier;
+#[cfg(test)]
+mod earlier_tests;
 mod function;
 mod group;
 mod host;
@@ -27,6 +30,7 @@ mod problem;
 #[cfg(test)]
 mod random;
 mod rest;
+mod routing;
 mod service;
 mod snapshot;
 mod subtype;

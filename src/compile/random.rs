@@ -33,7 +33,7 @@ fn throttle() -> impl Strategy<Value = Option<Throttle>> {
     option::weighted(0.3, throttle)
 }
 
-fn upstream() -> impl Strategy<Value = Upstream> {
+pub(in crate::compile) fn upstream() -> impl Strategy<Value = Upstream> {
     let target = (word(&["10.0.0.1", "::1", "a.example"]), 0..9_u16, 0..20_u32).prop_map(
         |(host, port, weight)| UpstreamTarget {
             host,
@@ -100,7 +100,7 @@ fn integration() -> impl Strategy<Value = Integration> {
     ]
 }
 
-fn route() -> impl Strategy<Value = Route> {
+pub(in crate::compile) fn route() -> impl Strategy<Value = Route> {
     let segment = prop_oneof![
         4 => word(&["pets", "toys", ""]).prop_map(Segment::Literal),
         3 => word(&["id", "name"]).prop_map(Segment::Param),
@@ -124,7 +124,7 @@ fn route() -> impl Strategy<Value = Route> {
     )
 }
 
-fn stage() -> impl Strategy<Value = Stage> {
+pub(in crate::compile) fn stage() -> impl Strategy<Value = Stage> {
     (
         word(&["$default", "prod", "beta", "dev"]),
         btree_map(word(&["v", "w"]), word(&["pets", "b.example"]), 0..3),
@@ -143,7 +143,7 @@ fn stage() -> impl Strategy<Value = Stage> {
         })
 }
 
-fn api() -> impl Strategy<Value = Api> {
+pub(in crate::compile) fn api() -> impl Strategy<Value = Api> {
     (
         word(&["a", "b", "c", "d"]),
         vec(
@@ -160,12 +160,12 @@ fn api() -> impl Strategy<Value = Api> {
             id,
             hosts,
             base_path,
-            routes,
+            routes: routes.into_iter().map(Arc::new).collect(),
             stages,
         })
 }
 
-fn snapshot() -> impl Strategy<Value = Snapshot> {
+pub(in crate::compile) fn snapshot() -> impl Strategy<Value = Snapshot> {
     (throttle(), vec(upstream(), 0..3), vec(api(), 0..3)).prop_map(
         |(account_throttle, upstreams, apis)| Snapshot {
             account_throttle,

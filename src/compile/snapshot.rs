@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::compile::group::{self, Groups};
+use crate::compile::group::{self, Groups, Need};
 use crate::compile::ledger::{ApiMemory, Doors, Ledger, StageMemory};
 use crate::compile::pool::Pool;
 use crate::compile::problem::{Fault, Place, Problem, Problems};
@@ -127,15 +127,16 @@ impl<'a> Work<'a> {
 
     /// Whether something outside of the stage changed that it was compiled from.
     pub fn is_touched(&self, memory: &StageMemory) -> bool {
-        let mut lookups = memory.lookups.iter();
+        let mut needs = memory.groups.values();
         let changed = &self.changed;
-        self.moved || (!changed.is_empty() && lookups.any(|name| changed.contains(&**name)))
+        let is_changed = |need: &Need| changed.contains(&*need.lookup);
+        self.moved || (!changed.is_empty() && needs.any(is_changed))
     }
 
     /// Takes over a stage of the plan before as it is.
     pub fn keep(&mut self, memory: &StageMemory) {
-        for (key, group) in &memory.groups {
-            self.groups.keep(key, group);
+        for (key, need) in &memory.groups {
+            self.groups.keep(key, &need.group);
         }
     }
 

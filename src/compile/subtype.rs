@@ -1,5 +1,7 @@
 //! First-class integrations to targets.
 
+use std::sync::Arc;
+
 use crate::aws::endpoint::Endpoint;
 use crate::aws::subtype::Subtype;
 use crate::compile::group::Groups;
@@ -42,7 +44,7 @@ pub(in crate::compile) fn target(
     let parameters = given?;
     let needs_body = parameters.iter().any(|given| takes_from_body(&given.value));
     Some(Made {
-        target: Target::Subtype(Box::new(SubtypeTarget {
+        target: Target::Subtype(Arc::new(SubtypeTarget {
             subtype,
             service,
             needs_body,

@@ -88,7 +88,7 @@ pub(in crate::compile) fn target(
             let changes = mapping::changes(&mapped.mappings, stage, place, problems);
             let (http, needs) = read?;
             Some(Made {
-                target: Target::Mapped(Box::new(MappedTarget {
+                target: Target::Mapped(Arc::new(MappedTarget {
                     http,
                     changes: changes?,
                 })),

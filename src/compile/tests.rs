@@ -48,7 +48,7 @@ pub(in crate::compile) fn api(id: &str, routes: Vec<Route>) -> Api {
     Api {
         id: id.to_owned(),
         base_path: "/".to_owned(),
-        routes,
+        routes: routes.into_iter().map(Arc::new).collect(),
         stages: vec![stage("$default")],
         ..Api::default()
     }
@@ -208,7 +208,7 @@ fn all_problems_come_at_once_with_their_paths() {
             route(&long, answer()),
         ],
     );
-    pets.routes[0].throttle = throttle(f64::NAN);
+    Arc::make_mut(&mut pets.routes[0]).throttle = throttle(f64::NAN);
     pets.hosts = ["a.example", "A.example", "b:80"]
         .map(str::to_owned)
         .to_vec();

@@ -9,6 +9,9 @@ pub mod explain;
 #[cfg(test)]
 mod explain_tests;
 pub mod function;
+pub mod graft;
+#[cfg(test)]
+mod graft_tests;
 pub mod host;
 #[cfg(test)]
 mod host_tests;

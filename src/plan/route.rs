@@ -1,5 +1,7 @@
 //! Route: all a request needs, already resolved.
 
+use std::sync::Arc;
+
 use crate::plan::rest::RestRoute;
 use crate::plan::{LimitId, Target};
 
@@ -8,17 +10,17 @@ use crate::plan::{LimitId, Target};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RouteId(pub u32);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Route {
     pub id: RouteId,
     /// As written: `GET /pets/{id}` or `$default`.
-    pub key: Box<str>,
+    pub key: Arc<str>,
     /// Names of the path parameters in the order in which the router fills `Params`.
-    pub param_names: Box<[Box<str>]>,
+    pub param_names: Arc<[Box<str>]>,
     pub limit: Option<LimitId>,
     /// Largest request body in bytes; larger ones get 413. `u64::MAX` means no limit.
     pub body_bytes_max: u64,
     pub target: Target,
     /// None: the target alone says what happens.
-    pub rest: Option<Box<RestRoute>>,
+    pub rest: Option<Arc<RestRoute>>,
 }

@@ -11,6 +11,8 @@
 //! one request is bounded by the nodes within the tree's depth, and the recursion (one level for
 //! each node that fits both ways) by `DEPTH_MAX`.
 
+use std::sync::Arc;
+
 use crate::base::Method;
 use crate::plan::segment;
 use crate::plan::table::Table;
@@ -94,23 +96,25 @@ pub enum Order {
     Tree,
 }
 
-/// Finds the route of a request. Made by `Router::build`, never changed.
+/// Finds the route of a request. Made by `Router::build`, never changed. Clones share what it knows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Router {
     /// The root first, then depth-first: the nodes of one route lie side by side.
-    pub(in crate::plan) nodes: Vec<Node>,
+    pub(in crate::plan) nodes: Arc<[Node]>,
     /// The children of nodes with many literals: (node, decoded text) to node.
     pub(in crate::plan) literals: Table,
     /// The text of literals that are the only one of their node.
-    pub(in crate::plan) text: Vec<u8>,
+    pub(in crate::plan) text: Arc<[u8]>,
     /// Route indices, packed by method for each set of `Ends`.
-    pub(in crate::plan) slots: Vec<u32>,
+    pub(in crate::plan) slots: Arc<[u32]>,
     pub(in crate::plan) default: Option<u32>,
     pub(in crate::plan) rules: Rules,
     /// Some decoded literal holds a `%`, so raw text must not be compared with it.
     pub(in crate::plan) percent_literals: bool,
     /// There is a route besides `$default`.
     pub(in crate::plan) has_paths: bool,
+    /// How many nodes and slots it was changed by since it was made.
+    pub(in crate::plan) worked_in: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -122,6 +126,17 @@ pub(in crate::plan) struct Node {
     pub literals: Literals,
     /// The `{name}` child or `NONE`.
     pub param: u32,
+}
+
+impl Default for Node {
+    fn default() -> Self {
+        Self {
+            here: Ends::default(),
+            greedy: Ends::default(),
+            literals: Literals::None,
+            param: NONE,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -148,19 +163,15 @@ pub(in crate::plan) struct Ends {
 impl Default for Router {
     fn default() -> Self {
         Self {
-            nodes: vec![Node {
-                here: Ends::default(),
-                greedy: Ends::default(),
-                literals: Literals::None,
-                param: NONE,
-            }],
+            nodes: Arc::new([Node::default()]),
             literals: Table::default(),
-            text: Vec::new(),
-            slots: Vec::new(),
+            text: Arc::default(),
+            slots: Arc::default(),
             default: None,
             rules: Rules::default(),
             percent_literals: false,
             has_paths: false,
+            worked_in: 0,
         }
     }
 }

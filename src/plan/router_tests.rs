@@ -19,7 +19,7 @@ const REST: Rules = Rules {
     order: Order::Tree,
 };
 
-fn pattern(key: &str) -> Pattern<'_> {
+pub(in crate::plan) fn pattern(key: &str) -> Pattern<'_> {
     let Some((method, path)) = key.split_once(' ') else {
         return Pattern::Default;
     };
@@ -38,7 +38,7 @@ fn pattern(key: &str) -> Pattern<'_> {
     }
 }
 
-fn numbered<'a>(keys: &[&'a str]) -> Vec<(Pattern<'a>, u32)> {
+pub(in crate::plan) fn numbered<'a>(keys: &[&'a str]) -> Vec<(Pattern<'a>, u32)> {
     let keys = keys.iter().enumerate();
     keys.map(|(index, key)| (pattern(key), index as u32))
         .collect()
@@ -268,7 +268,7 @@ fn part() -> impl Strategy<Value = Part<'static>> {
     ]
 }
 
-fn route() -> impl Strategy<Value = Pattern<'static>> {
+pub(in crate::plan) fn route() -> impl Strategy<Value = Pattern<'static>> {
     let method = prop::sample::select(vec![
         None,
         None,
@@ -292,14 +292,14 @@ fn route() -> impl Strategy<Value = Pattern<'static>> {
     prop_oneof![12 => path, 1 => Just(Pattern::Default)]
 }
 
-fn request_path() -> impl Strategy<Value = String> {
+pub(in crate::plan) fn request_path() -> impl Strategy<Value = String> {
     let words = vec!["a", "b", "%61", "a%2Fb", "%2561", "%25", "c", "", "%41"];
     prop::collection::vec(prop::sample::select(words), 0..6)
         .prop_map(|words| format!("/{}", words.join("/")))
 }
 
 /// Drops the routes that the router would refuse as clashing.
-fn without_clashes<'a>(
+pub(in crate::plan) fn without_clashes<'a>(
     patterns: Vec<Pattern<'a>>,
     rules: Rules,
 ) -> (Router, Vec<(Pattern<'a>, u32)>) {

@@ -6,17 +6,17 @@ use std::sync::Arc;
 use crate::base::Method;
 use crate::plan::{FunctionTarget, MappedTarget, Params, ServiceTarget, SubtypeTarget};
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Target {
     Http(HttpTarget),
     /// Parameter mapping of an HTTP API.
-    Mapped(Box<MappedTarget>),
+    Mapped(Arc<MappedTarget>),
     Mock(MockTarget),
-    Function(Box<FunctionTarget>),
+    Function(Arc<FunctionTarget>),
     /// What a method of a REST API makes of a request.
-    Service(Box<ServiceTarget>),
+    Service(Arc<ServiceTarget>),
     /// An action of a service of AWS.
-    Subtype(Box<SubtypeTarget>),
+    Subtype(Arc<SubtypeTarget>),
     /// Nobody: a REST method makes its answer of what it was asked.
     Nobody,
 }
@@ -49,7 +49,7 @@ impl Target {
 }
 
 /// An upstream request: the client's method and end-to-end headers, its body streamed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct HttpTarget {
     pub group: Arc<Group>,
     /// Value of the `Host` header; empty: the client's own is kept.
@@ -236,7 +236,7 @@ impl From<&[Piece]> for Pieces {
 }
 
 /// A fixed answer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct MockTarget {
     pub status: u16,
     /// Complete header lines, each ended by CRLF, without Content-Length and Date.

@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::base::Method;
 use crate::plan::router::{
     DEPTH_MAX, Ends, Literals, NONE, Node, PARAMS_MAX, Router, Rules, TrailingSlash,
 };
 use crate::plan::segment;
-use crate::plan::table::Table;
+use crate::plan::table::{self, Table};
 
 /// What a route matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,10 +63,7 @@ const ANY: u8 = 7;
 impl Router {
     /// Compiles the patterns; `find` returns the index beside the pattern. All errors at once.
     pub fn build(routes: &[(Pattern<'_>, u32)], rules: Rules) -> Result<Self, Vec<RouterError>> {
-        let mut tree = Tree {
-            nodes: vec![Branch::default()],
-            children: HashMap::with_capacity(routes.len()),
-        };
+        let mut tree = Tree::for_routes(routes);
         let mut default = None;
         let mut errors = Vec::new();
         for (pattern, route) in routes {
@@ -92,20 +90,65 @@ impl Router {
     }
 }
 
+/// What the routes have in common and where they part. Whoever reloads a large config waits for it,
+/// so branches lie in one list, point at each other by index, and have no list of their own.
 struct Tree<'a> {
     nodes: Vec<Branch<'a>>,
-    children: HashMap<(u32, Cow<'a, [u8]>), u32>,
+    /// The literal children of branches with more than one.
+    children: HashMap<(u32, Cow<'a, [u8]>), u32, BuildHasherDefault<Folded>>,
+    ends: Vec<End>,
 }
 
-#[derive(Default)]
 struct Branch<'a> {
-    literals: Vec<(Cow<'a, [u8]>, u32)>,
-    param: Option<u32>,
-    here: Vec<(u8, u32)>,
-    greedy: Vec<(u8, u32)>,
+    /// The literal that leads here; empty for `{name}`.
+    text: Cow<'a, [u8]>,
+    /// The literal children, the first and the last of them; each but the last knows the `next`.
+    first: u32,
+    last: u32,
+    next: u32,
+    param: u32,
+    /// The last taken in of the routes that end here, and of those with `{name+}` from here.
+    here: u32,
+    greedy: u32,
+}
+
+impl<'a> Branch<'a> {
+    fn new(text: Cow<'a, [u8]>) -> Self {
+        Self {
+            text,
+            first: NONE,
+            last: NONE,
+            next: NONE,
+            param: NONE,
+            here: NONE,
+            greedy: NONE,
+        }
+    }
+}
+
+/// A route at its end.
+struct End {
+    method: u8,
+    route: u32,
+    /// The one that was taken in before it at the same place.
+    before: u32,
 }
 
 impl<'a> Tree<'a> {
+    fn for_routes(routes: &[(Pattern<'_>, u32)]) -> Self {
+        let parts = routes.iter().map(|(pattern, _)| match pattern {
+            Pattern::Default => 0,
+            Pattern::Path { parts, .. } => parts.len(),
+        });
+        let mut nodes = Vec::with_capacity(1 + parts.sum::<usize>());
+        nodes.push(Branch::new(Cow::default()));
+        Self {
+            nodes,
+            children: HashMap::default(),
+            ends: Vec::with_capacity(routes.len()),
+        }
+    }
+
     fn add(
         &mut self,
         method: Option<Method>,
@@ -140,69 +183,94 @@ impl<'a> Tree<'a> {
             };
         }
         let node = &mut self.nodes[at as usize];
-        let ends = if greedy {
+        let last = if greedy {
             &mut node.greedy
         } else {
             &mut node.here
         };
         let method = method.map_or(ANY, |method| method as u8);
-        match ends.iter().find(|(other, _)| *other == method) {
-            Some((_, first)) => Err(RouterError::Clash {
-                first: *first,
-                route,
-            }),
-            None => {
-                ends.push((method, route));
-                Ok(())
-            }
+        let before = *last;
+        let other = ends(&self.ends, before).find(|end| end.method == method);
+        if let Some(first) = other.map(|end| end.route) {
+            return Err(RouterError::Clash { first, route });
         }
+        *last = self.ends.len() as u32;
+        self.ends.push(End {
+            method,
+            route,
+            before,
+        });
+        Ok(())
     }
 
     fn literal(&mut self, at: u32, text: &'a str, route: u32) -> Result<u32, RouterError> {
         let text = decoded(text.as_bytes()).ok_or(RouterError::LiteralTooLong { route })?;
         let next = self.nodes.len() as u32;
-        match self.children.entry((at, text.clone())) {
-            Entry::Occupied(child) => Ok(*child.get()),
-            Entry::Vacant(child) => {
-                child.insert(next);
-                self.nodes[at as usize].literals.push((text, next));
-                self.nodes.push(Branch::default());
-                Ok(next)
+        let Branch { first, last, .. } = self.nodes[at as usize];
+        if first == NONE {
+            self.nodes[at as usize].first = next;
+        } else {
+            if first == last {
+                let only = &self.nodes[first as usize].text;
+                if *only == text {
+                    return Ok(first);
+                }
+                self.children.insert((at, only.clone()), first);
             }
+            match self.children.entry((at, text.clone())) {
+                Entry::Occupied(child) => return Ok(*child.get()),
+                Entry::Vacant(child) => child.insert(next),
+            };
+            self.nodes[last as usize].next = next;
         }
+        self.nodes[at as usize].last = next;
+        self.nodes.push(Branch::new(text));
+        Ok(next)
     }
 
     fn param(&mut self, at: u32) -> u32 {
         let next = self.nodes.len() as u32;
-        let param = *self.nodes[at as usize].param.get_or_insert(next);
-        if param == next {
-            self.nodes.push(Branch::default());
+        let param = &mut self.nodes[at as usize].param;
+        if *param != NONE {
+            return *param;
         }
-        param
+        *param = next;
+        self.nodes.push(Branch::new(Cow::default()));
+        next
     }
 
     fn flatten(&self, default: Option<u32>, rules: Rules) -> Router {
         let mut flat = Flat {
             tree: self,
-            router: Router {
-                nodes: Vec::with_capacity(self.nodes.len()),
-                default,
-                rules,
-                ..Router::default()
-            },
-            entries: Vec::new(),
+            nodes: Vec::with_capacity(self.nodes.len()),
+            text: Vec::new(),
+            slots: Vec::with_capacity(self.ends.len()),
+            entries: Vec::with_capacity(self.children.len()),
+            percent_literals: false,
         };
-        flat.router.nodes.clear();
         flat.place(ROOT);
-        let mut router = flat.router;
-        router.literals = Table::build(&flat.entries);
-        router.has_paths = !router.slots.is_empty();
-        router
+        Router {
+            has_paths: !flat.slots.is_empty(),
+            nodes: flat.nodes.into(),
+            literals: Table::build(&flat.entries),
+            text: flat.text.into(),
+            slots: flat.slots.into(),
+            default,
+            rules,
+            percent_literals: flat.percent_literals,
+            worked_in: 0,
+        }
     }
 }
 
+/// The routes of one place, from the one at `last` back to the first.
+fn ends(all: &[End], last: u32) -> impl Iterator<Item = &End> {
+    let one = move |at: u32| all.get(at as usize);
+    std::iter::successors(one(last), move |end| one(end.before))
+}
+
 /// A literal without its percent-encoding; none if it is too long.
-fn decoded(text: &[u8]) -> Option<Cow<'_, [u8]>> {
+pub(in crate::plan) fn decoded(text: &[u8]) -> Option<Cow<'_, [u8]>> {
     if !text.contains(&b'%') {
         return (text.len() <= segment::LITERAL_BYTES_MAX).then_some(Cow::Borrowed(text));
     }
@@ -212,8 +280,11 @@ fn decoded(text: &[u8]) -> Option<Cow<'_, [u8]>> {
 
 struct Flat<'a> {
     tree: &'a Tree<'a>,
-    router: Router,
+    nodes: Vec<Node>,
+    text: Vec<u8>,
+    slots: Vec<u32>,
     entries: Vec<(u32, &'a [u8], u32)>,
+    percent_literals: bool,
 }
 
 impl Flat<'_> {
@@ -222,59 +293,87 @@ impl Flat<'_> {
     fn place(&mut self, old: u32) -> u32 {
         let tree = self.tree;
         let branch = &tree.nodes[old as usize];
-        let new = self.router.nodes.len() as u32;
+        let new = self.nodes.len() as u32;
         let node = Node {
-            here: self.ends(&branch.here),
-            greedy: self.ends(&branch.greedy),
+            here: self.ends(branch.here),
+            greedy: self.ends(branch.greedy),
             literals: Literals::None,
             param: NONE,
         };
-        self.router.nodes.push(node);
-        for (text, _) in &branch.literals {
-            self.router.percent_literals |= text.contains(&b'%');
-        }
-        let literals = match branch.literals.as_slice() {
-            [] => Literals::None,
-            [(text, child)] => {
-                let start = self.router.text.len() as u32;
-                self.router.text.extend_from_slice(text);
-                Literals::One {
-                    len: text.len() as u8,
-                    start,
-                    child: self.place(*child),
-                }
+        self.nodes.push(node);
+        self.percent_literals |= branch.text.contains(&b'%');
+        let literals = if branch.first == NONE {
+            Literals::None
+        } else if branch.first == branch.last {
+            let text = &tree.nodes[branch.first as usize].text;
+            let start = self.text.len() as u32;
+            self.text.extend_from_slice(text);
+            Literals::One {
+                len: text.len() as u8,
+                start,
+                child: self.place(branch.first),
             }
-            many => {
-                for (text, child) in many {
-                    let child = self.place(*child);
-                    self.entries.push((new, text, child));
-                }
-                Literals::Many
+        } else {
+            let mut old = branch.first;
+            while let Some(child) = tree.nodes.get(old as usize) {
+                let placed = self.place(old);
+                self.entries.push((new, &child.text, placed));
+                old = child.next;
             }
+            Literals::Many
         };
-        let param = branch.param.map_or(NONE, |child| self.place(child));
-        let node = &mut self.router.nodes[new as usize];
+        let param = match branch.param {
+            NONE => NONE,
+            child => self.place(child),
+        };
+        let node = &mut self.nodes[new as usize];
         node.literals = literals;
         node.param = param;
         new
     }
 
-    fn ends(&mut self, routes: &[(u8, u32)]) -> Ends {
-        let mut ends = Ends {
+    fn ends(&mut self, last: u32) -> Ends {
+        let mut found = Ends {
             mask: 0,
-            first: self.router.slots.len() as u32,
+            first: self.slots.len() as u32,
         };
         // Most branches only lead further.
-        if routes.is_empty() {
-            return ends;
+        if last == NONE {
+            return found;
         }
-        let of = |method| routes.iter().find(|(other, _)| *other == method);
-        for method in 0..ANY {
-            if let Some((_, route)) = of(method).or(of(ANY)) {
-                ends.mask |= 1 << method;
-                self.router.slots.push(*route);
+        let mut routes = [NONE; ANY as usize + 1];
+        for end in ends(&self.tree.ends, last) {
+            routes[usize::from(end.method)] = end.route;
+        }
+        let [methods @ .., any] = routes;
+        for (method, own) in methods.into_iter().enumerate() {
+            let route = if own == NONE { any } else { own };
+            if route != NONE {
+                found.mask |= 1 << method;
+                self.slots.push(route);
             }
         }
-        ends
+        found
+    }
+}
+
+/// The hash of `Table`: the keys come from whoever may change what is served, never from a peer.
+#[derive(Default)]
+struct Folded(u64);
+
+impl Hasher for Folded {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = table::hash(self.0 as u32, bytes);
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.0 ^= u64::from(number);
+    }
+
+    /// The length of a text, which its own hash knows already.
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }

@@ -19,7 +19,7 @@ use crate::rt::dns;
 use crate::rt::signal::Signals;
 use crate::rt::{Driver, sys};
 use crate::server::admin::{self, Phase};
-use crate::server::config::{self, AccessLog, Logging, Report, Settings};
+use crate::server::config::{self, AccessLog, Logging, Memory, Report, Settings};
 use crate::server::cores::{Cores, First, Seat};
 use crate::server::credentials::{self, Desk};
 use crate::server::diagnostics::Diagnostics;
@@ -75,6 +75,8 @@ impl From<Report> for Error {
 #[derive(Debug)]
 pub struct Running {
     pub source: Source,
+    /// What it was read into last.
+    pub memory: Memory,
     pub settings: Settings,
     pub making: Making,
     pub current: Current,
@@ -180,8 +182,9 @@ impl Running {
         let files = FileWatch::new(source.file().cloned());
         let Prepared {
             config,
+            memory,
             next: mut current,
-        } = prepare::prepare(&source, &Made::default(), None)?;
+        } = prepare::prepare(&source, &Made::default(), (None, None))?;
         let settings = config.settings;
         diagnostics.set_level(&settings.logging.level);
         let driver = driver(settings.driver)?;
@@ -218,6 +221,7 @@ impl Running {
         let mut running = Self {
             admin,
             source,
+            memory,
             settings,
             making,
             current,

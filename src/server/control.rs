@@ -70,11 +70,16 @@ impl Running {
 
     async fn files_changed(&mut self, files: &[PathBuf]) {
         let certificates: Vec<_> = self.listeners.files().collect();
-        // A renewed certificate alone is no reason to compile everything anew.
-        if files.iter().all(|file| certificates.contains(file)) {
-            self.listeners.reread_certificates();
-        } else {
+        let (renewed, others): (Vec<_>, Vec<_>) =
+            files.iter().partition(|file| certificates.contains(file));
+        // A signal may have come before the change was seen; what was read then is not read again.
+        let is_read =
+            |file: &&PathBuf| self.source.file() == Some(*file) && self.memory.is_of(file);
+        if !others.iter().all(is_read) {
             self.reload().await;
+        } else if !renewed.is_empty() {
+            // A renewed certificate alone is no reason to compile everything anew.
+            self.listeners.reread_certificates();
         }
     }
 

@@ -10,7 +10,7 @@ use crate::model::{Snapshot, Upstream, Usage, v2};
 use crate::net;
 use crate::plan::Plan;
 use crate::rt::tls::{GivenCertificate, Terms};
-use crate::server::config::{self, Config, Located, Report};
+use crate::server::config::{self, Config, Loaded, Located, Memory, Report};
 use crate::server::source::Source;
 use crate::wire;
 
@@ -65,6 +65,8 @@ impl Made {
 #[derive(Debug)]
 pub struct Prepared {
     pub config: Config,
+    /// To read the config's next version by.
+    pub memory: Memory,
     pub next: Current,
 }
 
@@ -77,18 +79,27 @@ pub fn usage(plans: &Plans, before: &gateway::Usage) -> Arc<gateway::Usage> {
     Arc::new(gateway::Usage::next(table, before))
 }
 
-/// Reads and compiles `source` with the APIs `made` beside its own; what is unchanged is shared with `before`.
+/// Reads and compiles `source` with the APIs `made` beside its own; what is unchanged is shared with
+/// `before`, and not read again as far as `memory` knows it.
 ///
 /// # Errors
 /// Everything that is wrong with the config.
-pub fn prepare(source: &Source, made: &Made, before: Option<&Current>) -> Result<Prepared, Report> {
+pub fn prepare(
+    source: &Source,
+    made: &Made,
+    (before, memory): (Option<&Current>, Option<&Memory>),
+) -> Result<Prepared, Report> {
     let none = Ledger::default();
     let ledger = before.map_or(&none, |before| &*before.ledger);
-    let (config, (mut published, ledger)) =
-        source.load(|snapshot| joined(snapshot, made, ledger, before))?;
+    let Loaded {
+        config,
+        memory,
+        made: (mut published, ledger),
+    } = source.load(memory, |snapshot| joined(snapshot, made, ledger, before))?;
     published.settings = settings(&config.settings);
     Ok(Prepared {
         config,
+        memory,
         next: Current {
             published: Arc::new(published),
             ledger: Arc::new(ledger),
@@ -226,8 +237,9 @@ pub fn draft(api: Arc<v2::Api>, upstreams: &[Upstream]) -> Result<Published, Str
 /// Everything that is wrong with the config.
 pub fn plan(source: &Source) -> Result<(Config, Plan), Report> {
     let ledger = Ledger::default();
-    let (config, (published, _)) = source.load(|snapshot| compiled(snapshot, &ledger, None))?;
-    Ok((config, published.plan))
+    let loaded = source.load(None, |snapshot| compiled(snapshot, &ledger, None))?;
+    let (published, _) = loaded.made;
+    Ok((loaded.config, published.plan))
 }
 
 fn located(problems: Vec<compile::Problem>) -> Vec<Located> {

@@ -1,16 +1,19 @@
 //! What may change while running: everything that is served, and most of how.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
 
 use crate::gateway::Command;
 use crate::rt::dns;
 use crate::rt::supervisor::Notice;
 use crate::server::boot::{self, NAMES_LIMIT, Running};
-use crate::server::config::Settings;
+use crate::server::config::{Memory, Settings};
 use crate::server::control::tell_supervisor;
 use crate::server::credentials::Desk;
 use crate::server::keys;
-use crate::server::prepare::{self, Prepared};
+use crate::server::prepare::{self, Current, Prepared};
 
 impl Running {
     /// Reads the config again. A bad one changes nothing.
@@ -20,7 +23,8 @@ impl Running {
             return;
         }
         tell_supervisor(Notice::Reloading);
-        let outcome = match prepare::prepare(&self.source, &self.making.made, Some(&self.current)) {
+        let before = (Some(&self.current), Some(&self.memory));
+        let outcome = match prepare::prepare(&self.source, &self.making.made, before) {
             Ok(prepared) => self.renew(prepared).await,
             Err(report) => Err(report.to_string()),
         };
@@ -42,7 +46,11 @@ impl Running {
     }
 
     async fn renew(&mut self, prepared: Prepared) -> Result<(), String> {
-        let Prepared { config, next } = prepared;
+        let Prepared {
+            config,
+            memory,
+            next,
+        } = prepared;
         let settings = config.settings;
         // What can fail comes first.
         let access = settings.management.as_ref().map(keys::access).transpose()?;
@@ -67,7 +75,8 @@ impl Running {
         boot::apply_shared(&self.shared, &settings);
         let logged = self.settings.logging.clone();
         self.settings = settings;
-        self.current = next;
+        let before = std::mem::replace(&mut self.current, next);
+        let memory_before = std::mem::replace(&mut self.memory, memory);
         if logged != self.settings.logging {
             self.connect_logs();
         }
@@ -79,6 +88,7 @@ impl Running {
             facts.ledger = Arc::clone(&self.current.ledger);
             facts.plan_version = published.plan.version;
         }
+        free_away_from_cores(before, memory_before);
         // Requests go by the new plan already; what the management APIs show of it may follow.
         self.making.renew(config.snapshot, access, &self.settings);
         self.watch_files();
@@ -86,7 +96,7 @@ impl Running {
     }
 
     /// New names are looked up before a request needs them.
-    async fn renew_names(&mut self, settings: &Settings, next: &prepare::Current) {
+    async fn renew_names(&mut self, settings: &Settings, next: &Current) {
         if settings.dns != self.settings.dns {
             self.names = dns::Watcher::start(boot::dns_settings(&settings.dns));
             self.book = self.names.subscribe();
@@ -122,3 +132,20 @@ impl Running {
         later
     }
 }
+
+/// Whoever lets go of a plan last frees it, and with ten thousand routes that takes a while, in which
+/// a core would serve nobody. So this thread holds it until no core does.
+fn free_away_from_cores(before: Current, memory: Memory) {
+    tokio::spawn(async move {
+        let mut pause = PAUSE_FIRST;
+        while Arc::strong_count(&before.published) > 1 {
+            sleep(pause).await;
+            // Requests may take hours.
+            pause = (pause * 2).min(PAUSE_LONGEST);
+        }
+        tokio::task::spawn_blocking(|| drop((before, memory)));
+    });
+}
+
+const PAUSE_FIRST: Duration = Duration::from_millis(50);
+const PAUSE_LONGEST: Duration = Duration::from_secs(5);

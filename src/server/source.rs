@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::model::Snapshot;
-use crate::server::config::{Config, Located, Report};
+use crate::server::config::{Config, Loaded, Located, Memory, Report};
 
 #[derive(Clone, Debug)]
 pub enum Source {
@@ -16,17 +16,26 @@ pub enum Source {
 }
 
 impl Source {
-    /// Reads and checks the config and lets `compile` look at what it serves.
+    /// Reads and checks the config and lets `compile` look at what it serves. `before`: what it was
+    /// when it was read last.
     ///
     /// # Errors
     /// Everything that is wrong with it.
     pub fn load<T>(
         &self,
-        compile: impl FnOnce(&Snapshot) -> Result<T, Vec<Located>>,
-    ) -> Result<(Config, T), Report> {
+        before: Option<&Memory>,
+        compile: impl Fn(&Snapshot) -> Result<T, Vec<Located>>,
+    ) -> Result<Loaded<T>, Report> {
         match self {
-            Self::File(path) => Config::load_with(path, compile),
-            Self::Text { name, text } => Config::parse_with(text, name, compile),
+            Self::File(path) => Config::load_with(path, before, compile),
+            Self::Text { name, text } => {
+                let (config, made) = Config::parse_with(text, name, compile)?;
+                Ok(Loaded {
+                    config,
+                    made,
+                    memory: Memory::default(),
+                })
+            }
         }
     }
 

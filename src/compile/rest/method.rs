@@ -1,5 +1,7 @@
 //! One method in one stage: whom it asks, and what it moves on the way there and back.
 
+use std::sync::Arc;
+
 use crate::compile::function;
 use crate::compile::group::Groups;
 use crate::compile::problem::{Fault, Place, Problems};
@@ -59,7 +61,7 @@ pub(in crate::compile) fn method(
             return Some(
                 match service::target(asked, key, stage, groups, &mut route) {
                     Ok((target, needs)) => Made {
-                        target: Target::Service(Box::new(target)),
+                        target: Target::Service(Arc::new(target)),
                         needs: Some(needs),
                         rest: Some(Box::new(route)),
                     },

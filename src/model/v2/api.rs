@@ -1,5 +1,7 @@
 //! `Api`: an HTTP API with its routes and stages.
 
+use std::sync::Arc;
+
 use crate::model::v2::{Route, Stage};
 
 /// Which of AWS's rules an API follows.
@@ -38,7 +40,8 @@ pub struct Api {
     pub hosts: Vec<String>,
     /// Stripped from the path before routing: `/` or `/v1/orders`.
     pub base_path: String,
-    pub routes: Vec<Route>,
+    /// Shared, so that one changed route among many is found without looking at the others.
+    pub routes: Vec<Arc<Route>>,
     /// At least one. The stage `$default` is served at the base path itself, any other below its name.
     pub stages: Vec<Stage>,
 }

@@ -8,6 +8,7 @@ use std::thread;
 
 use crate::lambda::Function;
 use crate::model::Snapshot;
+use crate::server::config::memory::Memory;
 use crate::server::config::place::{self, Located};
 use crate::server::config::problem::{Problems, Report};
 use crate::server::config::read;
@@ -31,23 +32,40 @@ pub const FILE_BYTES_MAX: u64 = 16 << 20;
 impl Config {
     /// Reads and checks a file, the files it names included. No plan is made: `load_with` does that.
     pub fn load(path: &Path) -> Result<Self, Report> {
-        Self::load_with(path, |_| Ok(())).map(|(config, ())| config)
+        Self::load_with(path, None, |_| Ok(())).map(|loaded| loaded.config)
     }
 
     /// As `load`, and lets `compile` look at the snapshot. Its problems join the others, so it is
-    /// called even when there are some; then what it makes is dropped.
+    /// called even when there are some; then what it makes is dropped. `before`: what the file was
+    /// when it was read last.
     pub fn load_with<T>(
         path: &Path,
-        compile: impl FnOnce(&Snapshot) -> Result<T, Vec<Located>>,
-    ) -> Result<(Self, T), Report> {
+        before: Option<&Memory>,
+        compile: impl Fn(&Snapshot) -> Result<T, Vec<Located>>,
+    ) -> Result<Loaded<T>, Report> {
         let name = path.display().to_string();
         let text = text_of(path, &name)?;
-        thread::scope(|scope| {
-            let (mut draft, waste) = Draft::of(&text, path.parent().unwrap_or(Path::new("")));
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let again = before.and_then(|before| again(before, &text, folder, &compile));
+        if let Some((config, made, mut memory)) = again {
+            memory.text = text;
+            return Ok(Loaded {
+                config,
+                made,
+                memory,
+            });
+        }
+        let (config, made) = thread::scope(|scope| {
+            let (mut draft, waste) = Draft::of(&text, folder);
             // Of a large file these are many small pieces: nobody waits until they are freed.
             scope.spawn(|| drop(waste));
             draft.check_files();
             draft.finish(&text, &name, compile)
+        })?;
+        Ok(Loaded {
+            memory: Memory::of(text, &config),
+            config,
+            made,
         })
     }
 
@@ -72,6 +90,38 @@ impl Config {
     pub fn route_count(&self) -> usize {
         self.snapshot.apis.iter().map(|api| api.routes.len()).sum()
     }
+}
+
+/// A file that was read.
+#[derive(Debug)]
+pub struct Loaded<T> {
+    pub config: Config,
+    /// What `compile` made of it.
+    pub made: T,
+    pub memory: Memory,
+}
+
+/// Reads and compiles what is not known of `text`. None if it has to be read as a whole, be it to
+/// say what is wrong with it.
+pub(super) fn again<T>(
+    before: &Memory,
+    text: &str,
+    folder: &Path,
+    compile: impl Fn(&Snapshot) -> Result<T, Vec<Located>>,
+) -> Option<(Config, T, Memory)> {
+    let outline = before.outline(text)?;
+    if !outline.is_of_use() {
+        return None;
+    }
+    let (mut draft, _) = Draft::of(&outline.rest, folder);
+    draft.check_files();
+    if !draft.problems.is_empty() {
+        return None;
+    }
+    let mut config = draft.config;
+    let memory = outline.complete(text, &mut config)?;
+    let made = compile(&config.snapshot).ok()?;
+    Some((config, made, memory))
 }
 
 /// A config with what is known to be wrong with it.
@@ -173,7 +223,9 @@ fn text_of(path: &Path, name: &str) -> Result<String, Report> {
     };
     let unreadable = |error: std::io::Error| fail(format!("cannot read {name}: {error}"), "");
     let file = File::open(path).map_err(unreadable)?;
-    let mut bytes = Vec::new();
+    let expected = file.metadata().map_or(0, |metadata| metadata.len());
+    // With room for the byte that would be too much, the end of the file is seen at once.
+    let mut bytes = Vec::with_capacity(expected.min(FILE_BYTES_MAX) as usize + 1);
     // One byte more than allowed tells a full file from one that is too large, pipes included.
     let mut bounded = file.take(FILE_BYTES_MAX + 1);
     bounded.read_to_end(&mut bytes).map_err(unreadable)?;

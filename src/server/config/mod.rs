@@ -5,6 +5,7 @@
 //! Problems that `compile` finds later come back by path and find their place through `place`.
 
 mod aws;
+mod blocks;
 mod check;
 mod field;
 mod function;
@@ -12,6 +13,9 @@ mod function;
 mod golden;
 mod load;
 mod management;
+mod memory;
+#[cfg(test)]
+mod memory_tests;
 mod page;
 mod place;
 mod problem;
@@ -25,7 +29,8 @@ mod unit;
 mod value;
 mod within;
 
-pub use load::{Config, FILE_BYTES_MAX};
+pub use load::{Config, FILE_BYTES_MAX, Loaded};
+pub use memory::Memory;
 pub use page::{example, manual};
 pub use place::Located;
 pub use problem::{Problem, Report};

@@ -376,7 +376,7 @@ fn api(name: &str, table: &Table, settings: &Settings) -> Api {
         hosts: hosts.collect(),
         base_path: table.text("base_path").unwrap_or("/").to_owned(),
         routes: routes
-            .filter_map(|(key, item)| route(key, item.table()?, settings))
+            .filter_map(|(key, item)| route(key, item.table()?, settings).map(Arc::new))
             .collect(),
         stages,
     }
