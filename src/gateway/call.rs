@@ -141,9 +141,20 @@ impl Call<'_> {
         }
     }
 
-    /// Gives the invocation of a function its id, if the log shows it.
+    /// As `note_endpoint`, of what may have run a function: execution logs show its id, too.
+    pub fn note_service(&mut self, head: &ResponseHead, bytes: &[u8]) {
+        if self.shows_invocations() {
+            self.keep_endpoint_ids(head, bytes);
+        }
+    }
+
+    fn shows_invocations(&self) -> bool {
+        self.story.is_some() || self.stage.is_some_and(|stage| stage.logs_endpoint_ids)
+    }
+
+    /// Gives the invocation of a function its id, if a log shows it.
     pub fn note_invocation(&mut self, worker: &Worker) -> Option<Box<str>> {
-        if !self.stage.is_some_and(|stage| stage.logs_endpoint_ids) {
+        if !self.shows_invocations() {
             return None;
         }
         let id = worker.ids.borrow_mut().uuid();

@@ -21,7 +21,7 @@ pub fn answer(call: &Call<'_>, asked: &Asked<'_>, stage: &RestStage, reject: Rej
     };
     let own = set.and_then(|set| set.status);
     let mut answer = Answer {
-        status: own.or(kind.status()).unwrap_or(reject.status()),
+        status: own.unwrap_or(reject.rest_status()),
         ..Answer::default()
     };
     let scene = Scene { call, asked };

@@ -67,16 +67,10 @@ pub async fn ask(
     let head = signed(worker, call, asking, service, &outgoing).await?;
     let request = outgoing.request(&head);
     let group = service.group.id;
-    // Whoever invokes a function has told its story already.
-    let tells = call.story.is_some() && &*service.name != "lambda";
-    if tells && whole::has_address(worker, call, group) {
-        moment::sending(call, service.group.tls.is_some(), &head, outgoing.body);
-    }
+    tell(worker, call, service, &head, outgoing.body);
     let answered = whole::run(worker, call, group, asking, outgoing.method, request);
     let answer = answered.await.map_err(Unanswered::Failure)?;
-    if tells {
-        moment::received(call, &answer);
-    }
+    moment::received(call, &answer);
     Ok(answer)
 }
 
@@ -94,8 +88,15 @@ pub async fn open(
     let head = signed(worker, call, asking, service, &outgoing).await?;
     let request = outgoing.request(&head);
     let group = service.group.id;
+    tell(worker, call, service, &head, outgoing.body);
     let opened = whole::open(worker, call, group, asking, outgoing.method, request);
     opened.await.map_err(Unanswered::Failure)
+}
+
+fn tell(worker: &Worker, call: &Call<'_>, service: &Service, head: &[u8], body: &[u8]) {
+    if call.story.is_some() && whole::has_address(worker, call, service.group.id) {
+        moment::sending(call, service.group.tls.is_some(), head, body);
+    }
 }
 
 /// The head with its signature.
