@@ -107,7 +107,7 @@ fn routes(stage: &Record, deployment: &Record, scope: &Scope) -> Outcome<Arc<Vec
                 credentials: credentials(&method["methodIntegration"]),
                 ..FunctionCall::default()
             };
-            let guard = guard::guard(method, &policy, scope);
+            let guard = guard::guard((frozen, method), &policy, &facts, scope);
             let method = (verb.as_str(), method);
             routes.push(route(stage, frozen, resource, method, (facts, guard))?);
         }
