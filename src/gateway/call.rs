@@ -49,7 +49,7 @@ pub struct Call<'p> {
     pub vouched: Option<Box<User>>,
     /// What an authorizer said of the caller.
     pub authorized: Option<Rc<Said>>,
-    /// Why an authorizer said nothing, for the log.
+    /// Why an authorizer said nothing, or what is wrong with a signature, for the log.
     pub authorizer_error: Option<Box<str>>,
     /// The key that a method required.
     pub api_key: Option<&'p ApiKey>,

@@ -201,7 +201,6 @@ pub fn model(desk: &Desk<'_>, id: &str) -> Outcome<Option<ApiModel>> {
                     rest::stage(desk, &stage, &deployment, canary.as_ref())?
                 }
             };
-            made.account_id.clone_from(&desk.scope().account);
             if desk.is_strict() {
                 ask_policies(&mut made, &desk.scope().region);
             }
@@ -249,8 +248,7 @@ pub fn draft(
     mut deployment: Record,
 ) -> Outcome<ApiModel> {
     link::in_rest(desk, stage, &mut deployment)?;
-    let mut made = rest::stage(desk, stage, &deployment, None)?;
-    made.account_id.clone_from(&desk.scope().account);
+    let made = rest::stage(desk, stage, &deployment, None)?;
     Ok(Arc::new(v2::Api {
         id: id.to_owned(),
         kind: ApiKind::Rest,

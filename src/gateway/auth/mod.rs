@@ -139,6 +139,7 @@ fn refuse(call: &mut Call<'_>, arn: &str, denied: Denied) -> Reject {
         "User: {user} is not authorized to perform: {INVOKE} on resource: {}{explicit}",
         masked(arn)
     );
+    call.authorizer_error = Some(message.as_str().into());
     call.said = Some(message.into());
     Reject::AccessDenied
 }
