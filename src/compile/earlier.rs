@@ -150,8 +150,8 @@ impl<'b> Earlier<'b> {
         }
         self.next = at + 1;
         let route = &self.routes[at];
-        // What REST APIs make of a method is not taken over piece by piece.
-        let is_same = is_same && route.rest.is_none();
+        // What REST APIs make of a method, and who may call it, is not taken over piece by piece.
+        let is_same = is_same && route.rest.is_none() && route.guard.is_none();
         Some(Found { route, is_same })
     }
 

@@ -6,6 +6,7 @@ use std::thread;
 
 use crate::compile::earlier::{Earlier, Past, PastApi};
 use crate::compile::group::{GroupKey, Need};
+use crate::compile::guard::{Guards, Of};
 use crate::compile::ledger::{ApiMemory, StageMemory};
 use crate::compile::problem::{Fault, Place, Problems};
 use crate::compile::routing::{self, Making};
@@ -13,8 +14,9 @@ use crate::compile::snapshot::Work;
 use crate::compile::{cors, name, rest, target};
 use crate::lang::logline::{self, Variable};
 use crate::model::v2::{self, ApiKind, RouteKey};
+use crate::plan::guard::Lock;
 use crate::plan::stage::StageKind;
-use crate::plan::{GroupId, Limit, LimitId, Route, RouteId, Stage, Target};
+use crate::plan::{Group, GroupId, Guard, Limit, LimitId, Route, RouteId, Stage, Target};
 
 /// All stages of an API: those that nothing touched as they were, the others anew.
 /// `before` is what the API of this id was.
@@ -235,6 +237,7 @@ impl ApiDraft<'_> {
         let mut routes = Vec::with_capacity(self.routes.len());
         let mut schemas = rest::Schemas::of(stage);
         let mut names = SharedNames::default();
+        let mut guards = Guards::default();
         for route in self.routes {
             let (known, key) = match earlier.very_next(route) {
                 Some(known) => (Some(known), Arc::clone(&known.route.key)),
@@ -269,20 +272,52 @@ impl ApiDraft<'_> {
                 &mut work.problems,
             );
             // Without a target there is a problem, and no plan to miss the route in.
-            let Some(made) = made else { continue };
-            memory.need(made.needs, &made.target);
+            let Some(mut made) = made else { continue };
+            memory.need(made.needs, made.target.group());
+            let guard = self.guard(work, (route, stage), &mut guards, memory, &place);
+            let Ok(guard) = guard else { continue };
+            if let (Some(_), Some(rest)) = (&guard, made.rest.as_mut()) {
+                rest.is_plain = false;
+            }
             routes.push(Route {
                 id: known.map_or_else(|| RouteId(work.route_ids.take()), |known| known.route.id),
                 param_names: names.of(&route.key),
                 key,
                 limit,
                 body_bytes_max: route.body_bytes_max.unwrap_or(u64::MAX),
+                guard,
                 target: made.target,
                 rest: made.rest.map(Arc::from),
             });
         }
         work.retire_routes(earlier.gone());
         routes.into()
+    }
+
+    /// The guard of a route, if it has one. The error has been said.
+    fn guard<'s>(
+        &self,
+        work: &mut Work<'_>,
+        (route, stage): (&'s v2::Route, &'s v2::Stage),
+        guards: &mut Guards<'s>,
+        memory: &mut StageDraft,
+        place: &Place<'_>,
+    ) -> Result<Option<Arc<Guard>>, ()> {
+        let Some(own) = &route.guard else {
+            return Ok(None);
+        };
+        let of = Of {
+            api: self.api,
+            stage,
+            key: &route.key,
+        };
+        let made = guards.guard(own, of, &mut work.groups, place, &mut work.problems);
+        let (guard, needs) = made.ok_or(())?;
+        if let Lock::Authorizer(authorizer) = &guard.lock {
+            let remote = authorizer.target.remote.as_deref();
+            memory.need(needs, remote.map(|service| &service.group));
+        }
+        Ok(Some(Arc::new(guard)))
     }
 }
 
@@ -311,8 +346,8 @@ impl StageDraft {
     }
 
     /// One group looks for one upstream: thousands of routes add a few entries.
-    fn need(&mut self, needs: Option<target::Needs>, target: &Target) {
-        if let (Some(needs), Some(group)) = (needs, target.group())
+    fn need(&mut self, needs: Option<target::Needs>, group: Option<&Arc<Group>>) {
+        if let (Some(needs), Some(group)) = (needs, group)
             && !self.groups.contains_key(&needs.key)
         {
             let need = Need {

@@ -18,6 +18,7 @@ mod earlier;
 mod earlier_tests;
 mod function;
 mod group;
+mod guard;
 mod host;
 mod http;
 mod ledger;

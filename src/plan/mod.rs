@@ -12,6 +12,7 @@ pub mod function;
 pub mod graft;
 #[cfg(test)]
 mod graft_tests;
+pub mod guard;
 pub mod host;
 #[cfg(test)]
 mod host_tests;
@@ -40,6 +41,7 @@ use std::sync::Arc;
 
 pub use cors::Cors;
 pub use function::FunctionTarget;
+pub use guard::Guard;
 pub use host::HostTable;
 pub use limit::{Limit, LimitId};
 pub use mapped::{Changes, MappedTarget, ReplyMapping};

@@ -30,7 +30,7 @@ use crate::server::listeners::Listeners;
 use crate::server::management::ManagementError;
 use crate::server::observer::Observer;
 use crate::server::outlet::StageFiles;
-use crate::server::prepare::{self, Current, Made, Prepared};
+use crate::server::prepare::{self, Current, Made};
 use crate::server::publish::Making;
 use crate::server::reception;
 use crate::server::source::Source;
@@ -180,11 +180,8 @@ impl Running {
     ) -> Result<Self, Error> {
         let signals = Signals::listen()?;
         let files = FileWatch::new(source.file().cloned());
-        let Prepared {
-            config,
-            memory,
-            next: mut current,
-        } = prepare::prepare(&source, &Made::default(), (None, None))?;
+        let prepared = prepare::prepare(&source, &Made::default(), (None, None))?;
+        let (config, mut current) = (prepared.config, prepared.next);
         let settings = config.settings;
         diagnostics.set_level(&settings.logging.level);
         let driver = driver(settings.driver)?;
@@ -211,7 +208,7 @@ impl Running {
             published: Arc::clone(&current.published),
             addresses: names.book(),
             credentials: Arc::clone(&credentials.borrow()),
-            explainers: keys::explainers(&settings).map_err(ManagementError::Keys)?,
+            callers: keys::callers(&settings).map_err(ManagementError::Keys)?,
         };
         let cores = Cores::start(driver, &shared, &first, seats).await?;
         let observer = Observer::new(cores.mailboxes(), workers, exporters.access.written());
@@ -221,7 +218,7 @@ impl Running {
         let mut running = Self {
             admin,
             source,
-            memory,
+            memory: prepared.memory,
             settings,
             making,
             current,

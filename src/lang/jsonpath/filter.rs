@@ -12,6 +12,9 @@ const COMPARE_DEPTH: usize = 128;
 /// Bytes of a text that are gone over for the price of one value.
 const TEXT_BYTES_A_VISIT: usize = 64;
 
+/// What one look of a pattern at a text takes, as visits.
+const LOOK_VISITS: usize = 4;
+
 /// A list or map whose text is longer than this matches no pattern, it ends the reading.
 const PRINTED_BYTES_MAX: usize = 1024 * 1024;
 
@@ -345,7 +348,12 @@ impl<'a> Look<'_, 'a> {
                 &*printed
             }
         };
-        pattern.is_match(text).map_err(|_| TooMuch)
+        let before = self.left.visits / LOOK_VISITS;
+        let mut looks = before;
+        let found = pattern.is_match_within(text, &mut looks);
+        let found = found.map_err(|_| TooMuch)?;
+        self.left.visit((before - looks) * LOOK_VISITS)?;
+        Ok(found)
     }
 
     fn is_among(&mut self, value: &Value<'_>, list: &Found<'_>) -> Result<bool, TooMuch> {

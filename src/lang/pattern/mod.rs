@@ -6,17 +6,20 @@
 
 mod java;
 mod replace;
+mod watched;
 
 use std::fmt;
 
 use fancy_regex::{Regex, RegexBuilder};
 
 pub use replace::Replacement;
+use watched::Watched;
 
 /// A pattern longer than this is refused; AWS keeps templates and patterns far shorter.
 pub const PATTERN_BYTES_MAX: usize = 8 * 1024;
 
-/// Steps back one search may take: some milliseconds.
+/// Steps back one search may take: some milliseconds. Whoever makes many searches bounds what all of them
+/// take together: see [`Pattern::is_match_within`].
 const BACKTRACKS_MAX: usize = 100_000;
 
 /// Memory of one compiled pattern, in bytes.
@@ -74,7 +77,19 @@ impl Pattern {
     /// # Errors
     /// [`PatternError::TooSlow`].
     pub fn is_match(&self, text: &str) -> Result<bool, PatternError> {
-        self.regex.is_match(text).map_err(|_| PatternError::TooSlow)
+        self.is_match_within(text, &mut { usize::MAX })
+    }
+
+    /// The same, taking each look at the text from `looks`. A search that goes back and forth looks at
+    /// the same characters again and again.
+    ///
+    /// # Errors
+    /// [`PatternError::TooSlow`].
+    pub fn is_match_within(&self, text: &str, looks: &mut usize) -> Result<bool, PatternError> {
+        let text = Watched::new(text, *looks);
+        let found = self.regex.is_match(&text);
+        *looks = text.left()?;
+        found.map_err(|_| PatternError::TooSlow)
     }
 }
 
@@ -158,5 +173,25 @@ mod tests {
         assert_eq!(pattern.is_match(&text), Err(PatternError::TooSlow));
         check("(a+)+c", &text, false);
         assert!(Pattern::full(r"((\w{1000}){1000}){1000}").is_err());
+    }
+
+    #[test]
+    fn searches_that_go_back_take_looks() {
+        let pattern = Pattern::full(r"((?=a)a+)+\1?c").expect("a pattern");
+        let taken = |text: &str| {
+            let mut looks = 1_000_000;
+            assert_eq!(pattern.is_match_within(text, &mut looks), Ok(false));
+            1_000_000 - looks
+        };
+        let (few, many) = (taken(&"a".repeat(8)), taken(&"a".repeat(12)));
+        assert!(many > 8 * few, "{few} {many}");
+        let text = "a".repeat(12);
+        let within = |mut looks| pattern.is_match_within(&text, &mut looks);
+        assert_eq!(within(many), Ok(false));
+        assert_eq!(within(many - 1), Err(PatternError::TooSlow));
+        let words = Pattern::search(r"(\w)\1").expect("a pattern");
+        let (text, mut looks) = ("aab".repeat(200), 1000);
+        let pieces = words.split(&text, 0, 1000, &mut looks);
+        assert_eq!(pieces, Err(PatternError::TooSlow));
     }
 }

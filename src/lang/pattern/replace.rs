@@ -2,7 +2,7 @@
 
 use fancy_regex::Captures;
 
-use super::{Pattern, PatternError};
+use super::{Pattern, PatternError, Watched};
 
 /// How often, how long, and what it cost.
 #[derive(Clone, Copy, Debug)]
@@ -15,76 +15,81 @@ pub struct Replacement<'a> {
 }
 
 impl Pattern {
-    /// `text.replaceAll(…)` or `text.replaceFirst(…)`, and how many places were replaced.
+    /// `text.replaceAll(…)` or `text.replaceFirst(…)`. All its searches take their looks from `looks`.
     ///
     /// # Errors
-    /// A wrong replacement, a result that is too long, a search that is too slow.
+    /// A wrong replacement, a result that is too long, searches that are too slow.
     pub fn replace(
         &self,
         text: &str,
         how: Replacement<'_>,
-    ) -> Result<(String, usize), PatternError> {
+        looks: &mut usize,
+    ) -> Result<String, PatternError> {
+        let watched = Watched::new(text, *looks);
         let mut out = String::new();
-        let (mut from, mut copied, mut count) = (0, 0, 0);
-        while let Some(found) = self.captures(text, from)? {
+        let (mut from, mut copied) = (0, 0);
+        while let Some(found) = self.captures(&watched, from)? {
             let Some(whole) = found.get(0) else { break };
-            out.push_str(&text[copied..whole.start()]);
-            expand(&mut out, how.with, &found)?;
-            copied = whole.end();
-            count += 1;
+            out.push_str(&text[copied..whole.start]);
+            expand(&mut out, how.with, &found, text)?;
+            copied = whole.end;
             if out.len() > how.bytes_max {
                 return Err(PatternError::TooLong);
             }
-            match next_search(text, whole.start(), whole.end()) {
+            match next_search(text, whole.start, whole.end) {
                 Some(next) if !how.first_only => from = next,
                 _ => break,
             }
         }
+        *looks = watched.left()?;
         out.push_str(&text[copied..]);
         if out.len() > how.bytes_max {
             return Err(PatternError::TooLong);
         }
-        Ok((out, count))
+        Ok(out)
     }
 
     /// `text.split(…, limit)`: at most `limit` pieces if it is positive; empty ones at the end are
-    /// left out if it is 0.
+    /// left out if it is 0. All searches take their looks from `looks`.
     ///
     /// # Errors
-    /// A search that is too slow, more than `pieces_max` pieces.
-    pub fn split(
+    /// Searches that are too slow, more than `pieces_max` pieces.
+    pub fn split<'t>(
         &self,
-        text: &str,
+        text: &'t str,
         limit: i32,
         pieces_max: usize,
-    ) -> Result<Vec<String>, PatternError> {
+        looks: &mut usize,
+    ) -> Result<Vec<&'t str>, PatternError> {
+        let watched = Watched::new(text, *looks);
         let mut pieces = Vec::new();
         let (mut from, mut copied) = (0, 0);
         let enough = usize::try_from(limit).ok().filter(|limit| *limit > 0);
         while enough.is_none_or(|limit| pieces.len() + 1 < limit) {
-            let found = self.regex.find_from_pos(text, from);
+            let found = self.regex.find_from_pos(&watched, from);
+            *looks = watched.left()?;
             let Some(found) = found.map_err(|_| PatternError::TooSlow)? else {
                 break;
             };
             // An empty match at the beginning gives no empty first piece.
-            if found.end() > 0 {
-                pieces.push(text[copied..found.start()].to_owned());
-                copied = found.end();
+            if found.end > 0 {
+                pieces.push(&text[copied..found.start]);
+                copied = found.end;
             }
             if pieces.len() > pieces_max {
                 return Err(PatternError::TooLong);
             }
-            match next_search(text, found.start(), found.end()) {
+            match next_search(text, found.start, found.end) {
                 Some(next) => from = next,
                 None => break,
             }
         }
         if copied == 0 && pieces.is_empty() {
-            return Ok(vec![text.to_owned()]);
+            return Ok(vec![text]);
         }
-        pieces.push(text[copied..].to_owned());
+        pieces.push(&text[copied..]);
         if limit == 0 {
-            while pieces.last().is_some_and(String::is_empty) {
+            while pieces.last().is_some_and(|piece| piece.is_empty()) {
                 pieces.pop();
             }
         }
@@ -93,10 +98,11 @@ impl Pattern {
 
     fn captures<'t>(
         &self,
-        text: &'t str,
+        text: &'t Watched<'_>,
         from: usize,
-    ) -> Result<Option<Captures<'t, str>>, PatternError> {
+    ) -> Result<Option<Captures<'t, Watched<'t>>>, PatternError> {
         let found = self.regex.captures_from_pos(text, from);
+        text.left()?;
         found.map_err(|_| PatternError::TooSlow)
     }
 }
@@ -111,7 +117,12 @@ fn next_search(text: &str, start: usize, end: usize) -> Option<usize> {
 }
 
 /// Java's `Matcher.appendReplacement`.
-fn expand(out: &mut String, with: &str, found: &Captures<'_, str>) -> Result<(), PatternError> {
+fn expand(
+    out: &mut String,
+    with: &str,
+    found: &Captures<'_, Watched<'_>>,
+    text: &str,
+) -> Result<(), PatternError> {
     let wrong = |why: &str| Err(PatternError::Replacement(why.to_owned()));
     let mut rest = with;
     while let Some(at) = rest.find(['$', '\\']) {
@@ -131,12 +142,12 @@ fn expand(out: &mut String, with: &str, found: &Captures<'_, str>) -> Result<(),
             let Some(group) = found.name(name) else {
                 return wrong("no such group");
             };
-            out.push_str(group.as_str());
+            out.push_str(&text[group]);
             rest = after;
         } else {
             let (group, used) = group_number(rest, found.len())?;
             if let Some(group) = found.get(group) {
-                out.push_str(group.as_str());
+                out.push_str(&text[group]);
             }
             rest = &rest[used..];
         }
@@ -182,7 +193,9 @@ mod tests {
             first_only: false,
             bytes_max: 1000,
         };
-        let (found, _) = pattern.replace(text, how).expect("a replacement");
+        let found = pattern
+            .replace(text, how, &mut 10_000)
+            .expect("a replacement");
         assert_eq!(found, expected);
     }
 
@@ -207,7 +220,7 @@ mod tests {
                 first_only: false,
                 bytes_max: 1000,
             };
-            let found = pattern.replace("a", how);
+            let found = pattern.replace("a", how, &mut 100);
             assert!(matches!(found, Err(PatternError::Replacement(_))), "{with}");
         }
         let how = Replacement {
@@ -215,14 +228,15 @@ mod tests {
             first_only: false,
             bytes_max: 5,
         };
-        assert_eq!(pattern.replace("aaa", how), Err(PatternError::TooLong));
+        let found = pattern.replace("aaa", how, &mut 100);
+        assert_eq!(found, Err(PatternError::TooLong));
     }
 
     #[test]
     fn splits_are_javas() {
         let split = |text: &str, java: &str, limit| {
             let pattern = Pattern::search(java).expect("a pattern");
-            let pieces = pattern.split(text, limit, 100).expect("pieces");
+            let pieces = pattern.split(text, limit, 100, &mut 1000).expect("pieces");
             pieces.join("|")
         };
         assert_eq!(split("a,b,,", ",", 0), "a|b");

@@ -183,6 +183,41 @@ fn compiling_patterns_takes_steps_once() {
     check(&looped("a{1,9}"), "", Budget::default(), "true");
 }
 
+/// Each search stays below what one may take back; there are just many of them.
+#[test]
+fn searches_have_one_account() {
+    let text = "a".repeat(14);
+    let rounds = |search: &str, body: &str, budget: Budget| {
+        let template = format!("#foreach($i in [1..1000])#set($x = {search})#end");
+        let template = Template::compile(&template);
+        let template = template.unwrap_or_else(|error| unreachable!("{error}"));
+        let scope = Scope {
+            body: body.as_bytes(),
+            ..Scope::default()
+        };
+        let mut trace = Vec::new();
+        let rendered = template.render_traced(&scope, &budget, &mut trace);
+        let is_search = |line: &&Traced| line.reference.starts_with("$x");
+        (rendered, trace.iter().filter(is_search).count())
+    };
+    let slow = r"((?=a)a+)+\1?c";
+    let quoted = format!("\"{text}\"");
+    let listed = format!("[{}{quoted}]", format!("{quoted},").repeat(9));
+    for (search, body) in [
+        (format!("$input.body.matches('{slow}')"), &text),
+        (format!("$input.body.replaceAll('{slow}', '')"), &text),
+        (format!("$input.body.split('{slow}')"), &text),
+        (format!("$input.path('$[?(@ =~ /{slow}/)]')"), &listed),
+    ] {
+        let (rendered, searches) = rounds(&search, body, Budget::default());
+        assert!(rendered.is_err_and(|error| error.is_runaway), "{search}");
+        assert!(searches < 25, "{search}: {searches}");
+    }
+    let quick = "$input.body.matches('(?=a)[a-z]+(?!b)')";
+    let (rendered, searches) = rounds(quick, &text, Budget::default());
+    assert!(rendered.is_ok() && searches == 1000, "{searches}");
+}
+
 #[test]
 fn texts_that_are_dropped_take_memory() {
     let text = "0".repeat(100_000);

@@ -9,7 +9,10 @@ use crate::lang::value::{Map, Style, Value, read};
 const PLACES: [&str; 3] = ["path", "querystring", "header"];
 
 /// Values that a JSONPath looks at for the price of one step.
-const VISITS_A_STEP: usize = 8;
+const VISITS_A_STEP: usize = 4;
+
+/// Bytes of JSON that are written for the price of one step.
+const WRITTEN_A_STEP: usize = 16;
 
 impl<'a> Engine<'a, '_> {
     pub(super) fn input_method(
@@ -48,6 +51,7 @@ impl<'a> Engine<'a, '_> {
         } else {
             let max = self.memory_left();
             self.heap.write_json(&mut out, found, Style::Compact, max);
+            self.spend(out.len() / WRITTEN_A_STEP)?;
         }
         self.new_text(out)
     }

@@ -59,6 +59,9 @@ impl<'a> Engine<'a, '_> {
                 }
                 Value::Bool(all)
             }
+            ("addAll" | "containsAll" | "removeAll" | "retainAll", [Value::Null]) => {
+                return Err(Halt::error(format!("{name}: an argument is null")));
+            }
             ("subList", [from, to]) if is_list => match (int(from), int(to)) {
                 (Some(from), Some(to)) => self.sub_list(id, from, to)?,
                 _ => return Ok(None),

@@ -6,7 +6,7 @@ use super::method::{compared, int};
 use super::run::{Engine, Halt};
 use super::tree::KnownPattern;
 use crate::lang::pattern::{Pattern, PatternError, Replacement};
-use crate::lang::value::{ListKind, Number, TEXT_BYTES, Value};
+use crate::lang::value::{ListKind, Number, Value};
 
 /// Pieces that a text may be split into.
 const PIECES_MAX: usize = 1_000_000;
@@ -81,7 +81,7 @@ impl<'a> Engine<'a, '_> {
             ("matches", [Value::Text(pattern)]) => {
                 self.spend(pattern.len() + text.len() / 16)?;
                 let pattern = self.pattern(pattern, true)?;
-                let matches = pattern.is_match(text).map_err(pattern_halt)?;
+                let matches = self.search(|looks| pattern.is_match_within(text, looks))?;
                 Ok(Some(Value::Bool(matches)))
             }
             ("split", [Value::Text(pattern)]) => self.split(text, pattern, 0).map(Some),
@@ -156,9 +156,20 @@ impl<'a> Engine<'a, '_> {
             first_only,
             bytes_max: self.memory_left(),
         };
-        let (result, count) = pattern.replace(text, how).map_err(pattern_halt)?;
-        self.spend(count)?;
+        let result = self.search(|looks| pattern.replace(text, how, looks))?;
         self.new_text(result)
+    }
+
+    /// Searches with a regular expression. What all searches of a rendering take is one account: each look
+    /// at a text is a step.
+    fn search<T>(
+        &mut self,
+        search: impl FnOnce(&mut usize) -> Result<T, PatternError>,
+    ) -> Result<T, Halt> {
+        let mut left = self.steps_left();
+        let found = search(&mut left).map_err(pattern_halt)?;
+        self.spend(self.steps_left() - left)?;
+        Ok(found)
     }
 
     /// The compiled regular expression, which may be known from the template.
@@ -187,15 +198,11 @@ impl<'a> Engine<'a, '_> {
         Ok(Cow::Owned(pattern))
     }
 
-    fn split(&mut self, text: &str, pattern: &str, limit: i32) -> Result<Value<'a>, Halt> {
+    fn split(&mut self, text: &'a str, pattern: &str, limit: i32) -> Result<Value<'a>, Halt> {
         self.spend(pattern.len() + text.len() / 16)?;
         let pattern = self.pattern(pattern, false)?;
-        let pieces = pattern
-            .split(text, limit, PIECES_MAX)
-            .map_err(pattern_halt)?;
-        self.allot(text.len() + pieces.len() * TEXT_BYTES)?;
-        let pieces = pieces.into_iter().map(|piece| self.heap.text(piece));
-        let pieces = pieces.collect();
+        let pieces = self.search(|looks| pattern.split(text, limit, PIECES_MAX, looks))?;
+        let pieces = pieces.into_iter().map(Value::Text).collect();
         self.new_list(ListKind::Array, pieces)
     }
 }
