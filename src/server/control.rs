@@ -72,9 +72,12 @@ impl Running {
         let certificates: Vec<_> = self.listeners.files().collect();
         let (renewed, others): (Vec<_>, Vec<_>) =
             files.iter().partition(|file| certificates.contains(file));
-        // A signal may have come before the change was seen; what was read then is not read again.
-        let is_read =
-            |file: &&PathBuf| self.source.file() == Some(*file) && self.memory.is_of(file);
+        // A signal may have come before the change was seen; what was read then is not read again. But
+        // whoever takes a mistake back is told that it is gone.
+        let is_well = self.observer.facts().last_reload_error.is_none();
+        let is_read = |file: &&PathBuf| {
+            is_well && self.source.file() == Some(*file) && self.memory.is_of(file)
+        };
         if !others.iter().all(is_read) {
             self.reload().await;
         } else if !renewed.is_empty() {

@@ -58,6 +58,9 @@ fn a_bad_config_changes_nothing_and_is_reported(driver: Driver) {
         "the hint is missing:\n{said}"
     );
     assert!(said.contains("^^^^"), "the caret is missing:\n{said}");
+    // To take the mistake back is news, although the file is the one that is served.
+    gateway.rewrite(good);
+    gateway.await_metric("daemun_last_reload_success", 1.0);
     gateway.reload(mock("GET /x", "better"));
     eventually("the better config", || {
         (gateway.get("/x").text() == "better").then_some(())
