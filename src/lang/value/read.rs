@@ -7,7 +7,7 @@ use std::fmt;
 
 use super::heap::Shape;
 use super::map::PLAIN_MAX;
-use super::scan::{blanks, is_blank, plain_number, quote_or_backslash, same};
+use super::scan::{Known, blanks, plain_number, quote_or_backslash};
 use super::unescape::unescaped;
 use super::{Heap, Map, Number, Value};
 
@@ -25,6 +25,7 @@ const BYTES_A_VALUE: usize = 8;
 const VALUES_RESERVED_MAX: usize = 2048;
 const OPEN_RESERVED_MAX: usize = 40;
 const NAMES_RESERVED: usize = 32;
+const KNOWN_RESERVED: usize = 16;
 
 /// What is wrong, and at which byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +63,8 @@ pub fn read<'a>(heap: &mut Heap<'a>, text: &'a str) -> Result<Value<'a>, ReadErr
         text,
         values: Vec::with_capacity(values.min(OPEN_RESERVED_MAX)),
         names: Vec::with_capacity(NAMES_RESERVED),
-        like: Shape::default(),
+        known: Vec::with_capacity(KNOWN_RESERVED),
+        like: Like::default(),
         depth: 0,
         why: None,
     };
@@ -84,18 +86,20 @@ struct Reader<'h, 'a> {
     values: Vec<Value<'a>>,
     /// Names of the maps that are open, if they are not those of the map before.
     names: Vec<Value<'a>>,
+    /// Names of maps that others may be like: each in double quotes, a colon right behind it.
+    known: Vec<Known>,
     /// What the next map is expected to look like; afterwards what it looks like.
-    like: Shape,
+    like: Like,
     /// How many maps and lists are open.
     depth: usize,
     why: Option<ReadError>,
 }
 
-/// Names of a map.
-enum Names {
-    /// Those of the map before.
-    Like,
-    Own(Seen),
+/// What a map looks like: its keys, and where the reader keeps what they look like in the text.
+#[derive(Clone, Copy, Default)]
+struct Like {
+    shape: Shape,
+    known_start: usize,
 }
 
 /// What is known of the names of a map.
@@ -104,7 +108,7 @@ struct Seen {
     /// A bit for each name: one whose bit is not set is new.
     bits: u64,
     has_twice: bool,
-    /// All stood in double quotes without an escape.
+    /// All stood in double quotes without an escape, their colon right behind them.
     is_plain: bool,
 }
 
@@ -151,33 +155,96 @@ impl<'a> Reader<'_, 'a> {
         if self.depth > DEPTH_MAX {
             return self.wrong(at, "too deeply nested");
         }
-        loop {
-            match self.text.as_bytes().get(at) {
-                Some(b'"') => {
-                    let (text, end) = self.string(at, b'"')?;
-                    self.values.push(Value::Text(text));
-                    return Some(end);
-                }
-                Some(b'-' | b'0'..=b'9') => {
-                    let (number, end) = number(self.text, at, place);
-                    self.values.push(number);
-                    return Some(end);
-                }
-                Some(b'{') => return self.map(at + 1),
-                Some(b'[') => return self.list(at + 1),
-                Some(byte) if is_blank(*byte) => at += 1,
-                _ => return self.word(at, place),
+        let bytes = self.text.as_bytes();
+        if bytes.get(at).is_some_and(|byte| *byte <= b' ') {
+            at = blanks(bytes, at);
+        }
+        match bytes.get(at) {
+            Some(b'"') => {
+                let (text, end) = self.string(at, b'"')?;
+                self.values.push(Value::Text(text));
+                Some(end)
             }
+            Some(b'-' | b'0'..=b'9') => {
+                if let Some((number, end)) = plain_number(bytes, at)
+                    && bytes.get(end).is_some_and(|byte| place.is_end(*byte))
+                {
+                    self.values.push(Value::Number(number));
+                    return Some(end);
+                }
+                Some(self.number(at, place))
+            }
+            Some(b'{') => self.map(at + 1),
+            Some(b'[') => self.list(at + 1),
+            _ => self.word(at, place),
         }
     }
 
-    fn map(&mut self, mut at: usize) -> Option<usize> {
-        let bytes = self.text.as_bytes();
-        let (from, names_from) = (self.values.len(), self.names.len());
+    /// A number, or the text that only began like one.
+    #[inline(never)]
+    fn number(&mut self, at: usize, place: Place) -> usize {
+        let (number, end) = number(self.text, at, place);
+        self.values.push(number);
+        end
+    }
+
+    fn map(&mut self, at: usize) -> Option<usize> {
+        let from = self.values.len();
         let like = std::mem::take(&mut self.like);
-        // Names so far are those of the map before, until one differs.
-        let mut names = Names::Like;
         self.depth += 1;
+        let (at, is_like) = self.alike(at, like)?;
+        let end = if is_like {
+            let shape = like.shape.first(self.values.len() - from);
+            self.like = like;
+            let map = self.heap.keep_read_map(shape, &self.values[from..]);
+            self.values.truncate(from);
+            self.values.push(map);
+            at
+        } else {
+            self.unlike(at, from, like)?
+        };
+        self.depth -= 1;
+        Some(end)
+    }
+
+    /// Reads members as long as their names are those expected. Where it stopped, and whether that is
+    /// behind the end of the map.
+    #[inline(always)]
+    fn alike(&mut self, mut at: usize, like: Like) -> Option<(usize, bool)> {
+        let bytes = self.text.as_bytes();
+        for place in like.known_start..like.known_start + like.shape.len() {
+            let name = self.known.get(place)?;
+            if !name.is_at(bytes, at) {
+                at = blanks(bytes, at);
+                if !name.is_at(bytes, at) {
+                    break;
+                }
+            }
+            at = self.value(at + name.length, Place::Member)?;
+            match bytes.get(at) {
+                Some(b',') => at += 1,
+                Some(b'}') => return Some((at + 1, true)),
+                _ => at = self.behind_member(at)?,
+            }
+        }
+        Some((at, false))
+    }
+
+    /// Where the map goes on or ends behind a member and blanks.
+    #[inline(never)]
+    fn behind_member(&mut self, at: usize) -> Option<usize> {
+        let at = blanks(self.text.as_bytes(), at);
+        match self.text.as_bytes().get(at) {
+            Some(b',' | b'}') => Some(at),
+            _ => self.wrong(at, "`,` or `}` expected"),
+        }
+    }
+
+    /// Reads on a map that began like another.
+    fn unlike(&mut self, mut at: usize, from: usize, like: Like) -> Option<usize> {
+        let bytes = self.text.as_bytes();
+        let names_from = self.names.len();
+        let mut seen = self.differ(like.shape, from);
         loop {
             match bytes.get(at) {
                 Some(b'}') => break,
@@ -187,45 +254,17 @@ impl<'a> Reader<'_, 'a> {
                 }
                 _ => {}
             }
-            let expected = match names {
-                Names::Like => self.heap.name(like, self.values.len() - from),
-                Names::Own(_) => None,
-            };
-            at = match expected.and_then(|name| behind_name(bytes, at, name)) {
-                Some(end) => end,
-                None => {
-                    if let Names::Like = names {
-                        names = Names::Own(self.differ(like, from));
-                    }
-                    let Names::Own(seen) = &mut names else {
-                        return None;
-                    };
-                    self.name(at, names_from, seen)?
-                }
-            };
+            at = self.name(at, names_from, &mut seen)?;
             at = self.value(at, Place::Member)?;
             match bytes.get(at) {
                 Some(b',') => at += 1,
                 Some(b'}') => break,
-                _ => {
-                    at = blanks(bytes, at);
-                    if !matches!(bytes.get(at), Some(b',' | b'}')) {
-                        return self.wrong(at, "`,` or `}` expected");
-                    }
-                }
+                _ => at = self.behind_member(at)?,
             }
         }
-        let map = match names {
-            Names::Like => {
-                let shape = like.first(self.values.len() - from);
-                self.like = like;
-                self.heap.keep_read_map(shape, &self.values[from..])
-            }
-            Names::Own(seen) => self.own_map(from, names_from, seen),
-        };
+        let map = self.own_map(from, names_from, seen);
         self.values.truncate(from);
         self.values.push(map);
-        self.depth -= 1;
         Some(at + 1)
     }
 
@@ -250,7 +289,9 @@ impl<'a> Reader<'_, 'a> {
             _ => self.sloppy_name(at)?,
         };
         // Else it has escapes or stood in other quotes.
-        seen.is_plain &= bytes.get(at) == Some(&b'"') && at + name.len() + 2 == end;
+        seen.is_plain &= bytes.get(at) == Some(&b'"')
+            && at + name.len() + 2 == end
+            && bytes.get(end) == Some(&b':');
         let mut at = end;
         if bytes.get(at) != Some(&b':') {
             at = blanks(bytes, at);
@@ -282,7 +323,17 @@ impl<'a> Reader<'_, 'a> {
         let map = match shape {
             Some(shape) => {
                 if seen.is_plain {
-                    self.like = shape;
+                    self.like = Like {
+                        shape,
+                        known_start: self.known.len(),
+                    };
+                    let text = self.text;
+                    self.known.extend(names.iter().map(|name| {
+                        // A part of the text, one behind its quote.
+                        let name = name.as_text().unwrap_or_default();
+                        let start = name.as_ptr().addr() - text.as_ptr().addr() - 1;
+                        Known::at(text.as_bytes(), start, name.len() + 3)
+                    }));
                 }
                 self.heap.keep_read_map(shape, values)
             }
@@ -296,7 +347,7 @@ impl<'a> Reader<'_, 'a> {
         let bytes = self.text.as_bytes();
         let from = self.values.len();
         // The maps in a list are often alike.
-        let mut like = Shape::default();
+        let mut like = Like::default();
         self.depth += 1;
         loop {
             match bytes.get(at) {
@@ -383,17 +434,7 @@ impl<'a> Reader<'_, 'a> {
     }
 }
 
-/// The end of a name that is expected, and of the colon behind it. The name has no quote in it.
-#[inline(always)]
-fn behind_name(bytes: &[u8], at: usize, name: &str) -> Option<usize> {
-    let rest = bytes.get(at + 1..)?;
-    let (found, behind) = rest.split_at_checked(name.len())?;
-    let is_it = bytes[at] == b'"' && behind.starts_with(b"\":") && same(found, name.as_bytes());
-    is_it.then_some(at + name.len() + 3)
-}
-
 /// A number, or the text that only began like one; where it ends.
-#[inline(always)]
 fn number<'a>(text: &'a str, at: usize, place: Place) -> (Value<'a>, usize) {
     let bytes = text.as_bytes();
     if let Some((number, end)) = plain_number(bytes, at) {

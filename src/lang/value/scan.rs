@@ -1,6 +1,7 @@
-//! What a reader of JSON looks for, byte by byte or eight at a time.
+//! What a reader of JSON looks for, byte by byte or sixteen at a time.
 
 use super::Number;
+use super::block::{BLOCK, Marks, block, quotes, same, specials};
 
 /// Digits that both an integer and a floating number of their own hold exactly.
 pub const DIGITS_MAX: usize = 15;
@@ -30,26 +31,84 @@ pub fn blanks(bytes: &[u8], mut at: usize) -> usize {
 /// The first quote or backslash from a byte on, and whether it is the quote.
 #[inline(always)]
 pub fn quote_or_backslash(bytes: &[u8], start: usize, quote: u8) -> Option<(usize, bool)> {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGHS: u64 = ONES << 7;
-    // Sets the high bit of each byte that is zero; only above such a byte others may be set too.
-    let zeros = |word: u64| word.wrapping_sub(ONES) & !word;
-    let mut at = start;
-    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
-        let word = u64::from_le_bytes(*chunk);
-        let quotes = word ^ (ONES * u64::from(quote));
-        let backslashes = word ^ (ONES * u64::from(b'\\'));
-        let found = (zeros(quotes) | zeros(backslashes)) & HIGHS;
-        if found != 0 {
-            let bit = found.trailing_zeros() & 56;
-            return Some((at + bit as usize / 8, (word >> bit) as u8 == quote));
+    let mut rest = bytes.get(start..)?;
+    while let Some((block, behind)) = rest.split_first_chunk() {
+        let (marks, quotes) = quotes(block, quote);
+        if marks != 0 {
+            let place = marks.trailing_zeros();
+            let at = bytes.len() - rest.len() + place as usize;
+            return Some((at, quotes >> place & 1 == 1));
         }
-        at += 8;
+        rest = behind;
     }
-    let rest = bytes.get(at..)?.iter();
-    let mut rest = rest.enumerate();
-    let (place, byte) = rest.find(|(_, byte)| **byte == quote || **byte == b'\\')?;
-    Some((at + place, *byte == quote))
+    let end = bytes.len() - rest.len();
+    let is_it = |byte: &u8| *byte == quote || *byte == b'\\';
+    let place = rest.iter().position(is_it)?;
+    Some((end + place, rest[place] == quote))
+}
+
+/// The first double quote, backslash or control character from a byte on, and which.
+#[inline(always)]
+pub fn special(bytes: &[u8], start: usize) -> Option<(usize, u8)> {
+    let mut rest = bytes.get(start..)?;
+    while let Some((block, behind)) = rest.split_first_chunk() {
+        let marks = specials(block);
+        if marks != 0 {
+            let place = marks.trailing_zeros() as usize;
+            return Some((bytes.len() - rest.len() + place, block[place % BLOCK]));
+        }
+        rest = behind;
+    }
+    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+    let place = rest.iter().position(is_special)?;
+    Some((bytes.len() - rest.len() + place, rest[place]))
+}
+
+/// A few bytes to be found again.
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    /// The first of them.
+    first: [u8; BLOCK],
+    /// A bit for each of those.
+    marks: Marks,
+    start: usize,
+    pub length: usize,
+}
+
+impl Known {
+    /// What stands at a place.
+    pub fn at(bytes: &[u8], start: usize, length: usize) -> Self {
+        let mut first = [0; BLOCK];
+        let known = bytes.get(start..).unwrap_or_default();
+        let count = length.min(BLOCK);
+        for (to, from) in first.iter_mut().zip(known).take(count) {
+            *to = *from;
+        }
+        Self {
+            first,
+            marks: (1 << count) - 1,
+            start,
+            length,
+        }
+    }
+
+    /// Whether it stands there again, in the same bytes.
+    #[inline(always)]
+    pub fn is_at(&self, bytes: &[u8], at: usize) -> bool {
+        match block(bytes, at) {
+            Some(found) if same(found, &self.first) & self.marks == self.marks => {
+                self.length <= BLOCK || self.is_all_at(bytes, at)
+            }
+            Some(_) => false,
+            None => self.is_all_at(bytes, at),
+        }
+    }
+
+    #[inline(never)]
+    fn is_all_at(&self, bytes: &[u8], at: usize) -> bool {
+        let part = |start: usize| bytes.get(start..start + self.length);
+        part(at).is_some_and(|found| Some(found) == part(self.start))
+    }
 }
 
 /// A number of few digits without an exponent, and where it ends.
@@ -94,28 +153,6 @@ pub fn digits(bytes: &[u8], at: usize, mut value: u64) -> (u64, usize) {
         end += 1;
     }
     (value, end)
-}
-
-/// Whether two texts of one length are the same. Most are short: no call is made for them.
-#[inline(always)]
-pub fn same(left: &[u8], right: &[u8]) -> bool {
-    debug_assert_eq!(left.len(), right.len());
-    if let (Some(first), Some(last)) = (left.first_chunk::<8>(), left.last_chunk::<8>())
-        && left.len() <= 16
-    {
-        return Some(first) == right.first_chunk() && Some(last) == right.last_chunk();
-    }
-    if let (Some(first), Some(last)) = (left.first_chunk::<4>(), left.last_chunk::<4>())
-        && left.len() <= 8
-    {
-        return Some(first) == right.first_chunk() && Some(last) == right.last_chunk();
-    }
-    match (left, right) {
-        ([], []) => true,
-        ([a, .., b], [c, .., d]) if left.len() <= 2 => a == c && b == d,
-        ([a, b, c], [d, e, f]) => a == d && b == e && c == f,
-        _ => left == right,
-    }
 }
 
 #[cfg(test)]
@@ -189,15 +226,35 @@ mod tests {
     }
 
     #[test]
-    fn names_are_compared_whole() {
+    fn what_is_known_is_compared_whole() {
         let text = b"abcdefghijklmnopqrstuvwxyz";
         for length in 0..text.len() {
-            let name = &text[..length];
-            assert!(same(name, name));
-            for place in 0..length {
-                let mut other = name.to_vec();
-                other[place] = b'#';
-                assert!(!same(name, &other), "{length} {place}");
+            for behind in [0, 40] {
+                let mut bytes = [text, &text[..length]].concat();
+                bytes.resize(bytes.len() + behind, b'a');
+                let known = Known::at(&bytes, 0, length);
+                assert!(known.is_at(&bytes, text.len()));
+                for place in text.len()..text.len() + length {
+                    let mut other = bytes.clone();
+                    other[place] = b'#';
+                    assert!(!known.is_at(&other, text.len()), "{length} {place}");
+                }
+                assert!(!Known::at(&bytes, 0, 1).is_at(&bytes, bytes.len()));
+            }
+        }
+    }
+
+    #[test]
+    fn specials_are_found_wherever_they_are() {
+        for length in 0..40 {
+            let plain = vec![0x20; length];
+            assert_eq!(special(&plain, 0), None);
+            for (place, byte) in (0..length).flat_map(|at| [b'"', b'\\', 0x1f].map(|b| (at, b))) {
+                let mut bytes = plain.clone();
+                bytes[place] = byte;
+                bytes[place + 1..].fill(b'"');
+                assert_eq!(special(&bytes, 0), Some((place, byte)));
+                assert_eq!(special(&bytes, place), Some((place, byte)));
             }
         }
     }
