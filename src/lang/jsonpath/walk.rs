@@ -49,7 +49,7 @@ pub(super) fn read<'a>(
 }
 
 /// A path of names and single indexes, without a list of what was found.
-fn straight<'a>(steps: &[Step], heap: &Heap<'a>, at: &Value<'a>) -> Option<Value<'a>> {
+pub(super) fn straight<'a>(steps: &[Step], heap: &Heap<'a>, at: &Value<'a>) -> Option<Value<'a>> {
     let mut at = at;
     for step in steps {
         at = match (step, at) {

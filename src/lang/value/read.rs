@@ -25,7 +25,6 @@ const BYTES_A_VALUE: usize = 8;
 const VALUES_RESERVED_MAX: usize = 2048;
 const OPEN_RESERVED_MAX: usize = 40;
 const NAMES_RESERVED: usize = 32;
-const KNOWN_RESERVED: usize = 16;
 
 /// What is wrong, and at which byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,13 +56,13 @@ pub fn read<'a>(heap: &mut Heap<'a>, text: &'a str) -> Result<Value<'a>, ReadErr
         return Ok(Value::EMPTY);
     }
     let values = (text.len() / BYTES_A_VALUE).min(VALUES_RESERVED_MAX);
-    heap.reserve(values / 4, values);
+    heap.reserve(values / 4, values, NAMES_RESERVED);
     let mut reader = Reader {
         heap,
         text,
         values: Vec::with_capacity(values.min(OPEN_RESERVED_MAX)),
         names: Vec::with_capacity(NAMES_RESERVED),
-        known: Vec::with_capacity(KNOWN_RESERVED),
+        known: Vec::with_capacity(NAMES_RESERVED),
         like: Like::default(),
         depth: 0,
         why: None,
@@ -164,6 +163,11 @@ impl<'a> Reader<'_, 'a> {
                 let (text, end) = self.string(at, b'"')?;
                 self.values.push(Value::Text(text));
                 Some(end)
+            }
+            Some(digit @ b'0'..=b'9') if bytes.get(at + 1).is_some_and(|byte| place.is_end(*byte)) => {
+                let value = i32::from(digit - b'0');
+                self.values.push(Value::Number(Number::Int(value)));
+                Some(at + 1)
             }
             Some(b'-' | b'0'..=b'9') => {
                 if let Some((number, end)) = plain_number(bytes, at)
@@ -346,19 +350,26 @@ impl<'a> Reader<'_, 'a> {
     fn list(&mut self, mut at: usize) -> Option<usize> {
         let bytes = self.text.as_bytes();
         let from = self.values.len();
-        // The maps in a list are often alike.
-        let mut like = Like::default();
+        // The maps in a list are often alike: what each looks like is kept for the next one.
+        self.like = Like::default();
         self.depth += 1;
         loop {
             match bytes.get(at) {
                 Some(b']') => break,
-                Some(b',' | b' ' | b'\t' | b'\n' | b'\r') => at += 1,
-                Some(_) => {
-                    self.like = like;
-                    at = self.value(at, Place::Item)?;
-                    like = self.like;
+                Some(b',' | b' ' | b'\t' | b'\n' | b'\r') => {
+                    at += 1;
+                    continue;
                 }
+                Some(b'[') => {
+                    let like = self.like;
+                    at = self.value(at, Place::Item)?;
+                    self.like = like;
+                }
+                Some(_) => at = self.value(at, Place::Item)?,
                 None => return self.wrong(at, "unexpected end"),
+            }
+            if bytes.get(at) == Some(&b',') {
+                at += 1;
             }
         }
         let list = self.heap.keep_read_list(&self.values[from..]);

@@ -78,12 +78,14 @@ pub struct Known {
 impl Known {
     /// What stands at a place.
     pub fn at(bytes: &[u8], start: usize, length: usize) -> Self {
-        let mut first = [0; BLOCK];
-        let known = bytes.get(start..).unwrap_or_default();
         let count = length.min(BLOCK);
-        for (to, from) in first.iter_mut().zip(known).take(count) {
-            *to = *from;
-        }
+        let first = block(bytes, start).copied().unwrap_or_else(|| {
+            let mut first = [0; BLOCK];
+            let known = bytes.get(start..).unwrap_or_default();
+            let known = &known[..known.len().min(count)];
+            first[..known.len()].copy_from_slice(known);
+            first
+        });
         Self {
             first,
             marks: (1 << count) - 1,

@@ -65,20 +65,11 @@ impl<'a> Engine<'a, '_> {
     pub(super) fn read_path(&mut self, path: &Path) -> Result<Value<'a>, Halt> {
         let document = match &self.document {
             Some(document) => *document,
-            None => {
-                let text = if self.scope.body.is_empty() {
-                    "{}"
-                } else {
-                    let text = std::str::from_utf8(self.scope.body);
-                    text.map_err(|_| Halt::error("the body is not UTF-8"))?
-                };
-                // Once for a rendering, and bounded as the body is: this alone is not counted.
-                let document = read(&mut self.heap, text);
-                let document = document.map_err(|error| Halt::error(error.to_string()))?;
-                self.document = Some(document);
-                document
-            }
+            None => self.read_document()?,
         };
+        if let Some(found) = path.read_straight(&self.heap, &document) {
+            return Ok(found.unwrap_or(Value::Null));
+        }
         let visits_max = VISITS_MAX.min(self.steps_left().saturating_mul(VISITS_A_STEP));
         let (before, mut visits_left) = (self.heap.bytes(), visits_max);
         let found = path.read_within(&mut self.heap, &document, &mut visits_left);
@@ -86,6 +77,20 @@ impl<'a> Engine<'a, '_> {
         self.spend((visits_max - visits_left) / VISITS_A_STEP)?;
         self.allot(self.heap.bytes() - before)?;
         Ok(found.unwrap_or(Value::Null))
+    }
+
+    fn read_document(&mut self) -> Result<Value<'a>, Halt> {
+        let text = if self.scope.body.is_empty() {
+            "{}"
+        } else {
+            let text = std::str::from_utf8(self.scope.body);
+            text.map_err(|_| Halt::error("the body is not UTF-8"))?
+        };
+        // Once for a rendering, and bounded as the body is: this alone is not counted.
+        let document = read(&mut self.heap, text);
+        let document = document.map_err(|error| Halt::error(error.to_string()))?;
+        self.document = Some(document);
+        Ok(document)
     }
 
     fn all_params(&mut self) -> Value<'a> {

@@ -1,6 +1,7 @@
 //! Statements and directives, under a budget.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use super::overrides::{self, Overrides};
 use super::scope::{Scope, keep_map, keep_texts};
@@ -32,6 +33,7 @@ const BODY_BYTES_EXPECTED: usize = 16 * 1024;
 const TRACE_LINES_MAX: usize = 10_000;
 
 const TOO_MANY_STEPS: &str = "the template takes too many steps";
+const TOO_LONG: &str = "the result of the template is too long";
 const TOO_MUCH_MEMORY: &str = "the template makes too many or too long values";
 
 /// Why running stopped. It is small, since every step may return it.
@@ -106,7 +108,7 @@ pub(super) struct Engine<'a, 't> {
     pub(super) heap: Heap<'a>,
     pub(super) slots: Vec<Option<Value<'a>>>,
     /// For each property of the template where it was found last.
-    pub(super) hints: Vec<Hint>,
+    pub(super) hints: Vec<Cell<Hint>>,
     pub(super) loops: Vec<Loop>,
     /// How often each block of `#define` is being run.
     open_blocks: Vec<u32>,
@@ -137,7 +139,7 @@ pub(super) fn render(
         scope,
         heap: Heap::new(&texts),
         slots: vec![None; template.tree.names.len()],
-        hints: vec![Hint::NONE; template.tree.properties],
+        hints: vec![Cell::new(Hint::NONE); template.tree.properties],
         loops: Vec::new(),
         open_blocks: vec![0; template.tree.blocks.len()],
         built: [false; 4],
@@ -249,24 +251,51 @@ impl<'a> Engine<'a, '_> {
         self.depth_left += 1;
     }
 
+    /// All its nodes are paid for at its beginning, also those that a `#break` leaves out.
     pub(super) fn block(&mut self, block: &'a Block, out: &mut String) -> Result<(), Halt> {
+        self.spend(block.steps)?;
+        // Of one that is only text nothing can be deeper.
+        if let [Node::Text(text)] = &block.nodes[..]
+            && self.may_enter()
+        {
+            out.push_str(text);
+            return self.fits(out);
+        }
         self.enter()?;
         for node in &block.nodes {
-            self.node(node, out)?;
+            match node {
+                Node::Text(text) => out.push_str(text),
+                Node::Member(member) => match self.member(member) {
+                    Some(Value::Text(text)) => out.push_str(text),
+                    _ => self.node(node, out)?,
+                },
+                node => self.node(node, out)?,
+            }
         }
         self.leave();
-        Ok(())
+        self.fits(out)
     }
 
+    /// Whether the result is not too long yet. The texts of a template are not long: it is enough to ask
+    /// at the end of a block and where values are printed.
+    #[inline(always)]
+    fn fits(&self, out: &str) -> Result<(), Halt> {
+        match out.len() <= self.output_bytes_max {
+            true => Ok(()),
+            false => Err(Halt::runaway(TOO_LONG)),
+        }
+    }
+
+    #[inline(never)]
     fn node(&mut self, node: &'a Node, out: &mut String) -> Result<(), Halt> {
-        self.spend(1)?;
         match node {
             Node::Text(text) => out.push_str(text),
-            Node::Reference(reference) => match self.simple(reference) {
+            Node::Member(member) => match self.member(member) {
                 Some(Value::Text(text)) => out.push_str(text),
-                Some(value) => self.print_value(reference, &value, out)?,
-                None => self.print_reference(reference, out)?,
+                Some(Value::Number(Number::Int(value))) => Number::Int(*value).print(out),
+                _ => self.print_reference(&member.reference, out)?,
             },
+            Node::Reference(reference) => self.print_reference(reference, out)?,
             Node::Set { target, value } => {
                 let value = self.evaluate(value)?;
                 self.note(target, " =", &value);
@@ -293,10 +322,7 @@ impl<'a> Engine<'a, '_> {
             Node::Stop => return Err(Halt::Stop),
             Node::Fail(why) => return Err(Halt::error(*why)),
         }
-        if out.len() > self.output_bytes_max {
-            return Err(Halt::runaway("the result of the template is too long"));
-        }
-        Ok(())
+        self.fits(out)
     }
 
     fn branch(
@@ -493,7 +519,7 @@ impl<'a> Engine<'a, '_> {
             _ => {
                 let length = out.len();
                 if !self.heap.print(out, value, self.output_bytes_max) {
-                    return Err(Halt::runaway("the result of the template is too long"));
+                    return Err(Halt::runaway(TOO_LONG));
                 }
                 self.spend((out.len() - length) / 64)?;
             }

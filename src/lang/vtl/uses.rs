@@ -44,10 +44,10 @@ impl Uses {
 
     pub(super) fn note_reference(&mut self, slot: usize, steps: &[Step]) {
         match (slot, steps) {
-            (CONTEXT, [Step::Property(first, _), Step::Property(second, _), ..]) => {
-                self.note_context(format!("{first}.{second}"));
+            (CONTEXT, [Step::Property(first), Step::Property(second), ..]) => {
+                self.note_context(format!("{}.{}", first.name, second.name));
             }
-            (CONTEXT, [Step::Property(name, _), ..]) => self.note_context(name.to_string()),
+            (CONTEXT, [Step::Property(first), ..]) => self.note_context(first.name.to_string()),
             (CONTEXT, _) => self.whole_context = true,
             (STAGE_VARIABLES, _) => self.stage_variables = true,
             _ => {}
