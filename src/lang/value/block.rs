@@ -120,7 +120,16 @@ mod tests {
     /// Each byte at each place, beside bytes that differ from a mark by one bit.
     #[test]
     fn both_ways_find_the_same() {
-        let beside = [b'#', b'!', b']', b'\\' ^ 0x80, b'"' ^ 0x80, 0x20, 0xff, b'"'];
+        let beside = [
+            b'#',
+            b'!',
+            b']',
+            b'\\' ^ 0x80,
+            b'"' ^ 0x80,
+            0x20,
+            0xff,
+            b'"',
+        ];
         for place in 0..BLOCK {
             for byte in 0..=u8::MAX {
                 for other in beside {

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use super::map::same as same_name;
 use super::{Map, Members, Texts, Value};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -208,6 +209,18 @@ impl<'a> Heap<'a> {
             Place::Map(place) => self.maps[*place].members(),
             Place::ReadList(..) | Place::List(_) => Members::plain(&[], &[]),
         }
+    }
+
+    /// A member by its name.
+    #[inline]
+    pub fn member(&self, id: MapId, name: &str) -> Option<&Value<'a>> {
+        let Place::ReadMap(shape, start) = &self.places[id.0 as usize] else {
+            return self.map(id).member(name);
+        };
+        let keys = part(&self.keys, shape.start, shape.length);
+        let is_it = |key: &Value<'_>| matches!(key, Value::Text(key) if same_name(key, name));
+        let place = keys.iter().position(is_it)?;
+        self.read.get(*start as usize + place)
     }
 
     /// A member whose name is always the same for this hint.

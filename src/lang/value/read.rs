@@ -7,7 +7,7 @@ use std::fmt;
 
 use super::heap::Shape;
 use super::map::PLAIN_MAX;
-use super::scan::{Known, blanks, plain_number, quote_or_backslash};
+use super::scan::{Known, behind_blanks, plain_number, quote_or_backslash};
 use super::unescape::unescaped;
 use super::{Heap, Map, Number, Value};
 
@@ -51,8 +51,8 @@ pub(super) fn wrong(at: usize, what: &'static str) -> ReadError {
 /// # Errors
 /// What even the permissive mode refuses.
 pub fn read<'a>(heap: &mut Heap<'a>, text: &'a str) -> Result<Value<'a>, ReadError> {
-    let at = blanks(text.as_bytes(), 0);
-    if at == text.len() {
+    let rest = behind_blanks(text.as_bytes());
+    if rest.is_empty() {
         return Ok(Value::EMPTY);
     }
     let values = (text.len() / BYTES_A_VALUE).min(VALUES_RESERVED_MAX);
@@ -67,17 +67,17 @@ pub fn read<'a>(heap: &mut Heap<'a>, text: &'a str) -> Result<Value<'a>, ReadErr
         depth: 0,
         why: None,
     };
-    let end = reader.value(at, Place::Top);
-    match (end, reader.values.pop()) {
+    let behind = reader.value(rest, Place::Top);
+    match (behind, reader.values.pop()) {
         (Some(_), Some(value)) => Ok(value),
         _ => Err(reader
             .why
-            .unwrap_or_else(|| wrong(at, "a value is missing"))),
+            .unwrap_or_else(|| wrong(text.len() - rest.len(), "a value is missing"))),
     }
 }
 
-/// Each part is read from a byte on and says where it ends, both in registers; none if it cannot be
-/// read, and then the reader knows why.
+/// Each part takes what is left of the text and gives what is left behind it, both in registers; none if
+/// it cannot be read, and then the reader knows why. What is left always begins where a character does.
 struct Reader<'h, 'a> {
     heap: &'h mut Heap<'a>,
     text: &'a str,
@@ -150,126 +150,138 @@ impl Place {
 
 impl<'a> Reader<'_, 'a> {
     #[inline(always)]
-    fn value(&mut self, mut at: usize, place: Place) -> Option<usize> {
+    fn value(&mut self, mut rest: &'a [u8], place: Place) -> Option<&'a [u8]> {
         if self.depth > DEPTH_MAX {
-            return self.wrong(at, "too deeply nested");
+            return self.wrong(rest, "too deeply nested");
         }
-        let bytes = self.text.as_bytes();
-        if bytes.get(at).is_some_and(|byte| *byte <= b' ') {
-            at = blanks(bytes, at);
+        if let [0..=b' ', ..] = rest {
+            rest = behind_blanks(rest);
         }
-        match bytes.get(at) {
-            Some(b'"') => {
-                let (text, end) = self.string(at, b'"')?;
+        match rest {
+            [b'"', behind @ ..] => {
+                let (text, behind) = self.string(behind, b'"')?;
                 self.values.push(Value::Text(text));
-                Some(end)
+                Some(behind)
             }
-            Some(digit @ b'0'..=b'9') if bytes.get(at + 1).is_some_and(|byte| place.is_end(*byte)) => {
+            [digit @ b'0'..=b'9', end, ..] if place.is_end(*end) => {
                 let value = i32::from(digit - b'0');
                 self.values.push(Value::Number(Number::Int(value)));
-                Some(at + 1)
+                rest.get(1..)
             }
-            Some(b'-' | b'0'..=b'9') => {
-                if let Some((number, end)) = plain_number(bytes, at)
-                    && bytes.get(end).is_some_and(|byte| place.is_end(*byte))
+            [b'-' | b'0'..=b'9', ..] => {
+                if let Some((number, behind @ [end, ..])) = plain_number(rest)
+                    && place.is_end(*end)
                 {
                     self.values.push(Value::Number(number));
-                    return Some(end);
+                    return Some(behind);
                 }
-                Some(self.number(at, place))
+                self.number(rest, place)
             }
-            Some(b'{') => self.map(at + 1),
-            Some(b'[') => self.list(at + 1),
-            _ => self.word(at, place),
+            [b'{', behind @ ..] => self.map(behind),
+            [b'[', behind @ ..] => self.list(behind),
+            _ => self.word(rest, place),
         }
+    }
+
+    /// Where in the text something is that is left.
+    fn at(&self, rest: &[u8]) -> usize {
+        self.text.len() - rest.len()
+    }
+
+    /// What is left behind a place.
+    fn behind(&self, at: usize) -> Option<&'a [u8]> {
+        self.text.as_bytes().get(at..)
     }
 
     /// A number, or the text that only began like one.
     #[inline(never)]
-    fn number(&mut self, at: usize, place: Place) -> usize {
-        let (number, end) = number(self.text, at, place);
+    fn number(&mut self, rest: &[u8], place: Place) -> Option<&'a [u8]> {
+        let (number, end) = number(self.text, self.at(rest), place);
         self.values.push(number);
-        end
+        self.behind(end)
     }
 
-    fn map(&mut self, at: usize) -> Option<usize> {
+    fn map(&mut self, rest: &'a [u8]) -> Option<&'a [u8]> {
         let from = self.values.len();
         let like = std::mem::take(&mut self.like);
         self.depth += 1;
-        let (at, is_like) = self.alike(at, like)?;
-        let end = if is_like {
+        let (rest, is_like) = self.alike(rest, like)?;
+        let behind = if is_like {
             let shape = like.shape.first(self.values.len() - from);
             self.like = like;
             let map = self.heap.keep_read_map(shape, &self.values[from..]);
             self.values.truncate(from);
             self.values.push(map);
-            at
+            rest
         } else {
-            self.unlike(at, from, like)?
+            self.unlike(rest, from, like)?
         };
         self.depth -= 1;
-        Some(end)
+        Some(behind)
     }
 
-    /// Reads members as long as their names are those expected. Where it stopped, and whether that is
-    /// behind the end of the map.
+    /// Reads members as long as their names are those expected. What is left then, and whether the map
+    /// has ended.
     #[inline(always)]
-    fn alike(&mut self, mut at: usize, like: Like) -> Option<(usize, bool)> {
-        let bytes = self.text.as_bytes();
+    fn alike(&mut self, mut rest: &'a [u8], like: Like) -> Option<(&'a [u8], bool)> {
         for place in like.known_start..like.known_start + like.shape.len() {
             let name = self.known.get(place)?;
-            if !name.is_at(bytes, at) {
-                at = blanks(bytes, at);
-                if !name.is_at(bytes, at) {
-                    break;
+            let whole = self.text.as_bytes();
+            let behind = match name.behind(rest, whole) {
+                Some(behind) => behind,
+                None => {
+                    rest = behind_blanks(rest);
+                    match name.behind(rest, whole) {
+                        Some(behind) => behind,
+                        None => break,
+                    }
                 }
-            }
-            at = self.value(at + name.length, Place::Member)?;
-            match bytes.get(at) {
-                Some(b',') => at += 1,
-                Some(b'}') => return Some((at + 1, true)),
-                _ => at = self.behind_member(at)?,
+            };
+            rest = self.value(behind, Place::Member)?;
+            match rest {
+                [b',', behind @ ..] => rest = behind,
+                [b'}', behind @ ..] => return Some((behind, true)),
+                _ => rest = self.behind_member(rest)?,
             }
         }
-        Some((at, false))
+        Some((rest, false))
     }
 
-    /// Where the map goes on or ends behind a member and blanks.
+    /// What is left behind a member and blanks: the map goes on or ends.
     #[inline(never)]
-    fn behind_member(&mut self, at: usize) -> Option<usize> {
-        let at = blanks(self.text.as_bytes(), at);
-        match self.text.as_bytes().get(at) {
-            Some(b',' | b'}') => Some(at),
-            _ => self.wrong(at, "`,` or `}` expected"),
+    fn behind_member(&mut self, rest: &'a [u8]) -> Option<&'a [u8]> {
+        let rest = behind_blanks(rest);
+        match rest {
+            [b',' | b'}', ..] => Some(rest),
+            _ => self.wrong(rest, "`,` or `}` expected"),
         }
     }
 
     /// Reads on a map that began like another.
-    fn unlike(&mut self, mut at: usize, from: usize, like: Like) -> Option<usize> {
-        let bytes = self.text.as_bytes();
+    fn unlike(&mut self, mut rest: &'a [u8], from: usize, like: Like) -> Option<&'a [u8]> {
         let names_from = self.names.len();
         let mut seen = self.differ(like.shape, from);
-        loop {
-            match bytes.get(at) {
-                Some(b'}') => break,
-                Some(b',' | b' ' | b'\t' | b'\n' | b'\r') => {
-                    at += 1;
+        let behind = loop {
+            match rest {
+                [b'}', behind @ ..] => break behind,
+                [b',' | b' ' | b'\t' | b'\n' | b'\r', behind @ ..] => {
+                    rest = behind;
                     continue;
                 }
                 _ => {}
             }
-            at = self.name(at, names_from, &mut seen)?;
-            at = self.value(at, Place::Member)?;
-            match bytes.get(at) {
-                Some(b',') => at += 1,
-                Some(b'}') => break,
-                _ => at = self.behind_member(at)?,
+            rest = self.name(rest, names_from, &mut seen)?;
+            rest = self.value(rest, Place::Member)?;
+            match rest {
+                [b',', behind @ ..] => rest = behind,
+                [b'}', behind @ ..] => break behind,
+                _ => rest = self.behind_member(rest)?,
             }
-        }
+        };
         let map = self.own_map(from, names_from, seen);
         self.values.truncate(from);
         self.values.push(map);
-        Some(at + 1)
+        Some(behind)
     }
 
     /// Takes the names so far for those of a map that goes on with others.
@@ -284,30 +296,27 @@ impl<'a> Reader<'_, 'a> {
         seen
     }
 
-    /// Keeps the next name of a map; returns where its value begins.
+    /// Keeps the next name of a map; what is left behind its colon.
     #[inline(always)]
-    fn name(&mut self, at: usize, names_from: usize, seen: &mut Seen) -> Option<usize> {
-        let bytes = self.text.as_bytes();
-        let (name, end) = match bytes.get(at) {
-            Some(b'"') => self.string(at, b'"')?,
-            _ => self.sloppy_name(at)?,
+    fn name(&mut self, rest: &'a [u8], names_from: usize, seen: &mut Seen) -> Option<&'a [u8]> {
+        let (name, behind) = match rest {
+            [b'"', behind @ ..] => self.string(behind, b'"')?,
+            _ => self.sloppy_name(rest)?,
         };
         // Else it has escapes or stood in other quotes.
-        seen.is_plain &= bytes.get(at) == Some(&b'"')
-            && at + name.len() + 2 == end
-            && bytes.get(end) == Some(&b':');
-        let mut at = end;
-        if bytes.get(at) != Some(&b':') {
-            at = blanks(bytes, at);
-            if bytes.get(at) != Some(&b':') {
-                return self.wrong(at, "`:` expected");
-            }
-        }
+        seen.is_plain &= matches!((rest, behind), ([b'"', ..], [b':', ..]))
+            && rest.len() - behind.len() == name.len() + 2;
         if !seen.is_new(name.as_bytes()) {
             seen.has_twice = seen.has_twice || self.has(names_from, name);
         }
         self.names.push(Value::Text(name));
-        Some(at + 1)
+        match behind {
+            [b':', behind @ ..] => Some(behind),
+            _ => match behind_blanks(behind) {
+                [b':', behind @ ..] => Some(behind),
+                behind => self.wrong(behind, "`:` expected"),
+            },
+        }
     }
 
     /// Whether one of the names from a place on is this one. Among many the heap finds out.
@@ -347,53 +356,65 @@ impl<'a> Reader<'_, 'a> {
         map
     }
 
-    fn list(&mut self, mut at: usize) -> Option<usize> {
-        let bytes = self.text.as_bytes();
+    fn list(&mut self, mut rest: &'a [u8]) -> Option<&'a [u8]> {
         let from = self.values.len();
         // The maps in a list are often alike: what each looks like is kept for the next one.
         self.like = Like::default();
         self.depth += 1;
-        loop {
-            match bytes.get(at) {
-                Some(b']') => break,
-                Some(b',' | b' ' | b'\t' | b'\n' | b'\r') => {
-                    at += 1;
+        let behind = loop {
+            match rest {
+                [b']', behind @ ..] => break behind,
+                [b',' | b' ' | b'\t' | b'\n' | b'\r', behind @ ..] => {
+                    rest = behind;
                     continue;
                 }
-                Some(b'[') => {
+                [b'[', ..] => {
                     let like = self.like;
-                    at = self.value(at, Place::Item)?;
+                    rest = self.value(rest, Place::Item)?;
                     self.like = like;
                 }
-                Some(_) => at = self.value(at, Place::Item)?,
-                None => return self.wrong(at, "unexpected end"),
+                [_, ..] => rest = self.value(rest, Place::Item)?,
+                [] => return self.wrong(rest, "unexpected end"),
             }
-            if bytes.get(at) == Some(&b',') {
-                at += 1;
+            match rest {
+                [b',', behind @ ..] => rest = behind,
+                [b']', behind @ ..] => break behind,
+                _ => {}
             }
-        }
+        };
         let list = self.heap.keep_read_list(&self.values[from..]);
         self.values.truncate(from);
         self.values.push(list);
         self.depth -= 1;
-        Some(at + 1)
+        Some(behind)
     }
 
-    /// A text in quotes, and where it ends.
+    /// A text whose opening quote has been read, and what is left behind it.
     #[inline(always)]
-    fn string(&mut self, at: usize, quote: u8) -> Option<(&'a str, usize)> {
-        let start = at + 1;
-        match quote_or_backslash(self.text.as_bytes(), start, quote) {
-            Some((end, true)) => Some((&self.text[start..end], end + 1)),
-            Some(_) => self.escaped_string(start, quote),
-            None => self.wrong(at, "a text without an end"),
+    fn string(&mut self, rest: &'a [u8], quote: u8) -> Option<(&'a str, &'a [u8])> {
+        match quote_or_backslash(rest, quote) {
+            Some((length, true)) => {
+                let (text, behind) = rest.split_at_checked(length)?;
+                Some((self.part(text)?, behind.get(1..)?))
+            }
+            Some(_) => self.escaped_string(rest, quote),
+            None => self.wrong(rest, "a text without an end"),
         }
     }
 
+    /// Bytes of the text from behind a quote to the next one, as text.
+    #[inline(always)]
+    fn part(&self, bytes: &'a [u8]) -> Option<&'a str> {
+        debug_assert!(std::str::from_utf8(bytes).is_ok());
+        // SAFETY: the bytes are a part of a text with ASCII on both sides, so it begins and ends where
+        // characters do.
+        Some(unsafe { std::str::from_utf8_unchecked(bytes) })
+    }
+
     #[inline(never)]
-    fn escaped_string(&mut self, start: usize, quote: u8) -> Option<(&'a str, usize)> {
-        match unescaped(self.text, start, quote) {
-            Ok((text, end)) => Some((self.heap.keep_text(text), end)),
+    fn escaped_string(&mut self, rest: &[u8], quote: u8) -> Option<(&'a str, &'a [u8])> {
+        match unescaped(self.text, self.at(rest), quote) {
+            Ok((text, end)) => Some((self.heap.keep_text(text), self.behind(end)?)),
             Err(why) => {
                 self.why = Some(why);
                 None
@@ -402,31 +423,31 @@ impl<'a> Reader<'_, 'a> {
     }
 
     #[cold]
-    fn sloppy_name(&mut self, at: usize) -> Option<(&'a str, usize)> {
-        match self.text.as_bytes().get(at) {
-            None => self.wrong(at, "unexpected end"),
-            Some(b':' | b']' | b'[' | b'{') => self.wrong(at, "unexpected character"),
-            Some(b'\'') => self.string(at, b'\''),
-            Some(_) => {
-                let end = self.text[at..].find(':');
-                let end = end.map_or(self.text.len(), |end| at + end);
-                Some((trimmed(&self.text[at..end]), end))
+    fn sloppy_name(&mut self, rest: &'a [u8]) -> Option<(&'a str, &'a [u8])> {
+        match rest {
+            [] => self.wrong(rest, "unexpected end"),
+            [b':' | b']' | b'[' | b'{', ..] => self.wrong(rest, "unexpected character"),
+            [b'\'', behind @ ..] => self.string(behind, b'\''),
+            _ => {
+                let text = &self.text[self.at(rest)..];
+                let end = text.find(':').unwrap_or(text.len());
+                Some((trimmed(&text[..end]), rest.get(end..)?))
             }
         }
     }
 
     /// One of JSON's words, or a text without quotes or in single ones.
     #[inline(never)]
-    fn word(&mut self, at: usize, place: Place) -> Option<usize> {
-        let (text, end) = match self.text.as_bytes().get(at) {
-            None => return self.wrong(at, "unexpected end"),
-            Some(b':' | b'}' | b']') => return self.wrong(at, "unexpected character"),
-            Some(b'\'') => {
-                let (text, end) = self.string(at, b'\'')?;
+    fn word(&mut self, rest: &'a [u8], place: Place) -> Option<&'a [u8]> {
+        let (text, end) = match rest {
+            [] => return self.wrong(rest, "unexpected end"),
+            [b':' | b'}' | b']', ..] => return self.wrong(rest, "unexpected character"),
+            [b'\'', behind @ ..] => {
+                let (text, behind) = self.string(behind, b'\'')?;
                 self.values.push(Value::Text(text));
-                return Some(end);
+                return Some(behind);
             }
-            Some(_) => bare(self.text, at, place),
+            _ => bare(self.text, self.at(rest), place),
         };
         self.values.push(match text {
             "null" => Value::Null,
@@ -435,23 +456,22 @@ impl<'a> Reader<'_, 'a> {
             "NaN" => Value::Number(Number::Double(f64::NAN)),
             text => Value::Text(text),
         });
-        Some(end)
+        self.behind(end)
     }
 
     #[cold]
-    fn wrong<T>(&mut self, at: usize, what: &'static str) -> Option<T> {
-        self.why = Some(wrong(at, what));
+    fn wrong<T>(&mut self, rest: &[u8], what: &'static str) -> Option<T> {
+        self.why = Some(wrong(self.at(rest), what));
         None
     }
 }
 
 /// A number, or the text that only began like one; where it ends.
 fn number<'a>(text: &'a str, at: usize, place: Place) -> (Value<'a>, usize) {
-    let bytes = text.as_bytes();
-    if let Some((number, end)) = plain_number(bytes, at) {
-        let end = blanks(bytes, end);
-        if bytes.get(end).is_none_or(|byte| place.is_end(*byte)) {
-            return (Value::Number(number), end);
+    if let Some((number, behind)) = plain_number(&text.as_bytes()[at..]) {
+        let behind = behind_blanks(behind);
+        if behind.first().is_none_or(|byte| place.is_end(*byte)) {
+            return (Value::Number(number), text.len() - behind.len());
         }
     }
     sloppy_number(text, at, place)

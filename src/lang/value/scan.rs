@@ -16,22 +16,22 @@ pub fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
-/// Where blanks end that begin at a byte.
+/// What is behind blanks.
 #[inline(always)]
-pub fn blanks(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(byte) = bytes.get(at) {
+pub fn behind_blanks(mut bytes: &[u8]) -> &[u8] {
+    while let [byte, behind @ ..] = bytes {
         if *byte > b' ' || !is_blank(*byte) {
             break;
         }
-        at += 1;
+        bytes = behind;
     }
-    at
+    bytes
 }
 
-/// The first quote or backslash from a byte on, and whether it is the quote.
+/// Where the first quote or backslash is, and whether it is the quote.
 #[inline(always)]
-pub fn quote_or_backslash(bytes: &[u8], start: usize, quote: u8) -> Option<(usize, bool)> {
-    let mut rest = bytes.get(start..)?;
+pub fn quote_or_backslash(bytes: &[u8], quote: u8) -> Option<(usize, bool)> {
+    let mut rest = bytes;
     while let Some((block, behind)) = rest.split_first_chunk() {
         let (marks, quotes) = quotes(block, quote);
         if marks != 0 {
@@ -94,51 +94,52 @@ impl Known {
         }
     }
 
-    /// Whether it stands there again, in the same bytes.
+    /// What is behind it, if it stands again where a text goes on.
     #[inline(always)]
-    pub fn is_at(&self, bytes: &[u8], at: usize) -> bool {
-        match block(bytes, at) {
-            Some(found) if same(found, &self.first) & self.marks == self.marks => {
-                self.length <= BLOCK || self.is_all_at(bytes, at)
-            }
-            Some(_) => false,
-            None => self.is_all_at(bytes, at),
+    pub fn behind<'b>(&self, rest: &'b [u8], whole: &[u8]) -> Option<&'b [u8]> {
+        let is_it = match rest.first_chunk() {
+            Some(found) => same(found, &self.first) & self.marks == self.marks,
+            None => self.is_it(rest, whole),
+        };
+        if !is_it || self.length > BLOCK && !self.is_it(rest, whole) {
+            return None;
         }
+        rest.get(self.length..)
     }
 
     #[inline(never)]
-    fn is_all_at(&self, bytes: &[u8], at: usize) -> bool {
-        let part = |start: usize| bytes.get(start..start + self.length);
-        part(at).is_some_and(|found| Some(found) == part(self.start))
+    fn is_it(&self, rest: &[u8], whole: &[u8]) -> bool {
+        let known = whole.get(self.start..self.start + self.length);
+        known.is_some_and(|known| rest.starts_with(known))
     }
 }
 
-/// A number of few digits without an exponent, and where it ends.
+/// A number of few digits without an exponent, and what is behind it.
 #[inline(always)]
-pub fn plain_number<'a>(bytes: &[u8], at: usize) -> Option<(Number<'a>, usize)> {
-    let is_negative = bytes.get(at) == Some(&b'-');
-    let start = at + usize::from(is_negative);
-    let (value, end) = digits(bytes, start, 0);
-    let count = end - start;
+pub fn plain_number<'v, 'b>(bytes: &'b [u8]) -> Option<(Number<'v>, &'b [u8])> {
+    let (is_negative, bytes) = match bytes {
+        [b'-', behind @ ..] => (true, behind),
+        _ => (false, bytes),
+    };
+    let (value, count) = digits(bytes, 0, 0);
     if count == 0 || count > DIGITS_MAX {
         return None;
     }
-    if bytes.get(end) != Some(&b'.') {
+    let behind = bytes.get(count..)?;
+    let [b'.', decimals @ ..] = behind else {
         // So few digits fit.
         let value = value as i64;
         let value = if is_negative { -value } else { value };
-        return Some((Number::from_i64(value), end));
-    }
-    let point = end;
-    let (value, end) = digits(bytes, point + 1, value);
-    let decimals = end - point - 1;
-    if decimals == 0 || count + decimals > DIGITS_MAX {
+        return Some((Number::from_i64(value), behind));
+    };
+    let (value, places) = digits(decimals, 0, value);
+    if places == 0 || count + places > DIGITS_MAX {
         return None;
     }
     // Both are exact, so one division rounds as if it was of all digits at once.
-    let value = value as f64 / POWERS[decimals];
+    let value = value as f64 / POWERS[places];
     let value = if is_negative { -value } else { value };
-    Some((Number::Double(value), end))
+    Some((Number::Double(value), decimals.get(places..)?))
 }
 
 /// The value with the digits from a place on behind it, and where they end. Of more than
@@ -176,7 +177,9 @@ mod tests {
                         expected = Some((place, byte == b'"'));
                     }
                     for start in 0..=place.min(length) {
-                        assert_eq!(quote_or_backslash(&bytes, start, b'"'), expected);
+                        let found = quote_or_backslash(&bytes[start..], b'"');
+                        let found = found.map(|(at, is_quote)| (start + at, is_quote));
+                        assert_eq!(found, expected);
                     }
                 }
             }
@@ -200,11 +203,11 @@ mod tests {
                     value % 10_u64.pow(decimals as u32)
                 ),
             };
-            let Some((number, end)) = plain_number(text.as_bytes(), 0) else {
+            let Some((number, behind)) = plain_number(text.as_bytes()) else {
                 assert!(text.len() > DIGITS_MAX, "{text}");
                 continue;
             };
-            assert_eq!(end, text.len());
+            assert!(behind.is_empty());
             let expected = match decimals {
                 0 => text.parse().map(Number::from_i64).ok(),
                 _ => text.parse().map(Number::Double).ok(),
@@ -223,7 +226,7 @@ mod tests {
             "1234567890123456",
             "1.234567890123456",
         ] {
-            assert!(plain_number(text.as_bytes(), 0).is_none(), "{text}");
+            assert!(plain_number(text.as_bytes()).is_none(), "{text}");
         }
     }
 
@@ -235,13 +238,15 @@ mod tests {
                 let mut bytes = [text, &text[..length]].concat();
                 bytes.resize(bytes.len() + behind, b'a');
                 let known = Known::at(&bytes, 0, length);
-                assert!(known.is_at(&bytes, text.len()));
+                let behind = known.behind(&bytes[text.len()..], &bytes);
+                assert_eq!(behind, Some(&bytes[text.len() + length..]));
                 for place in text.len()..text.len() + length {
                     let mut other = bytes.clone();
                     other[place] = b'#';
-                    assert!(!known.is_at(&other, text.len()), "{length} {place}");
+                    let behind = known.behind(&other[text.len()..], &other);
+                    assert!(behind.is_none(), "{length} {place}");
                 }
-                assert!(!Known::at(&bytes, 0, 1).is_at(&bytes, bytes.len()));
+                assert!(Known::at(&bytes, 0, 1).behind(&[], &bytes).is_none());
             }
         }
     }

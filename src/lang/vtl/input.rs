@@ -2,8 +2,9 @@
 
 use super::run::{Engine, Halt};
 use super::scope::keep_texts;
+use super::tree::{Expression, ReferenceKind, Step};
 use crate::lang::jsonpath::{Path, VISITS_MAX};
-use crate::lang::value::{Map, Style, Value, read};
+use crate::lang::value::{Handle, Map, Style, Value, read};
 
 /// Where `$input.params(name)` looks, in this order.
 const PLACES: [&str; 3] = ["path", "querystring", "header"];
@@ -60,6 +61,29 @@ impl<'a> Engine<'a, '_> {
         self.spend(path.len() / 8)?;
         let path = Path::parse(path).map_err(|error| Halt::error(error.to_string()))?;
         self.read_path(&path)
+    }
+
+    /// The value of `$input.path` with a straight path that is known, when the body has been read.
+    #[inline]
+    pub(super) fn straight(&mut self, expression: &Expression) -> Option<Value<'a>> {
+        let Expression::Reference(reference) = expression else {
+            return None;
+        };
+        let [Step::Path(known)] = &reference.steps[..] else {
+            return None;
+        };
+        let is_quick = reference.kind == ReferenceKind::Plain && !known.is_json && self.may_look();
+        let variable = self.slots.get(reference.slot)?;
+        if !is_quick || !matches!(variable, Some(Value::Handle(Handle::Input))) {
+            return None;
+        }
+        let found = known.path.read_straight(&self.heap, &self.document?)?;
+        // The expression is a step, and so is the path.
+        self.spend(2).ok()?;
+        Some(match found {
+            None | Some(Value::Null) => Value::EMPTY,
+            Some(found) => found,
+        })
     }
 
     pub(super) fn read_path(&mut self, path: &Path) -> Result<Value<'a>, Halt> {

@@ -198,9 +198,7 @@ impl<'t, 's> Parser<'t, 's> {
         Ok(Some(match kind {
             Kind::If => self.if_statement()?,
             Kind::Identifier => Node::from(self.reference()?),
-            Kind::CurlyOpen if self.peek(1)? == Kind::Identifier => {
-                Node::from(self.reference()?)
-            }
+            Kind::CurlyOpen if self.peek(1)? == Kind::Identifier => Node::from(self.reference()?),
             Kind::LineComment => {
                 let token = self.take()?;
                 self.eat(Kind::LineCommentEnd)?;

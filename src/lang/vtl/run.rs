@@ -267,8 +267,15 @@ impl<'a> Engine<'a, '_> {
                 Node::Text(text) => out.push_str(text),
                 Node::Member(member) => match self.member(member) {
                     Some(Value::Text(text)) => out.push_str(text),
+                    Some(Value::Number(Number::Int(digit @ 0..=9))) => {
+                        out.push(char::from(b'0' + *digit as u8));
+                    }
                     _ => self.node(node, out)?,
                 },
+                Node::If {
+                    branches,
+                    otherwise,
+                } => self.branch(branches, otherwise.as_ref(), out)?,
                 node => self.node(node, out)?,
             }
         }
@@ -297,7 +304,10 @@ impl<'a> Engine<'a, '_> {
             },
             Node::Reference(reference) => self.print_reference(reference, out)?,
             Node::Set { target, value } => {
-                let value = self.evaluate(value)?;
+                let value = match self.straight(value) {
+                    Some(value) => value,
+                    None => self.evaluate(value)?,
+                };
                 self.note(target, " =", &value);
                 // What has no value leaves the variable as it was.
                 if !matches!(value, Value::Null) {
@@ -325,6 +335,7 @@ impl<'a> Engine<'a, '_> {
         self.fits(out)
     }
 
+    #[inline(never)]
     fn branch(
         &mut self,
         branches: &'a [(Expression, Block)],
