@@ -42,7 +42,8 @@ pub fn same(left: &[u8; BLOCK], right: &[u8; BLOCK]) -> Marks {
     plain::same(left, right)
 }
 
-/// With SSE2, which every x86-64 has: the reader of a body takes half as many instructions.
+/// With SSE2, which every x86-64 has: reading a body takes a seventh less instructions than with words of
+/// eight bytes.
 #[cfg(target_feature = "sse2")]
 mod wide {
     use std::arch::x86_64::{

@@ -4,6 +4,7 @@
 //! Maps and lists are shared and can be written, as Java's are, so they live in a [`Heap`] that ends
 //! with the request: a map that holds itself leaks nothing.
 
+mod bare;
 mod block;
 mod heap;
 mod map;

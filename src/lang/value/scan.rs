@@ -117,29 +117,45 @@ impl Known {
 /// A number of few digits without an exponent, and what is behind it.
 #[inline(always)]
 pub fn plain_number<'v, 'b>(bytes: &'b [u8]) -> Option<(Number<'v>, &'b [u8])> {
+    const NONE: usize = usize::MAX;
     let (is_negative, bytes) = match bytes {
         [b'-', behind @ ..] => (true, behind),
         _ => (false, bytes),
     };
-    let (value, count) = digits(bytes, 0, 0);
+    let (mut value, mut point, mut end) = (0_u64, NONE, bytes.len());
+    // One more than there may be, with a point.
+    for (at, byte) in bytes.iter().take(DIGITS_MAX + 2).enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit <= 9 {
+            value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+        } else if *byte == b'.' && point == NONE {
+            point = at;
+        } else {
+            end = at;
+            break;
+        }
+    }
+    let count = end - usize::from(point != NONE);
     if count == 0 || count > DIGITS_MAX {
         return None;
     }
-    let behind = bytes.get(count..)?;
-    let [b'.', decimals @ ..] = behind else {
-        // So few digits fit.
-        let value = value as i64;
-        let value = if is_negative { -value } else { value };
+    let behind = bytes.get(end..)?;
+    // So few digits fit.
+    let value = value as i64;
+    let value = if is_negative { -value } else { value };
+    if point == NONE {
         return Some((Number::from_i64(value), behind));
-    };
-    let (value, places) = digits(decimals, 0, value);
-    if places == 0 || count + places > DIGITS_MAX {
+    }
+    let power = POWERS.get(count - point)?;
+    if point == 0 || point == count {
         return None;
     }
     // Both are exact, so one division rounds as if it was of all digits at once.
-    let value = value as f64 / POWERS[places];
-    let value = if is_negative { -value } else { value };
-    Some((Number::Double(value), decimals.get(places..)?))
+    let value = match value {
+        0 if is_negative => -0.0,
+        value => value as f64 / power,
+    };
+    Some((Number::Double(value), behind))
 }
 
 /// The value with the digits from a place on behind it, and where they end. Of more than

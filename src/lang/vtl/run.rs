@@ -1,8 +1,9 @@
 //! Statements and directives, under a budget.
 
-use std::borrow::Cow;
 use std::cell::Cell;
 
+use super::halt::Failure;
+pub(super) use super::halt::Halt;
 use super::overrides::{self, Overrides};
 use super::scope::{Scope, keep_map, keep_texts};
 use super::tree::{Block, Expression, Foreach, KnownPattern, Node, Reference, ReferenceKind, Tree};
@@ -35,65 +36,6 @@ const TRACE_LINES_MAX: usize = 10_000;
 const TOO_MANY_STEPS: &str = "the template takes too many steps";
 const TOO_LONG: &str = "the result of the template is too long";
 const TOO_MUCH_MEMORY: &str = "the template makes too many or too long values";
-
-/// Why running stopped. It is small, since every step may return it.
-#[derive(Clone, Debug)]
-pub(super) enum Halt {
-    Failed(Box<Failure>),
-    /// `#break`
-    Break,
-    /// `$foreach.stop()`, `#break($foreach.parent)`
-    BreakLoop(u32),
-    /// `#stop`
-    Stop,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Failure {
-    what: Cow<'static, str>,
-    is_runaway: bool,
-    /// At a byte of the template, if it is known.
-    at: Option<usize>,
-}
-
-impl Halt {
-    #[cold]
-    pub(super) fn error(what: impl Into<Cow<'static, str>>) -> Self {
-        Self::Failed(Box::new(Failure {
-            what: what.into(),
-            is_runaway: false,
-            at: None,
-        }))
-    }
-
-    /// The budget is used up.
-    #[cold]
-    pub(super) fn runaway(what: &'static str) -> Self {
-        Self::Failed(Failure::runaway(what))
-    }
-
-    /// An error without a place gets this one.
-    #[cold]
-    pub(super) fn placed(mut self, at: usize) -> Self {
-        if let Self::Failed(failure) = &mut self
-            && !failure.is_runaway
-        {
-            failure.at.get_or_insert(at);
-        }
-        self
-    }
-}
-
-impl Failure {
-    #[cold]
-    fn runaway(what: &'static str) -> Box<Self> {
-        Box::new(Self {
-            what: Cow::Borrowed(what),
-            is_runaway: true,
-            at: None,
-        })
-    }
-}
 
 /// One open `#foreach`.
 #[derive(Clone, Copy, Debug)]
@@ -415,8 +357,10 @@ impl<'a> Engine<'a, '_> {
             if let Some(open) = self.loops.last_mut() {
                 *open = Loop { index, has_next };
             }
-            self.slots[COUNT] = Some(Value::int(index + 1));
-            self.slots[HAS_NEXT] = Some(Value::Bool(has_next));
+            if self.tree.uses.loop_counts() {
+                self.slots[COUNT] = Some(Value::int(index + 1));
+                self.slots[HAS_NEXT] = Some(Value::Bool(has_next));
+            }
             self.slots[foreach.slot] = match item {
                 Value::Null => None,
                 item => Some(item),
