@@ -6,17 +6,19 @@ use std::sync::Arc;
 use std::thread::{self, ScopedJoinHandle};
 
 use crate::compile::group::GroupKey;
+use crate::compile::guard::{Guards, Of};
 use crate::compile::ledger::{ApiMemory, StageMemory};
 use crate::compile::problem::{Fault, Place, Problems};
 use crate::compile::snapshot::Work;
 use crate::compile::{cors, name, rest, target};
 use crate::lang::logline::{self, Variable};
 use crate::model::v2::{self, ApiKind, RouteKey, Segment};
+use crate::plan::guard::Lock;
 use crate::plan::router::{DEPTH_MAX, Order, PARAMS_MAX, Rules, TrailingSlash};
 use crate::plan::segment::LITERAL_BYTES_MAX;
 use crate::plan::stage::StageKind;
 use crate::plan::trie::{Part, Pattern, RouterError};
-use crate::plan::{Group, Limit, LimitId, Route, RouteId, Router, Stage, Target};
+use crate::plan::{Group, Guard, Limit, LimitId, Route, RouteId, Router, Stage};
 
 /// All stages of an API: those that nothing touched as they were, the others anew.
 /// `before` is what the API of this id was.
@@ -268,6 +270,7 @@ impl<'d> ApiDraft<'d> {
         let all = self.place.then("routes");
         let mut routes = Vec::with_capacity(self.routes.len());
         let mut schemas = rest::Schemas::of(stage);
+        let mut guards = Guards::default();
         for (route, key) in self.routes.iter().zip(&self.keys) {
             let place = all.then(key);
             let known = earlier.remove(key.as_str());
@@ -288,20 +291,52 @@ impl<'d> ApiDraft<'d> {
                 &mut work.problems,
             );
             // Without a target there is a problem, and no plan to miss the route in.
-            let Some(made) = made else { continue };
-            memory.need(made.needs, &made.target);
+            let Some(mut made) = made else { continue };
+            memory.need(made.needs, made.target.group());
+            let guard = self.guard(work, (route, stage), &mut guards, memory, &place);
+            let Ok(guard) = guard else { continue };
+            if let (Some(_), Some(rest)) = (&guard, made.rest.as_mut()) {
+                rest.is_plain = false;
+            }
             routes.push(Route {
                 id: known.map_or_else(|| RouteId(work.route_ids.take()), |known| known.id),
                 key: key.as_str().into(),
                 param_names: route.key.param_names().map(Into::into).collect(),
                 limit,
                 body_bytes_max: route.body_bytes_max.unwrap_or(u64::MAX),
+                guard,
                 target: made.target,
                 rest: made.rest,
             });
         }
         work.retire_routes(earlier.into_values());
         routes.into()
+    }
+
+    /// The guard of a route, if it has one. The error has been said.
+    fn guard<'s>(
+        &self,
+        work: &mut Work<'_>,
+        (route, stage): (&'s v2::Route, &'s v2::Stage),
+        guards: &mut Guards<'s>,
+        memory: &mut StageDraft,
+        place: &Place<'_>,
+    ) -> Result<Option<Box<Guard>>, ()> {
+        let Some(own) = &route.guard else {
+            return Ok(None);
+        };
+        let of = Of {
+            api: self.api,
+            stage,
+            key: &route.key,
+        };
+        let made = guards.guard(own, of, &mut work.groups, place, &mut work.problems);
+        let (guard, needs) = made.ok_or(())?;
+        if let Lock::Authorizer(authorizer) = &guard.lock {
+            let remote = authorizer.target.remote.as_deref();
+            memory.need(needs, remote.map(|service| &service.group));
+        }
+        Ok(Some(Box::new(guard)))
     }
 }
 
@@ -330,8 +365,8 @@ impl StageDraft {
     }
 
     /// One group looks for one upstream: thousands of routes add a few entries.
-    fn need(&mut self, needs: Option<target::Needs>, target: &Target) {
-        if let (Some(needs), Some(group)) = (needs, target.group())
+    fn need(&mut self, needs: Option<target::Needs>, group: Option<&Arc<Group>>) {
+        if let (Some(needs), Some(group)) = (needs, group)
             && !self.groups.contains_key(&needs.key)
         {
             self.lookups.push(needs.lookup);

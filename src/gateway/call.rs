@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use crate::base::Uuid;
 use crate::base::id::RequestId;
+use crate::gateway::auth::{Said, User};
 use crate::gateway::{Reject, Story, Worker};
 use crate::net::outbound::{GroupState, Groups};
 use crate::observe::Trace;
@@ -38,12 +39,24 @@ pub struct Call<'p> {
     pub reject: Option<Reject>,
     /// The stage has a canary; whether it serves this call.
     pub is_canary: Option<bool>,
+    /// The client wants a cached answer forgotten, and has a right to.
+    pub may_invalidate: bool,
     /// A client wanted a cached answer forgotten and had no right to.
     pub warns_of_cache: bool,
+    /// Who has signed the call, where callers have to.
+    pub user: Option<Box<User>>,
+    /// Who has signed the wish to have the call explained: as good as a signature of the call.
+    pub vouched: Option<Box<User>>,
+    /// What an authorizer said of the caller.
+    pub authorized: Option<Rc<Said>>,
+    /// Why an authorizer said nothing, or what is wrong with a signature, for the log.
+    pub authorizer_error: Option<Box<str>>,
     /// The key that a method required.
     pub api_key: Option<&'p ApiKey>,
     /// What a refusal says in the place of its usual message.
     pub said: Option<Box<str>>,
+    /// What a refusal is called in the place of the usual name of its type.
+    pub exception: Option<&'static str>,
     /// What is wrong with the body, in the words of its validation.
     pub validation_error: Option<Box<str>>,
     /// Answered by the gateway itself for a browser.
@@ -86,9 +99,15 @@ impl Call<'_> {
             status: 0,
             reject: None,
             is_canary: None,
+            may_invalidate: false,
             warns_of_cache: false,
+            user: None,
+            vouched: None,
+            authorized: None,
+            authorizer_error: None,
             api_key: None,
             said: None,
+            exception: None,
             validation_error: None,
             is_preflight: false,
             upstream: None,
@@ -131,9 +150,20 @@ impl Call<'_> {
         }
     }
 
-    /// Gives the invocation of a function its id, if the log shows it.
+    /// As `note_endpoint`, of what may have run a function: execution logs show its id, too.
+    pub fn note_service(&mut self, head: &ResponseHead, bytes: &[u8]) {
+        if self.shows_invocations() {
+            self.keep_endpoint_ids(head, bytes);
+        }
+    }
+
+    fn shows_invocations(&self) -> bool {
+        self.story.is_some() || self.stage.is_some_and(|stage| stage.logs_endpoint_ids)
+    }
+
+    /// Gives the invocation of a function its id, if a log shows it.
     pub fn note_invocation(&mut self, worker: &Worker) -> Option<Box<str>> {
-        if !self.stage.is_some_and(|stage| stage.logs_endpoint_ids) {
+        if !self.shows_invocations() {
             return None;
         }
         let id = worker.ids.borrow_mut().uuid();

@@ -21,7 +21,7 @@ pub fn answer(call: &Call<'_>, asked: &Asked<'_>, stage: &RestStage, reject: Rej
     };
     let own = set.and_then(|set| set.status);
     let mut answer = Answer {
-        status: own.or(kind.status()).unwrap_or(reject.status()),
+        status: own.unwrap_or(reject.rest_status()),
         ..Answer::default()
     };
     let scene = Scene { call, asked };
@@ -30,9 +30,10 @@ pub fn answer(call: &Call<'_>, asked: &Asked<'_>, stage: &RestStage, reject: Rej
         None => (JSON, usual(call, reject)),
     };
     answer.headers.push("Content-Type", media_type.as_bytes());
+    let exception = call.exception.unwrap_or(kind.exception());
     answer
         .headers
-        .push("x-amzn-ErrorType", kind.exception().as_bytes());
+        .push("x-amzn-ErrorType", exception.as_bytes());
     for (name, source) in set.into_iter().flat_map(|set| &set.headers) {
         if let Some(value) = scene.values(source).first() {
             answer.headers.set(name, value.as_bytes());
@@ -62,6 +63,10 @@ pub fn allow_any_origin(answer: &mut Answer) {
 fn usual(call: &Call<'_>, reject: Reject) -> String {
     let message = json::line(&call.message(reject));
     match reject {
+        // As recorded.
+        Reject::AuthorizerConfigurationError | Reject::AuthorizerFailure => {
+            "{\"message\":null}".to_owned()
+        }
         // As recorded: these begin with a capital.
         Reject::AccessDenied => format!("{{\"Message\":{message}}}"),
         _ => format!("{{\"message\":{message}}}"),

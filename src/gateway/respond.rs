@@ -49,6 +49,7 @@ pub fn head(
     answer: &Answer,
 ) -> (Outgoing, Vec<u8>) {
     call.status = answer.status;
+    moment::streaming(call, answer);
     exchange.close |= !exchange.upload.is_read() || worker.is_draining();
     let outgoing = Outgoing::of(exchange, answer.status);
     let mut out = Vec::with_capacity(1024);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::compile::{self, Ledger};
 use crate::control::publish::DomainModel;
 use crate::gateway::{self, Published};
-use crate::model::{Snapshot, Upstream, Usage, v2};
+use crate::model::{Snapshot, Usage, v2};
 use crate::net;
 use crate::plan::Plan;
 use crate::rt::tls::{GivenCertificate, Terms};
@@ -202,13 +202,14 @@ fn compiled(
     Ok((published, ledger))
 }
 
-/// A plan of one API that nobody else is served by.
+/// A plan of one API that nobody else is served by, with the upstreams and services of the config.
 ///
 /// # Errors
 /// All that hinders it.
-pub fn draft(api: Arc<v2::Api>, upstreams: &[Upstream]) -> Result<Published, String> {
+pub fn draft(api: Arc<v2::Api>, config: &Snapshot) -> Result<Published, String> {
     let snapshot = Snapshot {
-        upstreams: upstreams.to_vec(),
+        upstreams: config.upstreams.clone(),
+        aws: config.aws.clone(),
         apis: vec![api],
         ..Snapshot::default()
     };

@@ -224,8 +224,7 @@ impl Running {
     /// Tries a method that is in no stage, on one of the cores, which answers by itself.
     pub async fn test(&mut self, test: MethodTest) {
         let MethodTest { draft, done } = test;
-        let upstreams = &self.making.snapshot.upstreams;
-        let published = match prepare::draft(draft.model, upstreams) {
+        let published = match prepare::draft(draft.model, &self.making.snapshot) {
             Ok(published) => Arc::new(published),
             Err(problems) => {
                 // Who asked may have gone away.
@@ -244,6 +243,7 @@ impl Running {
         let (reply, told) = oneshot::channel();
         self.cores.tell_one(Command::Try(Box::new(Trial {
             origin: None,
+            caller: draft.caller,
             draft: Some(published),
             request: draft.request,
             reply,

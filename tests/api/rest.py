@@ -2,7 +2,10 @@
 
 import http.server
 import json
+import re
 import threading
+
+DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d UTC \d{4}"
 
 
 class Recorder(http.server.BaseHTTPRequestHandler):
@@ -103,7 +106,7 @@ class Api:
     def method(self, path, verb="GET", responses=None, method=None, **integration):
         """A method with its integration and integration responses by status code."""
         where = {"restApiId": self.id, "resourceId": self.resource(path), "httpMethod": verb}
-        self.v1.put_method(**where, authorizationType="NONE", **(method or {}))
+        self.v1.put_method(**where, **{"authorizationType": "NONE", **(method or {})})
         if integration["type"] != "MOCK":
             integration.setdefault("integrationHttpMethod", "ANY" if verb == "ANY" else verb)
         self.v1.put_integration(**where, **integration)
@@ -131,3 +134,20 @@ class Api:
     def delete(self):
         """Takes it away."""
         self.v1.delete_rest_api(restApiId=self.id)
+
+
+def run(api, where, **more):
+    """The answer of a test, its log as lines without times and with `<id>` and `<ms>`."""
+    made = api.v1.test_invoke_method(**where, **more)
+    assert made["ResponseMetadata"]["HTTPStatusCode"] == 200
+    first, *rest, end = made["log"].split("\n")
+    assert end == ""
+    request = re.fullmatch(r"Execution log for request (\S+)", first)[1]
+    lines = []
+    for line in rest:
+        assert re.match(f"{DAY} : ", line), line
+        line = line.split(" : ", 1)[1].replace(request, "<id>")
+        lines.append(re.sub(r"latency: \d+ ms", "latency: <ms> ms", line))
+    made["lines"] = lines
+    assert isinstance(made["latency"], int)
+    return made

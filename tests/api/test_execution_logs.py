@@ -253,4 +253,4 @@ def test_a_long_body_is_cut_off(logged):
     assert logged.call("POST", "/", body="x" * 100_000)[0] == 200
     said = lines(logged, "Method completed with status: 200")
     [body] = [line for line in said if line.startswith("Method request body")]
-    assert len(body) == 1024 and body.endswith("xx[TRUNCATED]")
+    assert len(body) == 1024 and body.endswith("xx [TRUNCATED]")

@@ -1,29 +1,8 @@
 """TestInvokeMethod: the real pipeline over what is not deployed, told in AWS's lines."""
 
-import re
-
 import pytest
 from conftest import REGION, free_port, refused
-
-DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d UTC \d{4}"
-
-
-def run(api, where, **more):
-    """The answer of a test, its log as lines without times and with `<id>` and `<ms>`."""
-    made = api.v1.test_invoke_method(**where, **more)
-    assert made["ResponseMetadata"]["HTTPStatusCode"] == 200
-    first, *rest, end = made["log"].split("\n")
-    assert end == ""
-    request = re.fullmatch(r"Execution log for request (\S+)", first)[1]
-    lines = []
-    for line in rest:
-        assert re.match(f"{DAY} : ", line), line
-        line = line.split(" : ", 1)[1].replace(request, "<id>")
-        lines.append(re.sub(r"latency: \d+ ms", "latency: <ms> ms", line))
-    made["lines"] = lines
-    assert isinstance(made["latency"], int)
-    return made
-
+from rest import run
 
 def test_a_failed_test_reads_as_recorded(api):
     """Every line, header and the body as AWS gave them."""
@@ -252,4 +231,4 @@ def test_large_bodies_come_whole_and_are_cut_in_the_log(api, backend, kind):
     assert made["body"] == "y" * 3_000_000
     assert len(made["log"]) < 20_000
     [line] = [line for line in made["lines"] if line.startswith("Endpoint response body")]
-    assert len(line) == 1024 and line.endswith("y[TRUNCATED]")
+    assert len(line) == 1024 and line.endswith("y [TRUNCATED]")

@@ -8,8 +8,8 @@ use crate::aws::subtype::REGION;
 use crate::control::desk::{Record, Scope};
 use crate::control::error::{Error, Outcome};
 use crate::control::publish::{
-    AUTHORIZER_EPOCH, access_log, epoch, link, method_of, text, throttle, timeout, unchecked,
-    unserved, variables,
+    AUTHORIZER_EPOCH, access_log, epoch, guard, link, method_of, text, throttle, timeout, unserved,
+    variables,
 };
 use crate::control::v2;
 use crate::model::Throttle;
@@ -26,13 +26,14 @@ pub(in crate::control::publish) fn stage(
     let frozen = deployment.get("frozen").unwrap_or(&Value::Null);
     let all = |key: &str| frozen[key].as_array().map_or(&[][..], Vec::as_slice);
     let mut routes = Vec::new();
-    for frozen in all("routes") {
-        if let Some(route) = route(stage, frozen, all("integrations"), scope)? {
+    for written in all("routes") {
+        let written = (frozen, written);
+        if let Some(route) = route(stage, written, all("integrations"), scope)? {
             routes.push(route);
         }
     }
     Ok(Stage {
-        account_id: String::new(),
+        account_id: scope.account.clone(),
         name: text(stage, "stageName").to_owned(),
         variables: variables(stage, "stageVariables"),
         access_log_format: access_log(stage),
@@ -67,7 +68,7 @@ fn cors(frozen: &Value) -> Option<Cors> {
 /// A route without a target serves nothing.
 fn route(
     stage: &Record,
-    route: &Value,
+    (frozen, route): (&Value, &Value),
     integrations: &[Value],
     scope: &Scope,
 ) -> Outcome<Option<Route>> {
@@ -85,22 +86,22 @@ fn route(
     };
     let parsed = RouteKey::parse(key)
         .map_err(|error| Error::bad_request(format!("Route {key} cannot be served: {error}")))?;
+    let facts = FunctionCall {
+        account_id: scope.account.clone(),
+        ..FunctionCall::default()
+    };
+    let guard = guard::guard((frozen, route), &Ok(None), &facts, scope);
+    let (integration, guard) = match guard {
+        Ok(guard) => (asked(integration, scope).unwrap_or_else(unserved), guard),
+        Err(refusal) => (refusal, None),
+    };
     Ok(Some(Route {
-        integration: match unguarded(route) {
-            Some(refusal) => refusal,
-            None => asked(integration, scope).unwrap_or_else(unserved),
-        },
+        integration,
         key: parsed,
         throttle: route_throttle(stage, key),
         body_bytes_max: None,
+        guard,
     }))
-}
-
-/// Whom nobody checks is not let in.
-fn unguarded(route: &Value) -> Option<Integration> {
-    let authorization = route["authorizationType"].as_str().unwrap_or("NONE");
-    let what = format!("Authorization type {authorization}");
-    (authorization != "NONE").then(|| unchecked(500, &what))
 }
 
 /// The error says what of the integration cannot be served.

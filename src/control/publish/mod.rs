@@ -1,6 +1,8 @@
 //! From records to what is served: the models of the APIs whose stages or deployments changed.
 
+mod authorizer;
 pub mod domain;
+mod guard;
 mod http;
 mod link;
 mod refusal;
@@ -21,7 +23,7 @@ use crate::control::desk::{Desk, Fixed, Record, Rows, Scope};
 use crate::control::domain::trust::Truststores;
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
-use crate::control::publish::refusal::{unchecked, unserved};
+use crate::control::publish::refusal::unserved;
 use crate::control::rest::test_invoke::Draft;
 use crate::control::{AUTHORIZER_EPOCH, CACHE_EPOCH};
 use crate::gateway::trial::Told;
@@ -179,7 +181,6 @@ pub fn model(desk: &Desk<'_>, id: &str) -> Outcome<Option<ApiModel>> {
         _ => return Ok(None),
     };
     let below = format!("{id}/");
-    let has_policy = !text(&api, "policy").is_empty();
     let mut stages = Vec::new();
     for (_, stage) in desk.list(kind::STAGE, &below)? {
         let deployment = format!("{below}{}", text(&stage, "deploymentId"));
@@ -187,22 +188,21 @@ pub fn model(desk: &Desk<'_>, id: &str) -> Outcome<Option<ApiModel>> {
             let mut made = match kind {
                 ApiKind::File | ApiKind::Http => {
                     link::in_http(desk, &stage, &mut deployment)?;
+                    authorizer::settle(desk, &below, &mut deployment)?;
                     http::stage(&stage, &deployment, desk.scope())?
                 }
                 ApiKind::Rest => {
                     let mut canary = canary(desk, &below, &stage)?;
                     for deployment in canary.iter_mut().chain([&mut deployment]) {
                         link::in_rest(desk, &stage, deployment)?;
+                        authorizer::settle(desk, &below, deployment)?;
+                        guard::settle(&api, id, deployment, desk.scope());
                     }
                     rest::stage(desk, &stage, &deployment, canary.as_ref())?
                 }
             };
-            made.account_id.clone_from(&desk.scope().account);
             if desk.is_strict() {
                 ask_policies(&mut made, &desk.scope().region);
-            }
-            if has_policy {
-                refusal::close(&mut made, "A resource policy");
             }
             stages.push(made);
         }
@@ -248,8 +248,7 @@ pub fn draft(
     mut deployment: Record,
 ) -> Outcome<ApiModel> {
     link::in_rest(desk, stage, &mut deployment)?;
-    let mut made = rest::stage(desk, stage, &deployment, None)?;
-    made.account_id.clone_from(&desk.scope().account);
+    let made = rest::stage(desk, stage, &deployment, None)?;
     Ok(Arc::new(v2::Api {
         id: id.to_owned(),
         kind: ApiKind::Rest,

@@ -14,6 +14,15 @@ pub fn write(out: &mut Vec<u8>, asked: &Asked<'_>, is_http: bool) {
     if is_http {
         event.text("version", "1.0");
     }
+    if let Some(authorizing) = asked.authorizing {
+        event.text("type", "REQUEST");
+        event.text("methodArn", authorizing.arn);
+        if is_http {
+            for name in ["identitySource", "authorizationToken"] {
+                event.joined(name, authorizing.identity.iter().map(String::as_str));
+            }
+        }
+    }
     event.text("resource", &facts.resource_path);
     event.text("path", path_of(asked));
     event.text("httpMethod", asked.method);
@@ -30,11 +39,13 @@ pub fn write(out: &mut Vec<u8>, asked: &Asked<'_>, is_http: bool) {
     let variables = facts.stage_variables.as_deref().unwrap_or("null");
     event.raw("stageVariables", variables);
     event.object("requestContext", |members| context(members, asked, is_http));
-    match asked.body {
-        [] => event.raw("body", "null"),
-        body => event.body("body", body, asked.is_binary),
+    if asked.authorizing.is_none() {
+        match asked.body {
+            [] => event.raw("body", "null"),
+            body => event.body("body", body, asked.is_binary),
+        }
+        event.flag("isBase64Encoded", asked.is_binary && !asked.body.is_empty());
     }
-    event.flag("isBase64Encoded", asked.is_binary && !asked.body.is_empty());
     event.end();
 }
 
@@ -149,26 +160,19 @@ fn context(members: &mut Members<'_>, asked: &Asked<'_>, is_http: bool) {
 
 /// All present, null when unknown.
 fn identity(members: &mut Members<'_>, asked: &Asked<'_>) {
-    for name in [
-        "cognitoIdentityPoolId",
-        "accountId",
-        "cognitoIdentityId",
-        "caller",
-    ] {
-        members.raw(name, "null");
-    }
+    let id = asked.user.map(|user| user.id());
+    members.raw("cognitoIdentityPoolId", "null");
+    members.text_or_null("accountId", asked.user.map(|user| user.account()));
+    members.raw("cognitoIdentityId", "null");
+    members.text_or_null("caller", id);
     members.text("sourceIp", asked.source_ip);
-    for name in [
-        "principalOrgId",
-        "accessKey",
-        "cognitoAuthenticationType",
-        "cognitoAuthenticationProvider",
-        "userArn",
-    ] {
-        members.raw(name, "null");
-    }
+    members.raw("principalOrgId", "null");
+    members.text_or_null("accessKey", id);
+    members.raw("cognitoAuthenticationType", "null");
+    members.raw("cognitoAuthenticationProvider", "null");
+    members.text_or_null("userArn", asked.user.map(|user| &*user.arn));
     members.text_or_null("userAgent", asked.header("user-agent"));
-    members.raw("user", "null");
+    members.text_or_null("user", id);
     if let Some(certificate) = asked.certificate {
         event::client_cert(members, certificate);
     }

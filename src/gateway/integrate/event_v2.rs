@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use crate::base::{ascii, json};
 use crate::gateway::answer::{Answer, Headers};
+use crate::gateway::auth::User;
 use crate::gateway::integrate::event::{self, Asked, Members, grouped};
 use crate::gateway::integrate::event_v1::{self, MALFORMED};
 
@@ -16,6 +17,12 @@ pub fn write(out: &mut Vec<u8>, asked: &Asked<'_>) {
     let raw_path = raw_path(asked);
     let mut event = Members::begin(out);
     event.text("version", "2.0");
+    if let Some(authorizing) = asked.authorizing {
+        event.text("type", "REQUEST");
+        event.text("routeArn", authorizing.arn);
+        let identity = authorizing.identity.iter().map(String::as_str);
+        event.list("identitySource", identity);
+    }
     event.text("routeKey", &facts.route_key);
     event.text("rawPath", asked.mapped_path.unwrap_or(&raw_path));
     event.text("rawQueryString", asked.query.unwrap_or_default());
@@ -41,7 +48,9 @@ pub fn write(out: &mut Vec<u8>, asked: &Asked<'_>) {
     if !asked.body.is_empty() {
         event.body("body", asked.body, asked.is_binary);
     }
-    event.flag("isBase64Encoded", asked.is_binary && !asked.body.is_empty());
+    if asked.authorizing.is_none() {
+        event.flag("isBase64Encoded", asked.is_binary && !asked.body.is_empty());
+    }
     event.end();
 }
 
@@ -104,7 +113,11 @@ fn context(members: &mut Members<'_>, asked: &Asked<'_>, raw_path: &str) {
             event::client_cert(members, certificate);
         });
     }
-    if let Some(authorizer) = asked.authorizer {
+    if let Some(user) = asked.user {
+        members.object("authorizer", |members| {
+            members.object("iam", |members| iam(members, user));
+        });
+    } else if let Some(authorizer) = asked.authorizer {
         members.raw("authorizer", authorizer);
     }
     members.text("domainName", asked.domain);
@@ -121,6 +134,16 @@ fn context(members: &mut Members<'_>, asked: &Asked<'_>, raw_path: &str) {
     members.text("stage", &facts.stage);
     members.text("time", asked.time);
     members.number("timeEpoch", asked.epoch_ms);
+}
+
+fn iam(members: &mut Members<'_>, user: &User) {
+    members.text("accessKey", user.id());
+    members.text("accountId", user.account());
+    members.text("callerId", user.id());
+    members.raw("cognitoIdentity", "null");
+    members.raw("principalOrgId", "null");
+    members.text("userArn", &user.arn);
+    members.text("userId", user.id());
 }
 
 fn decoded(text: &str) -> Cow<'_, str> {

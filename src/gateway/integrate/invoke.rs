@@ -6,7 +6,7 @@ use std::str::FromStr;
 use crate::base::{crypto, json};
 use crate::gateway::context::Scene;
 use crate::gateway::integrate::remote::{self, Begun};
-use crate::gateway::story::moment;
+use crate::gateway::story::invocation;
 use crate::gateway::transform::request::Moved;
 use crate::gateway::transform::response::Answered;
 use crate::gateway::{Answer, Call, Reject, Stop, Worker};
@@ -55,13 +55,13 @@ pub async fn run(
     verb: &str,
     payload: Vec<u8>,
 ) -> Outcome {
-    let asked_us = worker.core.now_us();
+    let (asked_us, mode) = (worker.core.now_us(), manner.mode);
     let invocation = asked(worker, call, target, manner, verb, payload);
     let outcome = remote::invoke(worker, call, target, invocation).await;
     call.integration_us = worker.core.now_us() - asked_us;
-    if let Ok(returned) = &outcome {
-        call.integration_status = 200;
-        moment::returned(call, &returned.payload);
+    match &outcome {
+        Ok(returned) => note(call, mode, Some(returned)),
+        Err(error) => not_run(call, error),
     }
     outcome
 }
@@ -75,21 +75,32 @@ pub async fn open(
     verb: &str,
     payload: Vec<u8>,
 ) -> Result<Begun, InvokeError> {
-    let asked_us = worker.core.now_us();
+    let (asked_us, mode) = (worker.core.now_us(), manner.mode);
     let invocation = asked(worker, call, target, manner, verb, payload);
     let outcome = remote::open(worker, call, target, invocation).await;
     call.integration_us = worker.core.now_us() - asked_us;
-    if let Ok(begun) = &outcome {
-        call.integration_status = 200;
-        moment::returned(
-            call,
-            match begun {
-                Begun::Whole(returned) => &returned.payload,
-                Begun::Flow(_) => b"",
-            },
-        );
+    match &outcome {
+        Ok(Begun::Whole(returned)) => note(call, mode, Some(returned)),
+        Ok(Begun::Flow(_)) => note(call, mode, None),
+        Err(error) => not_run(call, error),
     }
     outcome
+}
+
+/// AWS: `$context.integration.status` is "the status code returned from AWS Lambda".
+fn note(call: &mut Call<'_>, mode: Mode, returned: Option<&Returned>) {
+    call.integration_status = match mode {
+        Mode::Call => 200,
+        Mode::Event => 202,
+        Mode::DryRun => 204,
+    };
+    invocation::returned(call, returned);
+}
+
+fn not_run(call: &mut Call<'_>, error: &InvokeError) {
+    if *error == InvokeError::Throttled {
+        call.integration_status = 429;
+    }
 }
 
 fn asked(
@@ -100,10 +111,9 @@ fn asked(
     verb: &str,
     payload: Vec<u8>,
 ) -> Invocation {
-    moment::invoking(call, &target.arn, &payload);
     let is_call = manner.mode == Mode::Call;
     let request_id = is_call.then(|| call.note_invocation(worker)).flatten();
-    Invocation {
+    let invocation = Invocation {
         function: target.arn.clone(),
         request_id,
         qualifier: target.qualifier.clone(),
@@ -118,7 +128,9 @@ fn asked(
             arn: source.with(verb).into(),
             account: target.facts.account_id.clone(),
         }),
-    }
+    };
+    invocation::told(call, &invocation);
+    invocation
 }
 
 /// What a client is told where no function answered, and what the log is.
@@ -130,7 +142,8 @@ pub fn refusal(error: InvokeError) -> (Reject, String) {
             status: 401 | 403, ..
         } => Reject::ApiConfigurationError,
         InvokeError::NotFound(_) | InvokeError::Unavailable(_) => Reject::InternalError,
-        InvokeError::Throttled | InvokeError::Refused { .. } => Reject::MalformedAnswer,
+        // Recorded of a throttle: 500, and "Lambda invocation failed with status: 429" in the log.
+        InvokeError::Throttled | InvokeError::Refused { .. } => Reject::InvocationFailed,
         InvokeError::Unreachable(_) => Reject::IntegrationFailure,
     };
     (reject, error.to_string())

@@ -7,6 +7,7 @@ use crate::base::{Method, ascii, crypto};
 use crate::gateway::integrate::remote_stream::{Flow, RemoteStream};
 use crate::gateway::integrate::signed::{self, Outgoing, Unanswered};
 use crate::gateway::integrate::whole;
+use crate::gateway::story::{invocation, moment};
 use crate::gateway::{Answer, Call, Worker};
 use crate::lambda::{Invocation, InvokeError, Mode, Outcome, Returned};
 use crate::net::Settings;
@@ -178,6 +179,7 @@ async fn ask(
     (target, service): (&FunctionTarget, &Service),
     order: &Order,
 ) -> Outcome {
+    invocation::leaves(call);
     let settings = worker.settings();
     let asking = asking(worker, &settings, target);
     let wording = Wording::of(target, order, Operation::Invoke);
@@ -196,6 +198,7 @@ async fn ask_for_stream(
     (target, service): (&FunctionTarget, &Service),
     order: &Order,
 ) -> Result<Begun, InvokeError> {
+    invocation::leaves(call);
     let settings = worker.settings();
     let asking = asking(worker, &settings, target);
     let wording = Wording::of(target, order, Operation::Stream);
@@ -208,14 +211,18 @@ async fn ask_for_stream(
         opened.incoming.message.bytes(),
     );
     call.integration_status = head.status;
-    call.note_endpoint(head, bytes);
+    call.note_service(head, bytes);
     let media = head.header(bytes, b"content-type").unwrap_or_default();
     if head.status == 200 && media.starts_with(event_stream::CONTENT_TYPE.as_bytes()) {
+        if call.story.is_some() {
+            moment::received(call, &Answer::of(head, bytes, Vec::new()));
+        }
         let stream = RemoteStream::new(opened, asking.until_ms);
         return Ok(Begun::Flow(Flow::There(Box::new(stream))));
     }
     let answer = whole::gathered(worker, call, &asking, opened).await;
     let answer = answer.map_err(|why| failed(call, &Unanswered::Failure(why)))?;
+    moment::received(call, &answer);
     read(answer, target).map(Begun::Whole)
 }
 

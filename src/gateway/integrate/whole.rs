@@ -52,7 +52,7 @@ pub async fn gathered(
     if let Some(connection) = whole.connection {
         busy.group.give_idle(connection, worker.core.now_ms());
     }
-    call.note_endpoint(&message.head, message.bytes());
+    call.note_service(&message.head, message.bytes());
     let answer = Answer::of(&message.head, message.bytes(), body);
     asking.pools.responses.give(asking.core, message);
     call.integration_status = answer.status;

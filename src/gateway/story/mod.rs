@@ -2,10 +2,12 @@
 //! whoever wants a call explained.
 //!
 //! Most calls have none: `call.story` is empty then, and each moment below costs one look at it.
-//! `mod` keeps what is told, `moment` tells it in AWS's words, `explain` what those do not say, `text`
+//! `mod` keeps what is told, `moment` tells it in AWS's words, `invocation` that of functions, `explain` what those do not say, `text`
 //! writes values as AWS does, `log` brings it to the execution log.
 
+pub mod authorizing;
 pub mod explain;
+pub mod invocation;
 pub mod log;
 pub mod moment;
 pub mod text;
@@ -42,6 +44,8 @@ struct Told {
     has_received: bool,
     /// What the client is known by.
     secrets: Vec<String>,
+    /// So many events had been told when the last mark was set.
+    marked: usize,
 }
 
 /// One line, in the words of AWS's execution logs.
@@ -79,7 +83,7 @@ impl Fact {
 const VALUE_BYTES_MAX: usize = 8 * 1024;
 /// AWS: an event of an execution log has 1024 bytes; what is longer is cut off and marked.
 const LINE_BYTES_MAX: usize = 1024;
-const CUT: &str = "[TRUNCATED]";
+const CUT: &str = " [TRUNCATED]";
 /// So many events of a call are kept.
 const EVENTS_MAX: usize = 256;
 /// So many bytes of a call are kept.
@@ -169,6 +173,19 @@ impl Story {
         })
     }
 
+    /// What is told from here on may turn out to be untrue.
+    fn mark(&self) {
+        let mut told = self.told.borrow_mut();
+        told.marked = told.events.len();
+    }
+
+    /// Takes back what was told since the mark.
+    fn forget_marked(&self) {
+        let told = &mut *self.told.borrow_mut();
+        let untrue = told.events.drain(told.marked..);
+        told.bytes -= untrue.map(|event| event.line.len()).sum::<usize>();
+    }
+
     fn has_started(&self) -> bool {
         self.told.borrow().has_started
     }
@@ -242,8 +259,11 @@ mod tests {
         story.line(ExecutionLog::Steps, || format!("x{}", "ü".repeat(1000)));
         let events = story.events();
         assert_eq!(&*events[0].line, "x".repeat(1024));
-        assert_eq!(&*events[1].line, format!("{}[TRUNCATED]", "x".repeat(1013)));
-        assert!(events[2].line.len() <= 1024 && events[2].line.ends_with("ü[TRUNCATED]"));
+        assert_eq!(
+            &*events[1].line,
+            format!("{} [TRUNCATED]", "x".repeat(1012))
+        );
+        assert!(events[2].line.len() <= 1024 && events[2].line.ends_with("ü [TRUNCATED]"));
     }
 
     #[test]

@@ -3,11 +3,11 @@
 
 use std::borrow::Cow;
 
-use crate::base::json;
 use crate::gateway::asked::Asked;
 use crate::gateway::http::rest_of_path;
-use crate::gateway::story::{explain, text};
+use crate::gateway::story::{authorizing, explain, invocation, text};
 use crate::gateway::{Answer, Call, Reject, Story};
+use crate::plan::Guard;
 use crate::plan::rest::ExecutionLog::{Failures, Payloads, Steps};
 use crate::plan::rest::{Kind, RestRoute, RestStage};
 
@@ -59,7 +59,7 @@ fn verb(route: &RestRoute) -> &str {
     verb.unwrap_or_default()
 }
 
-fn id<'c>(call: &'c Call<'_>) -> Cow<'c, str> {
+pub(super) fn id<'c>(call: &'c Call<'_>) -> Cow<'c, str> {
     String::from_utf8_lossy(call.shown_request_id())
 }
 
@@ -116,29 +116,12 @@ pub fn sending(call: &Call<'_>, is_tls: bool, head: &[u8], body: &[u8]) {
     let host = fields().find(|(name, _)| name.eq_ignore_ascii_case("host"));
     let host = host.map_or("", |(_, host)| host);
     let uri = format!("{scheme}://{host}{}", path.unwrap_or_default());
-    endpoint_request(story, &uri, fields(), &text::payload(body));
+    // A payload repeats what the client sent.
+    let body = story.without_secrets(text::payload(body).into_owned());
+    endpoint_request(story, &uri, fields(), &body);
 }
 
-/// A function is about to be told of a request.
-pub fn invoking(call: &Call<'_>, arn: &str, event: &[u8]) {
-    let Some(story) = call.story() else { return };
-    let region = arn.split(':').nth(3).unwrap_or_default();
-    let uri =
-        format!("https://lambda.{region}.amazonaws.com/2015-03-31/functions/{arn}/invocations");
-    let mut trace = Vec::new();
-    if let Some(own) = &call.trace {
-        own.write(&mut trace);
-    }
-    let fields = [
-        ("Content-Type", Cow::Borrowed("application/json")),
-        ("X-Amzn-Trace-Id", lossy(&trace)),
-    ];
-    // The event repeats what the client sent.
-    let body = story.without_secrets(text::payload(event).into_owned());
-    endpoint_request(story, &uri, fields, &body);
-}
-
-fn endpoint_request<N, V>(
+pub(super) fn endpoint_request<N, V>(
     story: &Story,
     uri: &str,
     fields: impl IntoIterator<Item = (N, V)>,
@@ -159,18 +142,11 @@ fn endpoint_request<N, V>(
 
 /// The integration has answered.
 pub fn received(call: &Call<'_>, answer: &Answer) {
-    if call.story().is_none() {
-        return;
-    }
     received_of(call, answer.status, fields(answer), &answer.body);
 }
 
-/// A function has said what it has to say.
-pub fn returned(call: &Call<'_>, payload: &[u8]) {
-    received_of::<&str, &str>(call, 200, [], payload);
-}
-
-fn received_of<N, V>(
+/// The same of an answer in its parts.
+pub(super) fn received_of<N, V>(
     call: &Call<'_>,
     status: u16,
     fields: impl IntoIterator<Item = (N, V)>,
@@ -209,9 +185,7 @@ pub fn answering(call: &Call<'_>, answer: &Answer) {
                 let body = text::payload(&answer.body);
                 format!("Method response body after transformations: {body}")
             });
-            story.line(Payloads, || {
-                format!("Method response headers: {}", text::headers(fields(answer)))
-            });
+            streaming(call, answer);
         }
         (Some(reject), false) => {
             refused(call, story, reject);
@@ -235,6 +209,14 @@ pub fn answering(call: &Call<'_>, answer: &Answer) {
     }
 }
 
+/// What the client gets before its payload, which nobody holds.
+pub fn streaming(call: &Call<'_>, answer: &Answer) {
+    let Some(story) = call.story() else { return };
+    story.line(Payloads, || {
+        format!("Method response headers: {}", text::headers(fields(answer)))
+    });
+}
+
 /// The call was refused before its method began.
 fn refused(call: &Call<'_>, story: &Story, reject: Reject) {
     let own = call.stage.and_then(|stage| stage.rest.as_deref());
@@ -242,6 +224,10 @@ fn refused(call: &Call<'_>, story: &Story, reject: Reject) {
     let (Some(stage), Some(route)) = (own, route) else {
         return;
     };
+    let guard = call.route.and_then(|route| route.guard.as_deref());
+    if guard.is_some_and(Guard::asks_authorizer) && explain::CALLER_REFUSALS.contains(&reject) {
+        return authorizing::refused(call, story, reject);
+    }
     let key = call
         .api_key
         .map_or(String::new(), |key| text::masked(&key.value));
@@ -283,6 +269,7 @@ pub fn ended(call: &Call<'_>, content_type: Option<&[u8]>) {
     let status = call.status;
     match call.reject {
         Some(reject) => {
+            invocation::refused(call, story, reject);
             story.line(Failures, || failure(call, reject, content_type));
             story.line(Failures, || {
                 format!("Method completed with status: {status}")
@@ -320,19 +307,22 @@ fn failure(call: &Call<'_>, reject: Reject, content_type: Option<&[u8]>) -> Stri
             media()
         ),
         Reject::MalformedAnswer if is_function_error(why) => {
-            let payload = why.unwrap_or_default();
-            let message = json::member(payload, "errorMessage").unwrap_or_default();
-            let message = json::read(message.as_bytes()).unwrap_or(message);
+            invocation::error(call, why.unwrap_or_default())
+        }
+        Reject::ApiConfigurationError | Reject::InvocationFailed
+            if invocation::is_refused(call) =>
+        {
             format!(
-                "Lambda execution failed with status 200 due to customer function error: \
-                 {message}. Lambda request id: {}",
-                id(call)
+                "Execution failed due to configuration error: {}",
+                invocation::message(why.unwrap_or_default())
             )
         }
-        Reject::ApiConfigurationError | Reject::MalformedAnswer => format!(
-            "Execution failed due to configuration error: {}",
-            or("the method cannot be run as it is configured")
-        ),
+        Reject::ApiConfigurationError | Reject::InvocationFailed | Reject::MalformedAnswer => {
+            format!(
+                "Execution failed due to configuration error: {}",
+                or("the method cannot be run as it is configured")
+            )
+        }
         Reject::IntegrationTimeout => "Execution failed due to a timeout error".to_owned(),
         Reject::IntegrationFailure => format!(
             "Execution failed due to a network error communicating with endpoint: {}",
