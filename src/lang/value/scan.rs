@@ -116,7 +116,7 @@ impl Known {
 
 /// A number of few digits without an exponent, and what is behind it.
 #[inline(always)]
-pub fn plain_number<'v, 'b>(bytes: &'b [u8]) -> Option<(Number<'v>, &'b [u8])> {
+pub fn plain_number<'v>(bytes: &[u8]) -> Option<(Number<'v>, &[u8])> {
     const NONE: usize = usize::MAX;
     let (is_negative, bytes) = match bytes {
         [b'-', behind @ ..] => (true, behind),
