@@ -75,6 +75,10 @@ impl AccessKeys {
         self.0.get(id)
     }
 
+    pub fn iter(&self) -> impl Iterator<Item = &AccessKey> {
+        self.0.values()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

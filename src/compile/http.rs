@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread::{self, ScopedJoinHandle};
 
 use crate::compile::group::GroupKey;
+use crate::compile::guard::Guards;
 use crate::compile::ledger::{ApiMemory, StageMemory};
 use crate::compile::problem::{Fault, Place, Problems};
 use crate::compile::snapshot::Work;
@@ -268,6 +269,7 @@ impl<'d> ApiDraft<'d> {
         let all = self.place.then("routes");
         let mut routes = Vec::with_capacity(self.routes.len());
         let mut schemas = rest::Schemas::of(stage);
+        let mut guards = Guards::default();
         for (route, key) in self.routes.iter().zip(&self.keys) {
             let place = all.then(key);
             let known = earlier.remove(key.as_str());
@@ -288,14 +290,22 @@ impl<'d> ApiDraft<'d> {
                 &mut work.problems,
             );
             // Without a target there is a problem, and no plan to miss the route in.
-            let Some(made) = made else { continue };
+            let Some(mut made) = made else { continue };
             memory.need(made.needs, &made.target);
+            let guard = route.guard.as_ref().map(|own| {
+                let of = (self.api, stage);
+                Box::new(guards.guard(own, of, &place, &mut work.problems))
+            });
+            if let (Some(_), Some(rest)) = (&guard, made.rest.as_mut()) {
+                rest.is_plain = false;
+            }
             routes.push(Route {
                 id: known.map_or_else(|| RouteId(work.route_ids.take()), |known| known.id),
                 key: key.as_str().into(),
                 param_names: route.key.param_names().map(Into::into).collect(),
                 limit,
                 body_bytes_max: route.body_bytes_max.unwrap_or(u64::MAX),
+                guard,
                 target: made.target,
                 rest: made.rest,
             });

@@ -15,6 +15,7 @@ mod cors;
 mod domain;
 mod function;
 mod group;
+mod guard;
 mod host;
 mod http;
 mod ledger;

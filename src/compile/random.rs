@@ -120,6 +120,7 @@ fn route() -> impl Strategy<Value = Route> {
             integration,
             throttle,
             body_bytes_max,
+            guard: None,
         },
     )
 }

@@ -33,6 +33,7 @@ pub(in crate::compile) fn route(key: &str, integration: Integration) -> Route {
         integration,
         throttle: None,
         body_bytes_max: None,
+        guard: None,
     }
 }
 

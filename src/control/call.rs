@@ -220,7 +220,7 @@ impl Control {
         let input = input?;
         validate::validate(service, operation, &input, self.settings.strict)?;
         let output = match operation.method.as_str() {
-            _ if operation.name == test_invoke::NAME => self.test_method(scope, input).await?,
+            _ if operation.name == test_invoke::NAME => self.test_method(caller, input).await?,
             "GET" => self.read(handler, scope, input).await?,
             _ => self.change(handler, scope, input).await?,
         };
@@ -287,7 +287,8 @@ impl Control {
     }
 
     /// Tries a method as it is now. Nothing is changed by it.
-    async fn test_method(&self, scope: Scope, input: Input) -> Outcome<Value> {
+    async fn test_method(&self, caller: &Caller, input: Input) -> Outcome<Value> {
+        let (scope, signed) = (caller.scope.clone(), caller.signed());
         let surroundings = locked(&self.surroundings).clone();
         let (mut ids, now_ms) = (locked(&self.ids).fork(), locked(&self.clock).epoch_ms());
         let work = move |view: &crate::store::View<'_>| {
@@ -295,7 +296,8 @@ impl Control {
             let desk = Desk::new(rows, &scope, &surroundings.fixed, &mut ids, now_ms);
             test_invoke::draft(&desk, &input)
         };
-        let draft = self.store.read(work).await?;
+        let mut draft = self.store.read(work).await?;
+        draft.caller = signed;
         let (done, is_done) = oneshot::channel();
         let gone = || Error::unavailable("The gateway is stopping.");
         let test = MethodTest { draft, done };

@@ -13,6 +13,7 @@ use crate::control::Request;
 use crate::control::desk::Scope;
 use crate::control::error::{Error, Outcome};
 use crate::control::protocol::query;
+use crate::gateway::trial::Signed;
 use crate::lang::policy::{self, Context, Decision, Inquiry, Policy};
 
 /// The services that answer on the management listener, told apart by the scope of the
@@ -178,6 +179,15 @@ impl Caller {
                 (root, account.clone())
             }
         }
+    }
+
+    /// Whose key has signed; none while no keys are checked.
+    pub fn signed(&self) -> Option<Signed> {
+        let user = self.user.as_ref()?;
+        Some(Signed {
+            key: user.id.as_str().into(),
+            region: self.scope.region.as_str().into(),
+        })
     }
 
     /// Whether the policy of the caller's key allows `action` (`apigateway:GET`) on `resource`, an

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use crate::base::Uuid;
 use crate::base::id::RequestId;
+use crate::gateway::auth::User;
 use crate::gateway::{Reject, Story, Worker};
 use crate::net::outbound::{GroupState, Groups};
 use crate::observe::Trace;
@@ -38,12 +39,18 @@ pub struct Call<'p> {
     pub reject: Option<Reject>,
     /// The stage has a canary; whether it serves this call.
     pub is_canary: Option<bool>,
+    /// The client wants a cached answer forgotten, and has a right to.
+    pub may_invalidate: bool,
     /// A client wanted a cached answer forgotten and had no right to.
     pub warns_of_cache: bool,
+    /// Who has signed the call, where callers have to.
+    pub user: Option<Box<User>>,
     /// The key that a method required.
     pub api_key: Option<&'p ApiKey>,
     /// What a refusal says in the place of its usual message.
     pub said: Option<Box<str>>,
+    /// What a refusal is called in the place of the usual name of its type.
+    pub exception: Option<&'static str>,
     /// What is wrong with the body, in the words of its validation.
     pub validation_error: Option<Box<str>>,
     /// Answered by the gateway itself for a browser.
@@ -86,9 +93,12 @@ impl Call<'_> {
             status: 0,
             reject: None,
             is_canary: None,
+            may_invalidate: false,
             warns_of_cache: false,
+            user: None,
             api_key: None,
             said: None,
+            exception: None,
             validation_error: None,
             is_preflight: false,
             upstream: None,

@@ -33,6 +33,11 @@ impl Scene<'_> {
             "domainPrefix" => asked.host().split('.').next()?.to_owned(),
             "extendedRequestId" => call.request_id.as_str().to_owned(),
             "httpMethod" => text(asked.head.method_token.of(asked.bytes)),
+            "identity.accessKey" | "identity.caller" | "identity.user" => {
+                call.user.as_ref()?.id().to_owned()
+            }
+            "identity.accountId" => call.user.as_ref()?.account().to_owned(),
+            "identity.userArn" => call.user.as_ref()?.arn.to_string(),
             "identity.apiKey" => call.api_key?.value.to_string(),
             "identity.apiKeyId" => call.api_key?.id.to_string(),
             "identity.clientCert.clientCertPem" => asked.certificate?.pem.clone(),

@@ -88,8 +88,9 @@ impl Book {
     }
 }
 
-const NO_CALLER: &str = "the caller's own credentials can only sign where the method's \
-                         authorization is AWS_IAM, which this version does not serve";
+/// Whoever has signed a call has its keys with it.
+const NO_CALLER: &str = "the caller's own credentials can only sign where the authorization of the \
+                         method or route is AWS_IAM";
 
 impl Keyring {
     /// To be called on the core. Without `wishes` there are no keys of roles.

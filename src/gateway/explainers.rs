@@ -1,43 +1,32 @@
 //! Clients that want their call explained and may: `x-daemun-explain` on a request that a key of the
 //! configuration has signed. To all others the header means nothing.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
 use crate::aws::sigv4::presented::Carrier;
 use crate::aws::sigv4::{self, Claimed, Payload, Wanted};
-use crate::aws::{AccessKey, AccessKeys, arn};
-use crate::base::ascii;
+use crate::aws::{AccessKey, arn};
 use crate::base::date::iso8601;
 use crate::base::json::{self, Value};
+use crate::gateway::auth::asked::{fields, resource, signed};
+use crate::gateway::auth::{Callers, SERVICE, Standing};
 use crate::gateway::rest::PAYLOAD_BYTES_MAX;
-use crate::gateway::trial::{self, Origin, Trial, Untold};
+use crate::gateway::trial::{self, Origin, Signed, Trial, Untold};
 use crate::gateway::{Call, Published, Stop, Worker, http, identify, respond};
-use crate::lang::policy::{self, Context, Decision, Inquiry, Policy};
+use crate::lang::policy::{self, Context, Decision, Inquiry};
 use crate::net::{Exchange, Gone};
 use crate::plan::host::Hit;
 use crate::plan::stage::StageKind;
 use crate::plan::{Params, Stage};
 use crate::wire::head::{Body, Name};
 
-/// The keys whose signature counts, and what their policies allow.
-#[derive(Debug)]
-pub struct Explainers {
-    pub keys: AccessKeys,
-    /// By the names that the keys have for them.
-    pub policies: HashMap<String, Arc<Policy>>,
-    /// Whose the APIs of the config file are.
-    pub account: String,
-}
-
 /// What a policy has to allow, on the ARN that `execute-api:Invoke` is about.
 const ACTION: &str = "execute-api:Explain";
 /// As AWS's clients sign calls of APIs.
 const WANTED: Wanted<'static> = Wanted {
-    service: "execute-api",
+    service: SERVICE,
     region: None,
 };
 const HEADER: &str = "x-daemun-explain";
@@ -49,10 +38,14 @@ pub async fn instead(
     worker: &'static Worker,
     exchange: &mut Exchange<'_>,
 ) -> Option<Result<(), Gone>> {
-    let explainers = worker.explainers.borrow().clone()?;
-    let called = called(worker, &explainers, exchange)?;
+    let callers = worker.callers();
+    let called = called(worker, &callers, exchange)?;
     // Nobody's body is held in memory who does not claim to be one of the few.
-    let claimed = explainers.claimed(exchange, &called, worker.epoch_ms())?;
+    let claimed = claimed(&callers, exchange, &called, worker.epoch_ms())?;
+    let signed_by = Signed {
+        key: claimed.key.id.as_str().into(),
+        region: claimed.presented.region.as_str().into(),
+    };
     if !has_small_body(exchange, called.body_bytes_max) {
         return None;
     }
@@ -71,6 +64,7 @@ pub async fn instead(
     let trial = Trial {
         draft: None,
         origin: Some(Origin::of(client)),
+        caller: Some(signed_by),
         request: again(exchange),
         reply,
     };
@@ -109,50 +103,25 @@ struct Called {
     body_bytes_max: u64,
 }
 
-fn called(
-    worker: &'static Worker,
-    explainers: &Explainers,
-    exchange: &Exchange<'_>,
-) -> Option<Called> {
+fn called(worker: &'static Worker, callers: &Callers, exchange: &Exchange<'_>) -> Option<Called> {
     let live = worker.live();
     let (stage, hit) = stage(&live, exchange)?;
     let (head, bytes) = (exchange.head(), exchange.bytes());
     let account = match &*stage.account_id {
-        "" => &explainers.account,
+        "" => &callers.account,
         account => account,
     };
     let path = http::rest_of_path(head.path.of(bytes), hit.base);
     let route = stage.router.find(head.method, path, &mut Params::default());
     let route = route.and_then(|index| stage.routes.get(index as usize));
-    let verb = String::from_utf8_lossy(head.method_token.of(bytes));
-    let path = routed(stage.router.trimmed(path));
+    let behind = resource(stage, hit.base, exchange);
     Some(Called {
         account: account.to_owned(),
-        resource: format!("{}/{}/{verb}{path}", stage.api_id, stage.name),
+        resource: format!("{}/{}/{behind}", stage.api_id, stage.name),
         body_bytes_max: route.map_or(PAYLOAD_BYTES_MAX, |route| {
             route.body_bytes_max.min(PAYLOAD_BYTES_MAX)
         }),
     })
-}
-
-/// A path as the router understands it, so that no spelling of a path evades a policy: decoded, but
-/// for slashes, which would be borders of segments otherwise.
-fn routed(path: &[u8]) -> String {
-    let mut out = Vec::with_capacity(path.len());
-    for (index, segment) in path.split(|&byte| byte == b'/').enumerate() {
-        if index > 0 {
-            out.push(b'/');
-        }
-        let mut decoded = Vec::with_capacity(segment.len());
-        ascii::percent_decode(&mut decoded, segment);
-        for byte in decoded {
-            match byte {
-                b'/' => out.extend_from_slice(b"%2F"),
-                byte => out.push(byte),
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 fn has_small_body(exchange: &Exchange<'_>, bytes_max: u64) -> bool {
@@ -192,90 +161,66 @@ async fn refuse(
 fn is_proven(claimed: Claimed<'_>, exchange: &Exchange<'_>) -> bool {
     let fields = fields(exchange);
     let payload = Payload::Bytes(exchange.upload.gathered().unwrap_or_default());
-    signed(exchange, &fields).is_some_and(|signed| claimed.prove(&signed, &payload).is_ok())
+    claimed.prove(&signed(exchange, &fields), &payload).is_ok()
 }
 
-type Fields<'a> = Vec<(&'a [u8], &'a [u8])>;
-
-fn signed<'a>(exchange: &'a Exchange<'_>, fields: &'a Fields<'a>) -> Option<sigv4::Request<'a>> {
-    let (head, bytes) = (exchange.head(), exchange.bytes());
-    Some(sigv4::Request {
-        method: std::str::from_utf8(head.method_token.of(bytes)).ok()?,
-        path: head.path.of(bytes),
-        query: head.query.map(|query| query.of(bytes)).unwrap_or_default(),
-        headers: fields,
-    })
-}
-
-fn fields<'a>(exchange: &'a Exchange<'_>) -> Fields<'a> {
-    let (head, bytes) = (exchange.head(), exchange.bytes());
-    let all = head.fields.iter();
-    all.map(|field| (field.name.of(bytes), field.value.of(bytes)))
-        .collect()
-}
-
-impl Explainers {
-    /// The key that a request claims to be signed with, if that may have this explained. The wish
-    /// has to be signed too: neither who is handed a presigned URL nor who has seen a signed request
-    /// can add it.
-    fn claimed<'k>(
-        &'k self,
-        exchange: &Exchange<'_>,
-        called: &Called,
-        epoch_ms: u64,
-    ) -> Option<Claimed<'k>> {
-        let fields = fields(exchange);
-        let signed = signed(exchange, &fields)?;
-        let claimed = sigv4::claim(&signed, &self.keys, &WANTED, epoch_ms).ok()?;
-        let (key, presented) = (claimed.key, &claimed.presented);
-        let is_wished = presented.carrier == Carrier::Header && presented.signs(HEADER);
-        if !is_wished || key.account != called.account {
-            return None;
-        }
-        let peer = exchange.client.peer.ip().to_canonical();
-        let may = self.allows(key, &presented.region, called, peer, epoch_ms);
-        may.then_some(claimed)
+/// The key that a request claims to be signed with, if that may have this explained. The wish has to
+/// be signed too: neither who is handed a presigned URL nor who has seen a signed request can add it.
+fn claimed<'k>(
+    callers: &'k Callers,
+    exchange: &Exchange<'_>,
+    called: &Called,
+    epoch_ms: u64,
+) -> Option<Claimed<'k>> {
+    let fields = fields(exchange);
+    let signed = signed(exchange, &fields);
+    let claimed = sigv4::claim(&signed, &callers.keys, &WANTED, epoch_ms).ok()?;
+    let (key, presented) = (claimed.key, &claimed.presented);
+    let is_wished = presented.carrier == Carrier::Header && presented.signs(HEADER);
+    if !is_wished || key.account != called.account {
+        return None;
     }
+    let peer = exchange.client.peer.ip().to_canonical();
+    let standing = &callers.person(&key.id)?.standing;
+    let may = allows(standing, key, &presented.region, called, (peer, epoch_ms));
+    may.then_some(claimed)
+}
 
-    fn allows(
-        &self,
-        key: &AccessKey,
-        region: &str,
-        called: &Called,
-        peer: IpAddr,
-        epoch_ms: u64,
-    ) -> bool {
-        let Some(name) = &key.policy else {
-            return true;
-        };
-        // A policy that is not there allows nothing.
-        let Some(policy) = self.policies.get(name) else {
-            return false;
-        };
-        let (partition, user) = (arn::partition_of(region), key.user_arn(region));
-        let (account, resource) = (&called.account, &called.resource);
-        let context = Context::new()
-            .with("aws:username", &*key.name)
-            .with("aws:userid", &*key.id)
-            .with("aws:PrincipalType", "User")
-            .with("aws:PrincipalArn", user.as_str())
-            .with("aws:PrincipalAccount", &*key.account)
-            .with("aws:RequestedRegion", region)
-            .with("aws:CurrentTime", iso8601(epoch_ms))
-            .with("aws:EpochTime", (epoch_ms / 1_000).to_string())
-            .with("aws:SourceIp", peer.to_string());
-        let inquiry = Inquiry {
-            caller: policy::Caller::User {
-                account: &key.account,
-                arn: &user,
-            },
-            action: ACTION,
-            resource: &format!("arn:{partition}:execute-api:{region}:{account}:{resource}"),
-            context: &context,
-        };
-        let decision = policy::decide(std::iter::once(&**policy), &inquiry);
-        matches!(decision, Decision::Allow(_))
-    }
+fn allows(
+    standing: &Standing,
+    key: &AccessKey,
+    region: &str,
+    called: &Called,
+    (peer, epoch_ms): (IpAddr, u64),
+) -> bool {
+    let policy = match standing {
+        Standing::Everything => return true,
+        Standing::Policy(policy) => policy,
+        Standing::Nothing => return false,
+    };
+    let (partition, user) = (arn::partition_of(region), key.user_arn(region));
+    let (account, resource) = (&called.account, &called.resource);
+    let context = Context::new()
+        .with("aws:username", &*key.name)
+        .with("aws:userid", &*key.id)
+        .with("aws:PrincipalType", "User")
+        .with("aws:PrincipalArn", user.as_str())
+        .with("aws:PrincipalAccount", &*key.account)
+        .with("aws:RequestedRegion", region)
+        .with("aws:CurrentTime", iso8601(epoch_ms))
+        .with("aws:EpochTime", (epoch_ms / 1_000).to_string())
+        .with("aws:SourceIp", peer.to_string());
+    let inquiry = Inquiry {
+        caller: policy::Caller::User {
+            account: &key.account,
+            arn: &user,
+        },
+        action: ACTION,
+        resource: &format!("arn:{partition}:execute-api:{region}:{account}:{resource}"),
+        context: &context,
+    };
+    let decision = policy::decide(std::iter::once(&**policy), &inquiry);
+    matches!(decision, Decision::Allow(_))
 }
 
 /// The request once more, without the wish to have it explained.
@@ -302,26 +247,4 @@ fn again(exchange: &Exchange<'_>) -> Vec<u8> {
     out.extend_from_slice(b"\r\n");
     out.extend_from_slice(body);
     out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_is_read_as_the_router_reads_it() {
-        for (path, expected) in [
-            ("/", "/"),
-            ("/secret", "/secret"),
-            ("/s%65cret", "/secret"),
-            ("/%73%65%63%72%65%74/x", "/secret/x"),
-            // Decoded once, as there.
-            ("/s%2565cret", "/s%65cret"),
-            ("/a%2fb", "/a%2Fb"),
-            ("/a%zz%", "/a%zz%"),
-            ("//a/", "//a/"),
-        ] {
-            assert_eq!(routed(path.as_bytes()), expected, "{path}");
-        }
-    }
 }

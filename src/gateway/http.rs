@@ -1,7 +1,7 @@
 //! The HTTP API pipeline on one screen.
 
 use crate::gateway::{
-    Call, Published, Reject, Stop, Worker, canary, cors, identify, integrate, rest, throttle,
+    Call, Published, Reject, Stop, Worker, auth, canary, cors, identify, integrate, rest, throttle,
 };
 use crate::net::Exchange;
 use crate::plan::host::{Hit, Miss};
@@ -30,6 +30,10 @@ pub async fn pass<'p>(
         // Boxed: what is mapped is held in memory, which other routes should not have to reserve.
         let method = (stage, route, rest);
         return Box::pin(rest::pass(worker, live, call, exchange, method)).await;
+    }
+    if let Some(guard) = &route.guard {
+        // Boxed: its state would make every connection's task larger.
+        Box::pin(auth::admit(worker, call, exchange, (stage, route, guard))).await?;
     }
     throttle::admit(worker, live, stage, route)?;
     limit_body(route, exchange)?;

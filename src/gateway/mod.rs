@@ -4,6 +4,7 @@ pub mod access_log;
 pub mod answer;
 mod api_key;
 pub mod asked;
+pub mod auth;
 mod cache;
 pub mod call;
 mod canary;

@@ -30,9 +30,10 @@ pub fn answer(call: &Call<'_>, asked: &Asked<'_>, stage: &RestStage, reject: Rej
         None => (JSON, usual(call, reject)),
     };
     answer.headers.push("Content-Type", media_type.as_bytes());
+    let exception = call.exception.unwrap_or(kind.exception());
     answer
         .headers
-        .push("x-amzn-ErrorType", kind.exception().as_bytes());
+        .push("x-amzn-ErrorType", exception.as_bytes());
     for (name, source) in set.into_iter().flat_map(|set| &set.headers) {
         if let Some(value) = scene.values(source).first() {
             answer.headers.set(name, value.as_bytes());

@@ -10,8 +10,8 @@ use crate::gateway::story::{self, explain, moment};
 use crate::gateway::transform::request::{self, Moved};
 use crate::gateway::transform::{proxy, response};
 use crate::gateway::{
-    Answer, Call, Published, Reject, Stop, Story, Worker, api_key, compress, respond, throttle,
-    validate,
+    Answer, Call, Published, Reject, Stop, Story, Worker, api_key, auth, compress, respond,
+    throttle, validate,
 };
 use crate::net::Exchange;
 use crate::net::outbound::Asking;
@@ -30,6 +30,10 @@ pub async fn pass<'p>(
     let own = stage.rest.as_deref();
     let own = own.ok_or(Reject::ApiConfigurationError)?;
     story::log::begin(worker, call, rest);
+    if let Some(guard) = &route.guard {
+        // Boxed: its state would make every call's larger.
+        Box::pin(auth::admit(worker, call, exchange, (stage, route, guard))).await?;
+    }
     api_key::check(worker, live, call, exchange, (own, rest))?;
     throttle::admit(worker, live, stage, route)?;
     moment::keys(call, (own, rest));

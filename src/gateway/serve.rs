@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use crate::gateway::auth::Callers;
 use crate::gateway::credentials::Book;
-use crate::gateway::explainers::Explainers;
 use crate::gateway::trial::{self, Trial};
 use crate::gateway::{Published, Worker};
 use crate::net::inbound::accept::{Door, LAST_WORDS_MS, listen};
@@ -20,8 +20,8 @@ pub enum Command {
     Addresses(Arc<AddressBook>),
     /// What signs requests to AWS.
     Credentials(Arc<Book>),
-    /// Who may have calls explained; none: nobody.
-    Explainers(Option<Arc<Explainers>>),
+    /// Whose signatures count.
+    Callers(Arc<Callers>),
     /// Where lines go from now on.
     Log(Logs),
     /// A copy of the numbers of at most `routes_max` routes from the id `first` on, and the id to
@@ -96,7 +96,7 @@ fn obey(worker: &'static Worker, command: Command) {
         Command::Publish(next) => worker.publish(next),
         Command::Addresses(book) => worker.groups.set_addresses(book),
         Command::Credentials(book) => worker.keyring.publish(book),
-        Command::Explainers(explainers) => worker.set_explainers(explainers),
+        Command::Callers(callers) => worker.set_callers(callers),
         Command::Log(logs) => worker.set_logs(logs),
         Command::Count {
             first,

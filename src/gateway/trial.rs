@@ -10,6 +10,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::base::json::Value;
+use crate::gateway::auth::User;
 use crate::gateway::story::{Event, Fact, explain, moment};
 use crate::gateway::{
     Answer, Call, Published, Reject, Stop, Story, Worker, http, identify, integrate, rest,
@@ -33,9 +34,18 @@ pub struct Trial {
     pub draft: Option<Arc<Published>>,
     /// Whose call is to be explained; none: that of somebody on this machine.
     pub origin: Option<Origin>,
+    /// Whose call it is as, if that is known.
+    pub caller: Option<Signed>,
     /// A whole HTTP/1.1 request.
     pub request: Vec<u8>,
     pub reply: oneshot::Sender<Result<Told, Untold>>,
+}
+
+/// Whoever wants a call tried, by the access key and the region of that wish's signature.
+#[derive(Clone, Debug)]
+pub struct Signed {
+    pub key: Box<str>,
+    pub region: Box<str>,
 }
 
 /// The connection that a call came on, as APIs and upstreams are told of it.
@@ -124,17 +134,21 @@ pub async fn run(worker: &'static Worker, trial: Trial) {
     let Trial {
         draft,
         origin,
+        caller,
         request,
         reply,
     } = trial;
-    let told = tried(worker, (draft, origin), &request).await;
+    let told = tried(worker, (draft, origin, caller), &request).await;
     // Whoever asked may have given up.
     let _ = reply.send(told);
 }
 
+/// What is tried, on which connection, as whom.
+type Try = (Option<Arc<Published>>, Option<Origin>, Option<Signed>);
+
 async fn tried(
     worker: &'static Worker,
-    (draft, origin): (Option<Arc<Published>>, Option<Origin>),
+    (draft, origin, caller): Try,
     request: &[u8],
 ) -> Result<Told, Untold> {
     let pair = Stream::pair(worker.core);
@@ -142,7 +156,7 @@ async fn tried(
     let (served, outcome) = oneshot::channel();
     let is_test = draft.is_some();
     let work = async move {
-        if let Some(told) = serve(worker, far, (draft, origin)).await {
+        if let Some(told) = serve(worker, far, (draft, origin, caller)).await {
             // Whoever asked may have given up.
             let _ = served.send(told);
         }
@@ -245,7 +259,7 @@ impl Told {
 async fn serve(
     worker: &'static Worker,
     stream: Stream,
-    (draft, origin): (Option<Arc<Published>>, Option<Origin>),
+    (draft, origin, caller): Try,
 ) -> Option<Told> {
     let settings = worker.settings();
     let origin = match draft {
@@ -276,9 +290,11 @@ async fn serve(
         first_body_us: None,
         close: true,
     };
+    let user = caller.and_then(|own| User::find(&worker.callers(), &own.key, &own.region));
+    let user = user.map(Box::new);
     let told = match &draft {
-        Some(published) => test(worker, published, &mut exchange).await,
-        None => explained(worker, &mut exchange).await,
+        Some(published) => test(worker, published, user, &mut exchange).await,
+        None => explained(worker, user, &mut exchange).await,
     };
     client.pools.requests.give(client.core, message);
     told
@@ -293,9 +309,14 @@ fn hide_host(message: &mut Message<RequestHead>) {
 }
 
 /// A call as any other, of which all is told.
-async fn explained(worker: &'static Worker, exchange: &mut Exchange<'_>) -> Option<Told> {
+async fn explained(
+    worker: &'static Worker,
+    user: Option<Box<User>>,
+    exchange: &mut Exchange<'_>,
+) -> Option<Told> {
     let live = worker.live();
     let mut call = Call::new(worker.ids.borrow_mut().next());
+    call.user = user;
     call.story = Some(Box::new(Story::explaining(&worker.clock)));
     let outcome = http::pass(worker, &live, &mut call, exchange).await;
     let outcome = worker.settle(&mut call, exchange, outcome).await;
@@ -319,12 +340,14 @@ async fn explained(worker: &'static Worker, exchange: &mut Exchange<'_>) -> Opti
 async fn test(
     worker: &'static Worker,
     published: &Published,
+    user: Option<Box<User>>,
     exchange: &mut Exchange<'_>,
 ) -> Option<Told> {
     let stage = published.plan.stages.first()?;
     let groups = Groups::default();
     groups.publish(&published.groups);
     let mut call = Call::new(worker.ids.borrow_mut().next());
+    call.user = user;
     call.groups = Some(Rc::new(groups));
     call.stage = Some(stage);
     identify::request(worker, &mut call, exchange, StageKind::Rest);

@@ -108,6 +108,13 @@ impl Facts<'_> {
                     decimal(out, u64::from(target.port));
                 }
             }
+            Variable::IdentityAccessKey | Variable::IdentityCaller | Variable::IdentityUser => {
+                text(out, call.user.as_ref().map(|user| user.id()));
+            }
+            Variable::IdentityAccountId => {
+                text(out, call.user.as_ref().map(|user| user.account()));
+            }
+            Variable::UserArn => text(out, call.user.as_ref().map(|user| &*user.arn)),
             // Authorizers come with later work.
             _ => self.certificate(variable, out),
         }

@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::base::date::Style;
 use crate::base::{Clock, DateCache, RequestIds};
+use crate::gateway::auth::Callers;
 use crate::gateway::cache;
 use crate::gateway::credentials::{Keyring, Wishes};
-use crate::gateway::explainers::{self, Explainers};
+use crate::gateway::explainers;
 use crate::gateway::serve::Logs;
 use crate::gateway::story::log;
 use crate::gateway::{Call, Published, Reject, Stop, access_log, http, respond};
@@ -67,7 +68,9 @@ pub struct Worker {
     pub(in crate::gateway) keyring: Keyring,
     /// Some clients may have their calls explained.
     explains: Cell<bool>,
-    pub(in crate::gateway) explainers: RefCell<Option<Arc<Explainers>>>,
+    /// Those whose signature counts. The outer count is the core's own, as that of the plan.
+    #[allow(clippy::redundant_allocation)]
+    callers: RefCell<Rc<Arc<Callers>>>,
     open: Cell<usize>,
     draining: Cell<bool>,
 }
@@ -97,7 +100,7 @@ impl Worker {
             functions,
             keyring,
             explains: Cell::new(false),
-            explainers: RefCell::default(),
+            callers: RefCell::default(),
             open: Cell::new(0),
             draining: Cell::new(false),
         })))
@@ -125,10 +128,15 @@ impl Worker {
         drop(before);
     }
 
-    /// Who may have calls explained; none: nobody.
-    pub fn set_explainers(&self, explainers: Option<Arc<Explainers>>) {
-        self.explains.set(explainers.is_some());
-        *self.explainers.borrow_mut() = explainers;
+    /// Whose signatures count from now on.
+    pub fn set_callers(&self, callers: Arc<Callers>) {
+        self.explains.set(callers.may_explain);
+        *self.callers.borrow_mut() = Rc::new(callers);
+    }
+
+    #[allow(clippy::redundant_allocation)]
+    pub(in crate::gateway) fn callers(&self) -> Rc<Arc<Callers>> {
+        Rc::clone(&self.callers.borrow())
     }
 
     #[inline]

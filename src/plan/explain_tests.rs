@@ -60,6 +60,7 @@ fn stage(api: &str, name: &str, routes: Vec<(&str, Target)>) -> Arc<Stage> {
             param_names: names.map(Into::into).collect(),
             limit: None,
             body_bytes_max: u64::MAX,
+            guard: None,
             target,
             rest: None,
         }

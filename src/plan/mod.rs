@@ -9,6 +9,7 @@ pub mod explain;
 #[cfg(test)]
 mod explain_tests;
 pub mod function;
+pub mod guard;
 pub mod host;
 #[cfg(test)]
 mod host_tests;
@@ -37,6 +38,7 @@ use std::sync::Arc;
 
 pub use cors::Cors;
 pub use function::FunctionTarget;
+pub use guard::Guard;
 pub use host::HostTable;
 pub use limit::{Limit, LimitId};
 pub use mapped::{Changes, MappedTarget, ReplyMapping};

@@ -1,7 +1,7 @@
 //! Route: all a request needs, already resolved.
 
 use crate::plan::rest::RestRoute;
-use crate::plan::{LimitId, Target};
+use crate::plan::{Guard, LimitId, Target};
 
 /// Index of a route's numbers; dense, unique in a plan, stable across plans while the same
 /// API, stage and route key live.
@@ -19,6 +19,8 @@ pub struct Route {
     /// Largest request body in bytes; larger ones get 413. `u64::MAX` means no limit.
     pub body_bytes_max: u64,
     pub target: Target,
+    /// None: everybody may call it.
+    pub guard: Option<Box<Guard>>,
     /// None: the target alone says what happens.
     pub rest: Option<Box<RestRoute>>,
 }

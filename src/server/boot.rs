@@ -208,7 +208,7 @@ impl Running {
             published: Arc::clone(&current.published),
             addresses: names.book(),
             credentials: Arc::clone(&credentials.borrow()),
-            explainers: keys::explainers(&settings).map_err(ManagementError::Keys)?,
+            callers: keys::callers(&settings).map_err(ManagementError::Keys)?,
         };
         let cores = Cores::start(driver, &shared, &first, seats).await?;
         let observer = Observer::new(cores.mailboxes(), workers, exporters.access.written());

@@ -9,8 +9,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
+use crate::gateway::auth::Callers;
 use crate::gateway::credentials::Book;
-use crate::gateway::explainers::Explainers;
 use crate::gateway::{Command, Logs, Published, Shared, Worker, serve};
 use crate::net::inbound::accept::Door;
 use crate::observe::Numbers;
@@ -39,7 +39,7 @@ pub struct First {
     pub published: Arc<Published>,
     pub addresses: Arc<AddressBook>,
     pub credentials: Arc<Book>,
-    pub explainers: Option<Arc<Explainers>>,
+    pub callers: Arc<Callers>,
 }
 
 /// The running cores.
@@ -94,7 +94,7 @@ impl Cores {
             Command::Publish(Arc::clone(&first.published)),
             Command::Addresses(Arc::clone(&first.addresses)),
             Command::Credentials(Arc::clone(&first.credentials)),
-            Command::Explainers(first.explainers.clone()),
+            Command::Callers(Arc::clone(&first.callers)),
             Command::Log(seat.logs),
         ] {
             let _ = sender.send(command);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::aws::{AccessKey, AccessKeys};
 use crate::control::Access;
 use crate::control::caller::Keys;
-use crate::gateway::explainers::Explainers;
+use crate::gateway::auth::Callers;
 use crate::lang::policy::{Kind, Policy};
 use crate::server::config::{Management, ManagementKey, Settings, Written};
 use crate::server::management::ManagementError;
@@ -28,21 +28,24 @@ pub fn access(settings: &Management) -> Result<Access, String> {
     Ok(Access::Keys(Keys::new(keys, policies)))
 }
 
-/// Who may have calls explained; none: nobody, as in strict mode, where AWS has no such thing.
+/// Whose signatures count on the data plane. In strict mode they have no calls explained, since AWS
+/// has no such thing.
 ///
 /// # Errors
 /// As `access`.
-pub fn explainers(settings: &Settings) -> Result<Option<Arc<Explainers>>, String> {
-    let management = settings.management.as_ref();
-    let Some(management) = management.filter(|own| !own.strict && !own.keys.is_empty()) else {
-        return Ok(None);
+pub fn callers(settings: &Settings) -> Result<Arc<Callers>, String> {
+    let Some(management) = &settings.management else {
+        return Ok(Arc::default());
     };
     let (keys, policies) = read(management)?;
-    Ok(Some(Arc::new(Explainers {
+    let may_explain = !management.strict && !keys.is_empty();
+    let account = management.default_account.clone();
+    Ok(Arc::new(Callers::new(
         keys,
-        policies,
-        account: management.default_account.clone(),
-    })))
+        &policies,
+        account,
+        may_explain,
+    )))
 }
 
 /// The keys, and the policies by the names that the keys have for them.

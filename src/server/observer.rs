@@ -80,6 +80,7 @@ impl Observed for Observer {
         let trial = Trial {
             draft: None,
             origin: None,
+            caller: None,
             request,
             reply,
         };

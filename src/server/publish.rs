@@ -243,6 +243,7 @@ impl Running {
         let (reply, told) = oneshot::channel();
         self.cores.tell_one(Command::Try(Box::new(Trial {
             origin: None,
+            caller: draft.caller,
             draft: Some(published),
             request: draft.request,
             reply,

@@ -46,7 +46,7 @@ impl Running {
         let settings = config.settings;
         // What can fail comes first.
         let access = settings.management.as_ref().map(keys::access).transpose()?;
-        let explainers = keys::explainers(&settings)?;
+        let callers = keys::callers(&settings)?;
         let later = self.listeners.renew(&settings.listeners);
         let mut later = later.map_err(|problems| problems.join("\n"))?;
         later.extend(self.later(&settings));
@@ -73,7 +73,7 @@ impl Running {
         }
         let published = &self.current.published;
         self.cores.tell(|_| Command::Publish(Arc::clone(published)));
-        self.cores.tell(|_| Command::Explainers(explainers.clone()));
+        self.cores.tell(|_| Command::Callers(Arc::clone(&callers)));
         {
             let mut facts = self.observer.facts();
             facts.ledger = Arc::clone(&self.current.ledger);

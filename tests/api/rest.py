@@ -106,7 +106,7 @@ class Api:
     def method(self, path, verb="GET", responses=None, method=None, **integration):
         """A method with its integration and integration responses by status code."""
         where = {"restApiId": self.id, "resourceId": self.resource(path), "httpMethod": verb}
-        self.v1.put_method(**where, authorizationType="NONE", **(method or {}))
+        self.v1.put_method(**where, **{"authorizationType": "NONE", **(method or {})})
         if integration["type"] != "MOCK":
             integration.setdefault("integrationHttpMethod", "ANY" if verb == "ANY" else verb)
         self.v1.put_integration(**where, **integration)

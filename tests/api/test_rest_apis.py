@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import ACCOUNT, plain, refused
+from conftest import ACCOUNT, REGION, plain, refused
 
 
 @pytest.fixture
@@ -252,22 +252,40 @@ def test_what_cannot_be_served_is_taken_and_refuses_its_calls(gateway, v1, api):
     assert len(said) == 1 and "POST /" in said[0] and "The VPC link nowhere" in said[0]
 
 
-def test_an_api_whose_callers_cannot_be_checked_is_closed(gateway, v1, api):
+def test_a_policy_that_is_none_is_refused(v1, api):
+    """In AWS's words, and with what is wrong."""
+    api, _ = api
+    for policy, what in [
+        ("{}", "document: `Statement` is needed"),
+        ('{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}', "Statement[0]: a resource policy needs a `Principal`"),
+    ]:
+        change = patch("replace", "/policy", policy)
+        code, status, said = refused(v1.update_rest_api, restApiId=api, patchOperations=[change])
+        assert (code, status) == ("BadRequestException", 400)
+        assert said == (
+            "Invalid policy document. Please check the policy syntax and ensure that Principals are valid. "
+            f"({what})"
+        )
+
+
+def test_a_method_whose_callers_cannot_be_checked_is_closed(gateway, v1, api):
+    """No pool of users can be asked yet."""
     api, root = api
     put_mock(v1, api, root)
-    v1.update_rest_api(restApiId=api, patchOperations=[patch("replace", "/policy", "{}")])
-    v1.create_deployment(restApiId=api, stageName="s")
-    assert gateway.call_api("GET", api, "/s")[0] == 403
-    v1.update_rest_api(restApiId=api, patchOperations=[patch("remove", "/policy")])
-    assert gateway.call_api("GET", api, "/s")[0] == 200
+    pool = f"arn:aws:cognito-idp:{REGION}:{ACCOUNT}:userpool/p"
+    authorizer = v1.create_authorizer(restApiId=api, name="a", type="COGNITO_USER_POOLS", providerARNs=[pool],
+                                      identitySource="method.request.header.Authorization")["id"]
     v1.update_method(
         restApiId=api,
         resourceId=root,
         httpMethod="GET",
-        patchOperations=[patch("replace", "/authorizationType", "AWS_IAM")],
+        patchOperations=[
+            patch("replace", "/authorizationType", "COGNITO_USER_POOLS"),
+            patch("replace", "/authorizerId", authorizer),
+        ],
     )
     v1.create_deployment(restApiId=api, stageName="s")
-    assert gateway.call_api("GET", api, "/s")[0] in (403, 500)
+    assert gateway.call_api("GET", api, "/s")[0] == 500
 
 
 def test_stages_are_patched(gateway, v1, api):

@@ -44,6 +44,7 @@ fn served(key: &str, method: Method, stage: Stage) -> Result<Plan, String> {
         integration: v2::Integration::Rest(Box::new(method)),
         throttle: None,
         body_bytes_max: None,
+        guard: None,
     };
     made.stages = vec![Stage {
         routes: Some(vec![route].into()),
@@ -180,6 +181,7 @@ fn a_canary_is_a_stage_of_its_own_with_its_own_variables_and_limits() {
         integration: v2::Integration::Rest(Box::new(method)),
         throttle: None,
         body_bytes_max: None,
+        guard: None,
     };
     let canary = Stage {
         routes: Some(vec![route(made())].into()),
@@ -230,6 +232,7 @@ fn methods_share_what_their_models_became() {
             integration: v2::Integration::Rest(Box::new(method)),
             throttle: None,
             body_bytes_max: None,
+            guard: None,
         }
     };
     let mut made = api("a", Vec::new());

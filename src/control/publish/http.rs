@@ -8,8 +8,8 @@ use crate::aws::subtype::REGION;
 use crate::control::desk::{Record, Scope};
 use crate::control::error::{Error, Outcome};
 use crate::control::publish::{
-    AUTHORIZER_EPOCH, access_log, epoch, link, method_of, text, throttle, timeout, unchecked,
-    unserved, variables,
+    AUTHORIZER_EPOCH, access_log, epoch, guard, link, method_of, text, throttle, timeout, unserved,
+    variables,
 };
 use crate::control::v2;
 use crate::model::Throttle;
@@ -85,22 +85,17 @@ fn route(
     };
     let parsed = RouteKey::parse(key)
         .map_err(|error| Error::bad_request(format!("Route {key} cannot be served: {error}")))?;
+    let (integration, guard) = match guard::guard(route, &Ok(None), scope) {
+        Ok(guard) => (asked(integration, scope).unwrap_or_else(unserved), guard),
+        Err(refusal) => (refusal, None),
+    };
     Ok(Some(Route {
-        integration: match unguarded(route) {
-            Some(refusal) => refusal,
-            None => asked(integration, scope).unwrap_or_else(unserved),
-        },
+        integration,
         key: parsed,
         throttle: route_throttle(stage, key),
         body_bytes_max: None,
+        guard,
     }))
-}
-
-/// Whom nobody checks is not let in.
-fn unguarded(route: &Value) -> Option<Integration> {
-    let authorization = route["authorizationType"].as_str().unwrap_or("NONE");
-    let what = format!("Authorization type {authorization}");
-    (authorization != "NONE").then(|| unchecked(500, &what))
 }
 
 /// The error says what of the integration cannot be served.

@@ -1,6 +1,7 @@
 //! From records to what is served: the models of the APIs whose stages or deployments changed.
 
 pub mod domain;
+mod guard;
 mod http;
 mod link;
 mod refusal;
@@ -21,7 +22,7 @@ use crate::control::desk::{Desk, Fixed, Record, Rows, Scope};
 use crate::control::domain::trust::Truststores;
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
-use crate::control::publish::refusal::{unchecked, unserved};
+use crate::control::publish::refusal::unserved;
 use crate::control::rest::test_invoke::Draft;
 use crate::control::{AUTHORIZER_EPOCH, CACHE_EPOCH};
 use crate::gateway::trial::Told;
@@ -179,7 +180,6 @@ pub fn model(desk: &Desk<'_>, id: &str) -> Outcome<Option<ApiModel>> {
         _ => return Ok(None),
     };
     let below = format!("{id}/");
-    let has_policy = !text(&api, "policy").is_empty();
     let mut stages = Vec::new();
     for (_, stage) in desk.list(kind::STAGE, &below)? {
         let deployment = format!("{below}{}", text(&stage, "deploymentId"));
@@ -193,6 +193,7 @@ pub fn model(desk: &Desk<'_>, id: &str) -> Outcome<Option<ApiModel>> {
                     let mut canary = canary(desk, &below, &stage)?;
                     for deployment in canary.iter_mut().chain([&mut deployment]) {
                         link::in_rest(desk, &stage, deployment)?;
+                        guard::settle(&api, id, deployment, desk.scope());
                     }
                     rest::stage(desk, &stage, &deployment, canary.as_ref())?
                 }
@@ -200,9 +201,6 @@ pub fn model(desk: &Desk<'_>, id: &str) -> Outcome<Option<ApiModel>> {
             made.account_id.clone_from(&desk.scope().account);
             if desk.is_strict() {
                 ask_policies(&mut made, &desk.scope().region);
-            }
-            if has_policy {
-                refusal::close(&mut made, "A resource policy");
             }
             stages.push(made);
         }

@@ -1,10 +1,9 @@
 //! What this version cannot serve: such a route refuses its calls, and the log says so once.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use crate::control::publish::ApiModel;
-use crate::model::v2::{Api, Integration, Stage};
+use crate::model::v2::{Api, Integration};
 
 /// The integration of a route whose own one cannot be asked.
 pub(in crate::control::publish) fn unserved(what: String) -> Integration {
@@ -20,19 +19,6 @@ pub(in crate::control::publish) fn unchecked(status: u16, what: &str) -> Integra
     Integration::Unserved {
         status,
         what: format!("{what} is not checked by this version"),
-    }
-}
-
-/// Refuses all calls of a stage.
-pub(in crate::control::publish) fn close(stage: &mut Stage, what: &str) {
-    if let Some(routes) = stage.routes.as_mut() {
-        for route in Arc::make_mut(routes) {
-            route.integration = unchecked(403, what);
-        }
-    }
-    let rest = stage.rest.as_mut();
-    if let Some(canary) = rest.and_then(|rest| rest.canary.as_mut()) {
-        close(&mut canary.stage, what);
     }
 }
 

@@ -4,20 +4,20 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::control::desk::{Desk, Record};
+use crate::control::desk::{Desk, Record, Scope};
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::publish::domain::KEY;
 use crate::control::publish::{
-    AUTHORIZER_EPOCH, CACHE_EPOCH, access_log, epoch, link, method_of, text, throttle, timeout,
-    unchecked, unserved, variables,
+    AUTHORIZER_EPOCH, CACHE_EPOCH, access_log, epoch, guard, link, method_of, text, throttle,
+    timeout, unserved, variables,
 };
 use crate::model::Throttle;
 use crate::model::rest::{
     Cache, Canary, ContentHandling, ExecutionLog, GatewayResponse, Identity, Integration, Kind,
     Method, Passthrough, Response, Service, Settings, Unauthorized,
 };
-use crate::model::v2::{self, EventFormat, FunctionCall, Route, RouteKey, Stage};
+use crate::model::v2::{self, EventFormat, FunctionCall, Guard, Route, RouteKey, Stage};
 
 /// AWS's longest timeout, milliseconds, which is also the usual one.
 const TIMEOUT_MS: u32 = 29_000;
@@ -36,7 +36,7 @@ pub(in crate::control::publish) fn stage(
         name: text(stage, "stageName").to_owned(),
         variables: variables(stage, "variables"),
         access_log_format: access_log(stage),
-        routes: Some(routes(stage, deployment, account)?),
+        routes: Some(routes(stage, deployment, desk.scope())?),
         authorizer_epoch: epoch(stage, AUTHORIZER_EPOCH),
         rest: Some(Box::new(Settings {
             account_id: account.to_owned(),
@@ -87,8 +87,9 @@ fn gateway_responses(deployment: &Record) -> Vec<GatewayResponse> {
 }
 
 /// What a deployment froze.
-fn routes(stage: &Record, deployment: &Record, account: &str) -> Outcome<Arc<Vec<Route>>> {
+fn routes(stage: &Record, deployment: &Record, scope: &Scope) -> Outcome<Arc<Vec<Route>>> {
     let frozen = deployment.get("frozen").unwrap_or(&Value::Null);
+    let policy = guard::policy(frozen);
     let mut routes = Vec::new();
     for resource in items(&frozen["resources"]) {
         for (verb, method) in entries(&resource["resourceMethods"]) {
@@ -96,7 +97,7 @@ fn routes(stage: &Record, deployment: &Record, account: &str) -> Outcome<Arc<Vec
                 function: String::new(),
                 format: EventFormat::Rest,
                 timeout_ms: TIMEOUT_MS,
-                account_id: account.to_owned(),
+                account_id: scope.account.clone(),
                 deployment_id: text(deployment, "id").to_owned(),
                 resource_id: resource["id"].as_str().unwrap_or_default().to_owned(),
                 resource_path: resource["path"].as_str().unwrap_or_default().to_owned(),
@@ -106,8 +107,9 @@ fn routes(stage: &Record, deployment: &Record, account: &str) -> Outcome<Arc<Vec
                 credentials: credentials(&method["methodIntegration"]),
                 ..FunctionCall::default()
             };
+            let guard = guard::guard(method, &policy, scope);
             let method = (verb.as_str(), method);
-            routes.push(route(stage, frozen, resource, method, facts)?);
+            routes.push(route(stage, frozen, resource, method, (facts, guard))?);
         }
     }
     Ok(Arc::new(routes))
@@ -165,26 +167,29 @@ fn route(
     frozen: &Value,
     resource: &Value,
     (verb, method): (&str, &Value),
-    facts: FunctionCall,
+    (facts, guard): (FunctionCall, Result<Option<Guard>, v2::Integration>),
 ) -> Outcome<Route> {
     let path = resource["path"].as_str().unwrap_or_default();
     let key = format!("{verb} {path}");
     let validator = items(&frozen["validators"])
         .find(|validator| validator["id"] == method["requestValidatorId"]);
-    let integration = match unguarded(method) {
-        Some(refusal) => refusal,
-        None => match integration(&method["methodIntegration"], facts) {
-            Ok(integration) => v2::Integration::Rest(Box::new(Method {
-                resource_id: resource["id"].as_str().unwrap_or_default().to_owned(),
-                api_key_required: method["apiKeyRequired"] == true,
-                key_of_authorizer: frozen["api"]["apiKeySource"] == "AUTHORIZER",
-                required: required(method, validator),
-                models: models(method, validator),
-                cache: cache(stage, path, verb, &method["methodIntegration"]),
-                log: log(stage, path, verb),
-                integration,
-            })),
-            Err(what) => unserved(what),
+    let (guard, integration) = match guard {
+        Err(refusal) => (None, refusal),
+        Ok(guard) => match integration(&method["methodIntegration"], facts) {
+            Ok(integration) => (
+                guard,
+                v2::Integration::Rest(Box::new(Method {
+                    resource_id: resource["id"].as_str().unwrap_or_default().to_owned(),
+                    api_key_required: method["apiKeyRequired"] == true,
+                    key_of_authorizer: frozen["api"]["apiKeySource"] == "AUTHORIZER",
+                    required: required(method, validator),
+                    models: models(method, validator),
+                    cache: cache(stage, path, verb, &method["methodIntegration"]),
+                    log: log(stage, path, verb),
+                    integration,
+                })),
+            ),
+            Err(what) => (guard, unserved(what)),
         },
     };
     Ok(Route {
@@ -193,14 +198,8 @@ fn route(
         integration,
         throttle: method_throttle(stage, path, verb),
         body_bytes_max: None,
+        guard,
     })
-}
-
-/// Whom nobody checks is not let in.
-fn unguarded(method: &Value) -> Option<v2::Integration> {
-    let authorization = method["authorizationType"].as_str().unwrap_or("NONE");
-    let what = format!("Authorization type {authorization}");
-    (authorization != "NONE").then(|| unchecked(500, &what))
 }
 
 /// What bodies must be, if the validator of the method looks at them.

@@ -12,6 +12,7 @@ use crate::control::protocol::Input;
 use crate::control::rest::noun::{self, given, text};
 use crate::control::rest::{clone, plan, schema};
 use crate::control::tags;
+use crate::lang::policy::{Kind, Policy};
 use crate::model::quota;
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
@@ -159,7 +160,23 @@ fn check(desk: &Desk<'_>, record: &Record) -> Outcome<()> {
             return Err(Error::bad_request(message));
         }
     }
-    desk.fits(&quota::POLICY, text(record, "policy").len())
+    let policy = text(record, "policy");
+    desk.fits(&quota::POLICY, policy.len())?;
+    check_policy(policy)
+}
+
+/// AWS's words, and what is wrong.
+fn check_policy(text: &str) -> Outcome<()> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    Policy::parse(text, Kind::Resource).map_err(|error| {
+        Error::bad_request(format!(
+            "Invalid policy document. Please check the policy syntax and ensure that Principals \
+             are valid. ({error})"
+        ))
+    })?;
+    Ok(())
 }
 
 fn list(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {

@@ -16,8 +16,12 @@ pub fn freeze(desk: &Desk<'_>, api: &str) -> Outcome<Value> {
         let value = record.get(name)?;
         Some((name.to_owned(), value.clone()))
     });
+    let mut own: Record = own.collect();
+    // There even without a value: what is not there was not kept.
+    let policy = record.get("policy").cloned().unwrap_or_default();
+    own.insert("policy".to_owned(), policy);
     let mut frozen = Record::new();
-    frozen.insert("api".to_owned(), Value::Object(own.collect()));
+    frozen.insert("api".to_owned(), Value::Object(own));
     for (name, kind) in [
         ("resources", kind::RESOURCE),
         ("validators", kind::VALIDATOR),

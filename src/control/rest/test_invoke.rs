@@ -12,7 +12,7 @@ use crate::control::protocol::Input;
 use crate::control::publish::{self, ApiModel};
 use crate::control::rest::freeze;
 use crate::control::rest::method::{self, Found};
-use crate::gateway::trial::{HOST, Told};
+use crate::gateway::trial::{HOST, Signed, Told};
 
 /// Its work goes on where the gateway is: see `Control::test_method`.
 pub const NAME: &str = "TestInvokeMethod";
@@ -39,6 +39,8 @@ pub struct Draft {
     pub model: ApiModel,
     /// A whole HTTP/1.1 request.
     pub request: Vec<u8>,
+    /// Who tests, if callers are known.
+    pub caller: Option<Signed>,
 }
 
 /// # Errors
@@ -62,6 +64,7 @@ pub fn draft(desk: &Desk<'_>, input: &Input) -> Outcome<Draft> {
     let api = input.given("restApiId");
     let mut frozen = freeze::freeze(desk, api)?;
     frozen["resources"] = json!([resource]);
+    frozen["api"]["policy"] = Value::Null;
     let mut stage = Record::new();
     stage.insert("stageName".to_owned(), STAGE.into());
     if let Some(variables) = input.members.get("stageVariables") {
@@ -77,6 +80,7 @@ pub fn draft(desk: &Desk<'_>, input: &Input) -> Outcome<Draft> {
     Ok(Draft {
         model: publish::draft(desk, api, &stage, deployment)?,
         request,
+        caller: None,
     })
 }
 

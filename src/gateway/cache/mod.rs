@@ -20,9 +20,10 @@ use crate::gateway::cache::copies::{Copies, Held};
 use crate::gateway::cache::home::{Home, Lease, Look, Word};
 use crate::gateway::context::Scene;
 use crate::gateway::{Answer, Call, Reject, Worker};
+use crate::net::Exchange;
 use crate::net::outbound::Asking;
-use crate::plan::Plan;
 use crate::plan::rest::{CacheRule, Parameter, RestStage, Unauthorized};
+use crate::plan::{Plan, Route};
 use crate::rt::bridge::Bridge;
 use crate::wire::head::Name;
 
@@ -138,7 +139,7 @@ pub async fn look_up(
     let lease_ms = left_ms.saturating_add(LEASE_SLACK_MS);
     let takes_stale = asking.settings.stale_while_revalidate;
     if wants_fresh(asked) {
-        if !rule.needs_authorization {
+        if !rule.needs_authorization || call.may_invalidate {
             let until_ms = worker.monotonic_ms().saturating_add(lease_ms);
             return Ok(Found::Missing(Some(home.forget(&key, until_ms))));
         }
@@ -208,6 +209,12 @@ pub fn settle(
     let fresh_ms = u64::from(rule.ttl_s) * 1000;
     let entry = lease.keep(answer, worker.monotonic_ms(), fresh_ms, stale_ms);
     Given::Kept(worker.caches.copies.keep(&home, entry))
+}
+
+/// Whether the client wants an answer of this route forgotten, for which it needs a right.
+pub fn is_to_invalidate(route: &Route, exchange: &Exchange<'_>) -> bool {
+    let rule = route.rest.as_deref().and_then(|rest| rest.cache.as_ref());
+    rule.is_some_and(|rule| rule.needs_authorization) && wants_fresh(&Asked::of(exchange, b""))
 }
 
 /// `Cache-Control: max-age=0`

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::gateway::asked::Asked;
+use crate::gateway::auth::User;
 use crate::gateway::cache::copies::Held;
 use crate::gateway::cache::home::Lease;
 use crate::gateway::rest::{self, PAYLOAD_BYTES_MAX};
@@ -39,6 +40,7 @@ struct Renewal {
     body: Vec<u8>,
     peer: Option<std::net::IpAddr>,
     certificate: Option<ClientCertificate>,
+    user: Option<Box<User>>,
 }
 
 /// Asks for `held` anew, in the background.
@@ -102,6 +104,7 @@ impl Renewal {
             body: asked.body.to_vec(),
             peer: asked.peer,
             certificate: asked.certificate.cloned(),
+            user: call.user.clone(),
         })
     }
 
@@ -126,6 +129,7 @@ impl Renewal {
             is_canary: self.is_canary,
             params: self.params,
             base: self.base,
+            user: self.user.clone(),
             ..Call::new(worker.ids.borrow_mut().next())
         };
         let asked = Asked {

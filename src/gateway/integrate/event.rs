@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::base::{ascii, crypto, json};
+use crate::gateway::auth::User;
 use crate::plan::function::EventFacts;
 use crate::rt::tls::ClientCertificate;
 
@@ -39,6 +40,8 @@ pub struct Asked<'a> {
     pub epoch_ms: u64,
     /// What an authorizer said, as a JSON object.
     pub authorizer: Option<&'a str>,
+    /// Who has signed the call, where callers have to.
+    pub user: Option<&'a User>,
     /// What the client has proved to be, where certificates are asked for.
     pub certificate: Option<&'a ClientCertificate>,
 }

@@ -149,26 +149,19 @@ fn context(members: &mut Members<'_>, asked: &Asked<'_>, is_http: bool) {
 
 /// All present, null when unknown.
 fn identity(members: &mut Members<'_>, asked: &Asked<'_>) {
-    for name in [
-        "cognitoIdentityPoolId",
-        "accountId",
-        "cognitoIdentityId",
-        "caller",
-    ] {
-        members.raw(name, "null");
-    }
+    let id = asked.user.map(|user| user.id());
+    members.raw("cognitoIdentityPoolId", "null");
+    members.text_or_null("accountId", asked.user.map(|user| user.account()));
+    members.raw("cognitoIdentityId", "null");
+    members.text_or_null("caller", id);
     members.text("sourceIp", asked.source_ip);
-    for name in [
-        "principalOrgId",
-        "accessKey",
-        "cognitoAuthenticationType",
-        "cognitoAuthenticationProvider",
-        "userArn",
-    ] {
-        members.raw(name, "null");
-    }
+    members.raw("principalOrgId", "null");
+    members.text_or_null("accessKey", id);
+    members.raw("cognitoAuthenticationType", "null");
+    members.raw("cognitoAuthenticationProvider", "null");
+    members.text_or_null("userArn", asked.user.map(|user| &*user.arn));
     members.text_or_null("userAgent", asked.header("user-agent"));
-    members.raw("user", "null");
+    members.text_or_null("user", id);
     if let Some(certificate) = asked.certificate {
         event::client_cert(members, certificate);
     }

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use crate::base::{ascii, json};
 use crate::gateway::answer::{Answer, Headers};
+use crate::gateway::auth::User;
 use crate::gateway::integrate::event::{self, Asked, Members, grouped};
 use crate::gateway::integrate::event_v1::{self, MALFORMED};
 
@@ -104,7 +105,11 @@ fn context(members: &mut Members<'_>, asked: &Asked<'_>, raw_path: &str) {
             event::client_cert(members, certificate);
         });
     }
-    if let Some(authorizer) = asked.authorizer {
+    if let Some(user) = asked.user {
+        members.object("authorizer", |members| {
+            members.object("iam", |members| iam(members, user));
+        });
+    } else if let Some(authorizer) = asked.authorizer {
         members.raw("authorizer", authorizer);
     }
     members.text("domainName", asked.domain);
@@ -121,6 +126,16 @@ fn context(members: &mut Members<'_>, asked: &Asked<'_>, raw_path: &str) {
     members.text("stage", &facts.stage);
     members.text("time", asked.time);
     members.number("timeEpoch", asked.epoch_ms);
+}
+
+fn iam(members: &mut Members<'_>, user: &User) {
+    members.text("accessKey", user.id());
+    members.text("accountId", user.account());
+    members.text("callerId", user.id());
+    members.raw("cognitoIdentity", "null");
+    members.raw("principalOrgId", "null");
+    members.text("userArn", &user.arn);
+    members.text("userId", user.id());
 }
 
 fn decoded(text: &str) -> Cow<'_, str> {

@@ -214,6 +214,7 @@ fn event(
         time: &time,
         epoch_ms,
         authorizer: None,
+        user: call.user.as_deref(),
         certificate: exchange.client.stream.client_certificate(),
     };
     if let Some(changed) = &changed {

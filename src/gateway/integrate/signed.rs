@@ -1,5 +1,7 @@
 //! A request in memory to a service of AWS: signed, sent over this core's connections.
 
+use std::sync::Arc;
+
 use crate::aws::sigv4::{Payload, Request};
 use crate::base::{Method, ascii};
 use crate::gateway::integrate::whole::{self, Opened};
@@ -7,6 +9,7 @@ use crate::gateway::story::moment;
 use crate::gateway::{Answer, Call, Reject, Stop, Worker};
 use crate::net::outbound::{Asking, Failure, whole as outbound};
 use crate::plan::Service;
+use crate::plan::service::Credentials;
 use crate::wire::h1::encode;
 
 /// What is to be asked. Names and values of headers that could not stand in a head are left out.
@@ -106,9 +109,16 @@ async fn signed(
 ) -> Result<Vec<u8>, Unanswered> {
     let now_ms = worker.epoch_ms();
     let wait_ms = asking.until_ms.saturating_sub(asking.core.now_ms());
-    let keyring = &worker.keyring;
-    let keys = keyring.keys(worker.core, &service.credentials, now_ms / 1_000, wait_ms);
-    let keys = keys.await.map_err(|why| {
+    let own = call.user.as_ref().and_then(|user| user.keys());
+    let keys = match (&service.credentials, own) {
+        (Credentials::Caller, Some(own)) => Ok(Arc::clone(own)),
+        (credentials, _) => {
+            let keyring = &worker.keyring;
+            let keys = keyring.keys(worker.core, credentials, now_ms / 1_000, wait_ms);
+            keys.await
+        }
+    };
+    let keys = keys.map_err(|why| {
         call.integration_error = Some(why);
         Unanswered::NoKeys
     })?;
@@ -181,11 +191,8 @@ fn may_send(name: &[u8], value: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::plan::Group;
-    use crate::plan::service::Credentials;
 
     #[test]
     fn what_is_signed_is_what_is_sent() {

@@ -9,6 +9,7 @@ use crate::gateway::{Answer, Call, Reject, Story};
 use crate::lang::params::Source;
 use crate::lang::vtl::{Overrides, RenderError};
 use crate::net::Exchange;
+use crate::plan::guard::Lock;
 use crate::plan::rest::{Moves, RequestMap, UriPart};
 use crate::plan::{Plan, Target, explain};
 
@@ -39,6 +40,13 @@ pub fn route(plan: &Plan, call: &Call<'_>, exchange: &Exchange<'_>) -> Fact {
     Fact::new("route", 0, members)
 }
 
+/// How callers are kept out.
+const CALLER_REFUSALS: &[Reject] = &[
+    Reject::MissingAuthenticationToken,
+    Reject::InvalidSignature,
+    Reject::AccessDenied,
+];
+
 /// What was asked of a call before its integration was, in the order of AWS.
 pub fn checks(call: &Call<'_>) -> Vec<Fact> {
     let Some(route) = call.route else {
@@ -46,6 +54,14 @@ pub fn checks(call: &Call<'_>) -> Vec<Fact> {
     };
     let rest = route.rest.as_deref();
     let mut checks: Vec<(&str, String, &[Reject])> = Vec::new();
+    if let Some(guard) = &route.guard {
+        let wants = match (&guard.lock, &call.user) {
+            (Lock::Open, _) => "the resource policy allows everybody".to_owned(),
+            (Lock::Signature, None) => "a signature (AWS_IAM)".to_owned(),
+            (Lock::Signature, Some(user)) => format!("signed by {}, who may", user.arn),
+        };
+        checks.push(("authorization", wants, CALLER_REFUSALS));
+    }
     if let Some(rest) = rest {
         let wants = match (rest.api_key_required, call.api_key) {
             (false, _) => "no key is required".to_owned(),

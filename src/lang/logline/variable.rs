@@ -32,6 +32,7 @@ pub enum Variable {
     /// The same as `RequestId` in HTTP APIs.
     ExtendedRequestId,
     HttpMethod,
+    IdentityAccessKey,
     IdentityAccountId,
     IdentityCaller,
     ClientCertPem,
@@ -106,6 +107,7 @@ const NAMES: &[(&str, Variable)] = &[
     ("error.responseType", Variable::ErrorResponseType),
     ("extendedRequestId", Variable::ExtendedRequestId),
     ("httpMethod", Variable::HttpMethod),
+    ("identity.accessKey", Variable::IdentityAccessKey),
     ("identity.accountId", Variable::IdentityAccountId),
     ("identity.caller", Variable::IdentityCaller),
     ("identity.clientCert.clientCertPem", Variable::ClientCertPem),

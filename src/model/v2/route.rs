@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::base::{Method, ascii};
 use crate::model::Throttle;
-use crate::model::v2::Integration;
+use crate::model::v2::{Guard, Integration};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Route {
@@ -14,6 +14,8 @@ pub struct Route {
     pub throttle: Option<Throttle>,
     /// Larger request bodies get 413; none: no limit.
     pub body_bytes_max: Option<u64>,
+    /// None: everybody may call it.
+    pub guard: Option<Guard>,
 }
 
 /// `$default`, `GET /pets/{id}` or `ANY /files/{proxy+}`.

@@ -393,6 +393,7 @@ fn route(key: &str, table: &Table, settings: &Settings) -> Option<Route> {
         integration: integration(table.get("integration")?, settings)?,
         throttle: throttle(table),
         body_bytes_max,
+        guard: None,
     })
 }
 
