@@ -211,7 +211,9 @@ fn statistics_have_quantiles_by_route(driver: Driver) {
     let none = serde_json::json!({"requests": 0, "average_us": 0});
     assert_eq!(route["integration"], none, "a mock asks nobody");
     let page = gateway.admin("/metrics");
-    assert!(!String::from_utf8_lossy(&page.body).contains("daemun_integration_duration_seconds_count"));
+    assert!(
+        !String::from_utf8_lossy(&page.body).contains("daemun_integration_duration_seconds_count")
+    );
 }
 
 fn the_start_says_what_listens_where(driver: Driver) {

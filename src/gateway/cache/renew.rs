@@ -163,7 +163,14 @@ impl Renewal {
                 let status = outcome.map_or(0, |answer| answer.status);
                 let (api, stage) = (&*stage.api_id, &*stage.name);
                 let route = &*route.key;
-                tracing::debug!(api, stage, route, status, why, "a cached answer was not renewed");
+                tracing::debug!(
+                    api,
+                    stage,
+                    route,
+                    status,
+                    why,
+                    "a cached answer was not renewed"
+                );
                 false
             }
         }
