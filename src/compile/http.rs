@@ -6,18 +6,19 @@ use std::sync::Arc;
 use std::thread::{self, ScopedJoinHandle};
 
 use crate::compile::group::GroupKey;
-use crate::compile::guard::Guards;
+use crate::compile::guard::{Guards, Of};
 use crate::compile::ledger::{ApiMemory, StageMemory};
 use crate::compile::problem::{Fault, Place, Problems};
 use crate::compile::snapshot::Work;
 use crate::compile::{cors, name, rest, target};
 use crate::lang::logline::{self, Variable};
 use crate::model::v2::{self, ApiKind, RouteKey, Segment};
+use crate::plan::guard::Lock;
 use crate::plan::router::{DEPTH_MAX, Order, PARAMS_MAX, Rules, TrailingSlash};
 use crate::plan::segment::LITERAL_BYTES_MAX;
 use crate::plan::stage::StageKind;
 use crate::plan::trie::{Part, Pattern, RouterError};
-use crate::plan::{Group, Limit, LimitId, Route, RouteId, Router, Stage, Target};
+use crate::plan::{Group, Guard, Limit, LimitId, Route, RouteId, Router, Stage};
 
 /// All stages of an API: those that nothing touched as they were, the others anew.
 /// `before` is what the API of this id was.
@@ -291,11 +292,9 @@ impl<'d> ApiDraft<'d> {
             );
             // Without a target there is a problem, and no plan to miss the route in.
             let Some(mut made) = made else { continue };
-            memory.need(made.needs, &made.target);
-            let guard = route.guard.as_ref().map(|own| {
-                let of = (self.api, stage);
-                Box::new(guards.guard(own, of, &place, &mut work.problems))
-            });
+            memory.need(made.needs, made.target.group());
+            let guard = self.guard(work, (route, stage), &mut guards, memory, &place);
+            let Ok(guard) = guard else { continue };
             if let (Some(_), Some(rest)) = (&guard, made.rest.as_mut()) {
                 rest.is_plain = false;
             }
@@ -312,6 +311,32 @@ impl<'d> ApiDraft<'d> {
         }
         work.retire_routes(earlier.into_values());
         routes.into()
+    }
+
+    /// The guard of a route, if it has one. The error has been said.
+    fn guard<'s>(
+        &self,
+        work: &mut Work<'_>,
+        (route, stage): (&'s v2::Route, &'s v2::Stage),
+        guards: &mut Guards<'s>,
+        memory: &mut StageDraft,
+        place: &Place<'_>,
+    ) -> Result<Option<Box<Guard>>, ()> {
+        let Some(own) = &route.guard else {
+            return Ok(None);
+        };
+        let of = Of {
+            api: self.api,
+            stage,
+            key: &route.key,
+        };
+        let made = guards.guard(own, of, &mut work.groups, place, &mut work.problems);
+        let (guard, needs) = made.ok_or(())?;
+        if let Lock::Authorizer(authorizer) = &guard.lock {
+            let remote = authorizer.target.remote.as_deref();
+            memory.need(needs, remote.map(|service| &service.group));
+        }
+        Ok(Some(Box::new(guard)))
     }
 }
 
@@ -340,8 +365,8 @@ impl StageDraft {
     }
 
     /// One group looks for one upstream: thousands of routes add a few entries.
-    fn need(&mut self, needs: Option<target::Needs>, target: &Target) {
-        if let (Some(needs), Some(group)) = (needs, target.group())
+    fn need(&mut self, needs: Option<target::Needs>, group: Option<&Arc<Group>>) {
+        if let (Some(needs), Some(group)) = (needs, group)
             && !self.groups.contains_key(&needs.key)
         {
             self.lookups.push(needs.lookup);

@@ -20,12 +20,17 @@ pub fn check<'p>(
     if !route.api_key_required {
         return Ok(());
     }
-    if route.key_of_authorizer {
-        // No authorizer has said one: what the client sends does not count.
-        return Err(Reject::InvalidApiKey);
-    }
-    let value = exchange.head().field(exchange.bytes(), Name::XApiKey);
-    let value = value.and_then(|value| std::str::from_utf8(value).ok());
+    let value = match route.key_of_authorizer {
+        // What the client sends does not count.
+        true => call
+            .authorized
+            .as_ref()
+            .and_then(|said| said.usage_key.as_deref()),
+        false => {
+            let value = exchange.head().field(exchange.bytes(), Name::XApiKey);
+            value.and_then(|value| std::str::from_utf8(value).ok())
+        }
+    };
     let value = value.ok_or(Reject::InvalidApiKey)?;
     let found = live.usage.table.find(&stage.scope, value);
     let key = found.filter(|key| key.is_enabled);

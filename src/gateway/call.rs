@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::base::Uuid;
 use crate::base::id::RequestId;
-use crate::gateway::auth::User;
+use crate::gateway::auth::{Said, User};
 use crate::gateway::{Reject, Story, Worker};
 use crate::net::outbound::{GroupState, Groups};
 use crate::observe::Trace;
@@ -45,6 +45,12 @@ pub struct Call<'p> {
     pub warns_of_cache: bool,
     /// Who has signed the call, where callers have to.
     pub user: Option<Box<User>>,
+    /// Who has signed the wish to have the call explained: as good as a signature of the call.
+    pub vouched: Option<Box<User>>,
+    /// What an authorizer said of the caller.
+    pub authorized: Option<Rc<Said>>,
+    /// Why an authorizer said nothing, or what is wrong with a signature, for the log.
+    pub authorizer_error: Option<Box<str>>,
     /// The key that a method required.
     pub api_key: Option<&'p ApiKey>,
     /// What a refusal says in the place of its usual message.
@@ -96,6 +102,9 @@ impl Call<'_> {
             may_invalidate: false,
             warns_of_cache: false,
             user: None,
+            vouched: None,
+            authorized: None,
+            authorizer_error: None,
             api_key: None,
             said: None,
             exception: None,

@@ -60,13 +60,20 @@ impl Scene<'_> {
             "resourceId" => of_route()?.resource_id.to_string(),
             "resourcePath" => of_route()?.resource_path.to_string(),
             "stage" => call.stage?.name.to_string(),
-            _ => return self.error(name),
+            _ => match name.strip_prefix("authorizer.") {
+                Some(property) => return call.authorized.as_ref()?.property(property),
+                None => return self.error(name),
+            },
         })
     }
 
     fn error(&self, name: &str) -> Option<String> {
         let call = self.call;
         let reject = call.reject?;
+        // Nothing is said of authorizers that gave no answer.
+        if call.message(reject).is_empty() && name.starts_with("error.message") {
+            return None;
+        }
         Some(match name {
             "error.message" => call.message(reject).to_owned(),
             "error.messageString" => crate::base::json::line(&call.message(reject)),

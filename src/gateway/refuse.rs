@@ -63,6 +63,10 @@ pub fn allow_any_origin(answer: &mut Answer) {
 fn usual(call: &Call<'_>, reject: Reject) -> String {
     let message = json::line(&call.message(reject));
     match reject {
+        // As recorded.
+        Reject::AuthorizerConfigurationError | Reject::AuthorizerFailure => {
+            "{\"message\":null}".to_owned()
+        }
         // As recorded: these begin with a capital.
         Reject::AccessDenied => format!("{{\"Message\":{message}}}"),
         _ => format!("{{\"message\":{message}}}"),

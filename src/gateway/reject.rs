@@ -76,6 +76,10 @@ rejects! {
     QuotaExceeded 429 "QUOTA_EXCEEDED" "Limit Exceeded", QuotaExceeded "Limit Exceeded";
     HeadersTooLarge 431 "HEADERS_TOO_LARGE" "Request Header Fields Too Large", Default4xx "Request Header Fields Too Large";
     InternalError 500 "INTERNAL_ERROR" "Internal Server Error", Default5xx "Internal server error";
+    /// An authorizer gave no answer that could be used.
+    AuthorizerConfigurationError 500 "AUTHORIZER_CONFIGURATION_ERROR" "Internal Server Error", AuthorizerConfigurationError "";
+    /// An authorizer was asked in vain.
+    AuthorizerFailure 500 "AUTHORIZER_FAILURE" "Internal Server Error", AuthorizerFailure "";
     /// A mapping, template or integration response cannot be used as it is configured.
     ApiConfigurationError 500 "API_CONFIGURATION_ERROR" "Internal Server Error", ApiConfigurationError "Internal server error";
     /// Lambda did not run the function. AWS: "If the Lambda API rejects the invocation request, API

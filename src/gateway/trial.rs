@@ -316,7 +316,7 @@ async fn explained(
 ) -> Option<Told> {
     let live = worker.live();
     let mut call = Call::new(worker.ids.borrow_mut().next());
-    call.user = user;
+    call.vouched = user;
     call.story = Some(Box::new(Story::explaining(&worker.clock)));
     let outcome = http::pass(worker, &live, &mut call, exchange).await;
     let outcome = worker.settle(&mut call, exchange, outcome).await;

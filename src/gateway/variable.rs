@@ -115,7 +115,16 @@ impl Facts<'_> {
                 text(out, call.user.as_ref().map(|user| user.account()));
             }
             Variable::UserArn => text(out, call.user.as_ref().map(|user| &*user.arn)),
-            // Authorizers come with later work.
+            Variable::AuthorizerError => text(out, call.authorizer_error.as_deref()),
+            Variable::AuthorizerPrincipalId => {
+                let said = call.authorized.as_ref();
+                text(out, said.and_then(|said| said.principal.as_deref()));
+            }
+            Variable::AuthorizerProperty(name) => {
+                let said = call.authorized.as_ref();
+                let value = said.and_then(|said| said.property(name));
+                text(out, value.as_deref());
+            }
             _ => self.certificate(variable, out),
         }
     }

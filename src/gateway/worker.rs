@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::base::date::Style;
 use crate::base::{Clock, DateCache, RequestIds};
-use crate::gateway::auth::Callers;
+use crate::gateway::auth::{Callers, Memory};
 use crate::gateway::cache;
 use crate::gateway::credentials::{Keyring, Wishes};
 use crate::gateway::explainers;
@@ -71,6 +71,8 @@ pub struct Worker {
     /// Those whose signature counts. The outer count is the core's own, as that of the plan.
     #[allow(clippy::redundant_allocation)]
     callers: RefCell<Rc<Arc<Callers>>>,
+    /// What authorizers have said of callers.
+    pub(in crate::gateway) decisions: RefCell<Memory>,
     open: Cell<usize>,
     draining: Cell<bool>,
 }
@@ -101,6 +103,7 @@ impl Worker {
             keyring,
             explains: Cell::new(false),
             callers: RefCell::default(),
+            decisions: RefCell::default(),
             open: Cell::new(0),
             draining: Cell::new(false),
         })))
@@ -192,11 +195,9 @@ impl Worker {
         }
     }
 
-    /// Milliseconds since 1970 and their Common Log Format.
-    pub fn log_time(&self) -> (u64, String) {
-        let now_ms = self.epoch_ms();
-        let text = String::from_utf8_lossy(self.log_date.borrow_mut().at(now_ms)).into_owned();
-        (now_ms, text)
+    /// A moment in Common Log Format.
+    pub fn log_time(&self, epoch_ms: u64) -> String {
+        String::from_utf8_lossy(self.log_date.borrow_mut().at(epoch_ms)).into_owned()
     }
 
     /// Client connections of this core.

@@ -391,6 +391,25 @@ def test_a_policy_alone_opens_methods_without_authorization(api):
     assert json.loads(api.call("GET", "/nothing")[2]) == {"message": "Missing Authentication Token"}
 
 
+def test_a_canary_checks_callers_as_its_stage_does(api):
+    """It has a deployment of its own, and so a policy."""
+    api.mock("/x", "GET", body='"first $context.accountId"', method=IAM)
+    api.deploy()
+    api.v1.put_integration_response(restApiId=api.id, resourceId=api.paths["/x"], httpMethod="GET", statusCode="200",
+                                    responseTemplates={"application/json": '"second $context.accountId"'})
+    change = {"op": "replace", "path": "/policy",
+              "value": json.dumps({"Version": "2012-10-17", "Statement": allow({"AWS": user("alice")}, "execute-api:/*", "Deny")})}
+    api.v1.update_rest_api(restApiId=api.id, patchOperations=[change])
+    api.v1.create_deployment(restApiId=api.id, stageName="prod", canarySettings={"percentTraffic": 100.0})
+    status, _, text = call(api, "GET", "/x", READER)
+    assert (status, json.loads(text)) == (200, f"second {ACCOUNT}")
+    status, _, text = call(api, "GET", "/x")
+    assert (status, json.loads(text)) == (403, {"Message": denied(user("alice"), api, "prod/GET/x", True)})
+    api.v1.update_stage(restApiId=api.id, stageName="prod", patchOperations=[
+        {"op": "replace", "path": "/canarySettings/percentTraffic", "value": "0.0"}])
+    assert json.loads(call(api, "GET", "/x")[2]) == f"first {ACCOUNT}"
+
+
 def test_functions_are_told_who_calls(api, v2):
     """REST APIs in `identity`, HTTP APIs of format 2.0 in `authorizer.iam`."""
     function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:echo"
@@ -425,7 +444,7 @@ def test_http_apis_say_forbidden(gateway, v2):
     """Whatever is wrong; the log tells what."""
     backend = Backend()
     made = v2.create_api(Name="h", ProtocolType="HTTP")["ApiId"]
-    form = "iam $context.identity.user $context.identity.accountId $context.identity.userArn $context.status"
+    form = "iam $context.identity.user $context.identity.accountId $context.identity.userArn $context.status $context.authorizer.error"
     v2.create_stage(ApiId=made, StageName="$default", AutoDeploy=True, AccessLogSettings={
         "DestinationArn": "arn:aws:logs:eu-west-1:111111111111:log-group:x", "Format": form + " $context.requestId"})
     target = v2.create_integration(ApiId=made, IntegrationType="HTTP_PROXY", IntegrationMethod="ANY",
@@ -453,7 +472,9 @@ def test_http_apis_say_forbidden(gateway, v2):
         time.sleep(0.1)
     assert f"iam {ALICE} {ACCOUNT} {user('alice')} 200" in lines
     assert f"iam {BOB} {OTHER} {user('bob', OTHER)} 403" in lines
-    assert "iam - - - 403" in lines
+    assert "iam - - - 403 Missing Authentication Token " in lines
+    assert "iam - - - 403 The request signature we calculated does not match" in lines
+    assert f"403 User: {user('reader')} is not authorized to perform: execute-api:Invoke on resource: " in lines
 
 
 def test_a_cached_answer_is_forgotten_for_whom_may(api):

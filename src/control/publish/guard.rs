@@ -7,9 +7,9 @@ use serde_json::Value;
 use crate::aws::arn::partition_of;
 use crate::control::desk::{Record, Scope};
 use crate::control::publish::refusal::unchecked;
-use crate::control::publish::text;
+use crate::control::publish::{authorizer, text};
 use crate::lang::policy::{Kind, Policy};
-use crate::model::v2::{Authorization, Guard, Integration};
+use crate::model::v2::{Authorization, FunctionCall, Guard, Integration};
 
 /// Writes the resource policy into what a deployment of the REST API `id` froze, as it is to be read:
 /// with whole ARNs. "If the API has been previously deployed, you need to redeploy it for the
@@ -92,14 +92,20 @@ pub(in crate::control::publish) fn policy(frozen: &Value) -> Result<Option<Arc<s
 /// The integration that refuses its calls, since its callers cannot be checked: whom nobody checks
 /// is not let in.
 pub(in crate::control::publish) fn guard(
-    method: &Value,
+    (frozen, method): (&Value, &Value),
     policy: &Result<Option<Arc<str>>, String>,
+    facts: &FunctionCall,
     scope: &Scope,
 ) -> Result<Option<Guard>, Integration> {
     let policy = policy.as_ref().map_err(|what| unchecked(403, what))?;
     let authorization = match method["authorizationType"].as_str() {
         None | Some("NONE") => Authorization::None,
         Some("AWS_IAM") => Authorization::Iam,
+        Some("CUSTOM") => {
+            let found = authorizer::of(frozen, &method["authorizerId"], facts);
+            let found = found.map_err(|what| unchecked(500, &what))?;
+            Authorization::Function(Box::new(found))
+        }
         Some(other) => {
             return Err(unchecked(500, &format!("Authorization type {other}")));
         }

@@ -26,13 +26,14 @@ pub(in crate::control::publish) fn stage(
     let frozen = deployment.get("frozen").unwrap_or(&Value::Null);
     let all = |key: &str| frozen[key].as_array().map_or(&[][..], Vec::as_slice);
     let mut routes = Vec::new();
-    for frozen in all("routes") {
-        if let Some(route) = route(stage, frozen, all("integrations"), scope)? {
+    for written in all("routes") {
+        let written = (frozen, written);
+        if let Some(route) = route(stage, written, all("integrations"), scope)? {
             routes.push(route);
         }
     }
     Ok(Stage {
-        account_id: String::new(),
+        account_id: scope.account.clone(),
         name: text(stage, "stageName").to_owned(),
         variables: variables(stage, "stageVariables"),
         access_log_format: access_log(stage),
@@ -67,7 +68,7 @@ fn cors(frozen: &Value) -> Option<Cors> {
 /// A route without a target serves nothing.
 fn route(
     stage: &Record,
-    route: &Value,
+    (frozen, route): (&Value, &Value),
     integrations: &[Value],
     scope: &Scope,
 ) -> Outcome<Option<Route>> {
@@ -85,7 +86,12 @@ fn route(
     };
     let parsed = RouteKey::parse(key)
         .map_err(|error| Error::bad_request(format!("Route {key} cannot be served: {error}")))?;
-    let (integration, guard) = match guard::guard(route, &Ok(None), scope) {
+    let facts = FunctionCall {
+        account_id: scope.account.clone(),
+        ..FunctionCall::default()
+    };
+    let guard = guard::guard((frozen, route), &Ok(None), &facts, scope);
+    let (integration, guard) = match guard {
         Ok(guard) => (asked(integration, scope).unwrap_or_else(unserved), guard),
         Err(refusal) => (refusal, None),
     };

@@ -1,5 +1,6 @@
 //! From records to what is served: the models of the APIs whose stages or deployments changed.
 
+mod authorizer;
 pub mod domain;
 mod guard;
 mod http;
@@ -187,18 +188,19 @@ pub fn model(desk: &Desk<'_>, id: &str) -> Outcome<Option<ApiModel>> {
             let mut made = match kind {
                 ApiKind::File | ApiKind::Http => {
                     link::in_http(desk, &stage, &mut deployment)?;
+                    authorizer::settle(desk, &below, &mut deployment)?;
                     http::stage(&stage, &deployment, desk.scope())?
                 }
                 ApiKind::Rest => {
                     let mut canary = canary(desk, &below, &stage)?;
                     for deployment in canary.iter_mut().chain([&mut deployment]) {
                         link::in_rest(desk, &stage, deployment)?;
+                        authorizer::settle(desk, &below, deployment)?;
                         guard::settle(&api, id, deployment, desk.scope());
                     }
                     rest::stage(desk, &stage, &deployment, canary.as_ref())?
                 }
             };
-            made.account_id.clone_from(&desk.scope().account);
             if desk.is_strict() {
                 ask_policies(&mut made, &desk.scope().region);
             }
@@ -246,8 +248,7 @@ pub fn draft(
     mut deployment: Record,
 ) -> Outcome<ApiModel> {
     link::in_rest(desk, stage, &mut deployment)?;
-    let mut made = rest::stage(desk, stage, &deployment, None)?;
-    made.account_id.clone_from(&desk.scope().account);
+    let made = rest::stage(desk, stage, &deployment, None)?;
     Ok(Arc::new(v2::Api {
         id: id.to_owned(),
         kind: ApiKind::Rest,

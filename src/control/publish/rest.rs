@@ -33,6 +33,7 @@ pub(in crate::control::publish) fn stage(
     let account = desk.scope().account.as_str();
     let canary = canary.map(|deployment| of_canary(desk, stage, deployment));
     Ok(Stage {
+        account_id: account.to_owned(),
         name: text(stage, "stageName").to_owned(),
         variables: variables(stage, "variables"),
         access_log_format: access_log(stage),
@@ -107,7 +108,7 @@ fn routes(stage: &Record, deployment: &Record, scope: &Scope) -> Outcome<Arc<Vec
                 credentials: credentials(&method["methodIntegration"]),
                 ..FunctionCall::default()
             };
-            let guard = guard::guard(method, &policy, scope);
+            let guard = guard::guard((frozen, method), &policy, &facts, scope);
             let method = (verb.as_str(), method);
             routes.push(route(stage, frozen, resource, method, (facts, guard))?);
         }

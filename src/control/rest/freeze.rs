@@ -27,6 +27,7 @@ pub fn freeze(desk: &Desk<'_>, api: &str) -> Outcome<Value> {
         ("validators", kind::VALIDATOR),
         ("models", kind::MODEL),
         ("gatewayResponses", kind::GATEWAY_RESPONSE),
+        ("authorizers", kind::AUTHORIZER),
     ] {
         let found = desk.list(kind, &below)?.into_iter();
         let all = found.map(|(_, record)| Value::Object(record)).collect();

@@ -103,6 +103,7 @@ fn freeze(desk: &Desk<'_>, api: &Record) -> Outcome<Value> {
     Ok(json!({
         "routes": all(kind::ROUTE)?,
         "integrations": all(kind::INTEGRATION)?,
+        "authorizers": all(kind::AUTHORIZER)?,
         "corsConfiguration": api.get("corsConfiguration"),
     }))
 }

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 
 use crate::base::date::iso8601;
+use crate::gateway::auth::said::{Said, Verdict};
 use crate::gateway::auth::{Standing, User};
 use crate::lang::policy::{self, Caller, Context, Decision, Inquiry, Policy};
 use crate::net::Exchange;
@@ -109,6 +110,15 @@ impl Question<'_> {
         let inquiry = self.inquiry(caller);
         self.policy
             .map_or(Word::Silence, |policy| Word::of(policy, &inquiry))
+    }
+
+    /// What an authorizer said of this.
+    pub fn said(&self, said: &Said) -> Word {
+        match &said.verdict {
+            Verdict::Policy(policy) => Word::of(policy, &self.inquiry(Caller::Anonymous)),
+            Verdict::Flat(true) => Word::Allow,
+            Verdict::Flat(false) => Word::Silence,
+        }
     }
 
     /// For whoever has signed.

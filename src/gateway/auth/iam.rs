@@ -66,6 +66,9 @@ fn refuse(call: &mut Call<'_>, refusal: &Refusal) -> Reject {
         (Refusal::Missing, _) => Reject::AccessDenied,
         _ => Reject::InvalidSignature,
     };
+    // The rest of it is what should have been signed.
+    let first = fault.message.lines().next();
+    call.authorizer_error = first.map(Into::into);
     call.exception = Some(fault.name.as_str());
     call.said = Some(fault.message.into());
     reject

@@ -1,20 +1,27 @@
 //! One verb: let a caller in, or refuse it as its API does. Who it is, is known from then on.
 //!
-//! `iam` finds out who has signed, `callers` are those who can, `decide` asks the policies, `asked`
-//! is a request as signatures and policies see it.
+//! `iam` finds out who has signed, `callers` are those who can; `authorizer` asks a function, `said`
+//! is what it said, `memory` remembers that; `decide` asks the policies, `asked` is a request as
+//! signatures and policies see it.
 
 pub mod asked;
+mod authorizer;
 pub mod callers;
 mod decide;
 mod iam;
+mod memory;
+mod said;
 
 pub use callers::{Callers, Standing, User};
 pub use iam::SERVICE;
+pub use memory::Memory;
+pub use said::Said;
 
-use crate::gateway::auth::decide::{Denied, INVALIDATE, INVOKE, Question};
+use crate::gateway::auth::decide::{Denied, INVALIDATE, INVOKE, Question, Word};
 use crate::gateway::{Call, Reject, Stop, Worker, cache};
+use crate::lang::policy::{Caller, Context};
 use crate::net::Exchange;
-use crate::plan::guard::{Guard, Lock};
+use crate::plan::guard::{Authorizer, Guard, Lock};
 use crate::plan::stage::StageKind;
 use crate::plan::{Route, Stage};
 
@@ -36,13 +43,27 @@ pub async fn admit(
     if arn.len() > ARN_BYTES_MAX && stage.kind == StageKind::Rest {
         return Err(Reject::UriTooLong.into());
     }
-    match guard.lock {
+    match &guard.lock {
         Lock::Open => {}
-        // Whoever has a call explained has signed that wish, not the call.
-        Lock::Signature if call.user.is_some() => {}
         Lock::Signature => {
-            let user = iam::authenticate(worker, call, exchange, (route, guard)).await?;
-            call.user = Some(Box::new(user));
+            call.user = Some(match call.vouched.take() {
+                Some(user) => user,
+                None => {
+                    let user = iam::authenticate(worker, call, exchange, (route, guard));
+                    Box::new(user.await?)
+                }
+            });
+        }
+        Lock::Authorizer(own) => {
+            let context = decide::context(exchange, &guard.region, call.epoch_ms);
+            return authorize(
+                worker,
+                call,
+                exchange,
+                (stage, guard, own),
+                (&arn, &context),
+            )
+            .await;
         }
     }
     let mut context = decide::context(exchange, &guard.region, call.epoch_ms);
@@ -71,6 +92,42 @@ pub async fn admit(
     Ok(())
 }
 
+/// Whether the caller may, by what an authorizer says. "API Gateway evaluates the resource policy …
+/// for an explicit denial" before that is asked.
+async fn authorize(
+    worker: &'static Worker,
+    call: &mut Call<'_>,
+    exchange: &Exchange<'_>,
+    (stage, guard, own): (&Stage, &Guard, &Authorizer),
+    (arn, context): (&str, &Context),
+) -> Result<(), Stop> {
+    let question = Question {
+        action: INVOKE,
+        arn,
+        account: &stage.account_id,
+        policy: guard.policy.as_deref(),
+        context,
+    };
+    let of_api = question.of_api(Caller::Anonymous);
+    let decided = match of_api {
+        Word::Deny => Err(Denied::Explicitly),
+        of_api => {
+            let said = authorizer::authorize(worker, call, exchange, (own, arn)).await?;
+            let word = question.said(&said);
+            call.authorized = Some(said);
+            word.or(of_api)
+        }
+    };
+    decided.map_err(|denied| {
+        if denied == Denied::Explicitly {
+            call.said = Some(DENIED.into());
+        }
+        Reject::AccessDenied.into()
+    })
+}
+
+const DENIED: &str = "User is not authorized to access this resource with an explicit deny";
+
 /// AWS's words for whom a policy keeps out: of the account of the API it shows four digits.
 fn refuse(call: &mut Call<'_>, arn: &str, denied: Denied) -> Reject {
     let user = call.user.as_ref().map_or("anonymous", |user| &user.arn);
@@ -82,6 +139,7 @@ fn refuse(call: &mut Call<'_>, arn: &str, denied: Denied) -> Reject {
         "User: {user} is not authorized to perform: {INVOKE} on resource: {}{explicit}",
         masked(arn)
     );
+    call.authorizer_error = Some(message.as_str().into());
     call.said = Some(message.into());
     Reject::AccessDenied
 }

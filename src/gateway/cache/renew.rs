@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::gateway::asked::Asked;
-use crate::gateway::auth::User;
+use crate::gateway::auth::{Said, User};
 use crate::gateway::cache::copies::Held;
 use crate::gateway::cache::home::Lease;
 use crate::gateway::rest::{self, PAYLOAD_BYTES_MAX};
@@ -41,6 +41,7 @@ struct Renewal {
     peer: Option<std::net::IpAddr>,
     certificate: Option<ClientCertificate>,
     user: Option<Box<User>>,
+    authorized: Option<Rc<Said>>,
 }
 
 /// Asks for `held` anew, in the background.
@@ -105,6 +106,7 @@ impl Renewal {
             peer: asked.peer,
             certificate: asked.certificate.cloned(),
             user: call.user.clone(),
+            authorized: call.authorized.clone(),
         })
     }
 
@@ -130,6 +132,7 @@ impl Renewal {
             params: self.params,
             base: self.base,
             user: self.user.clone(),
+            authorized: self.authorized.clone(),
             ..Call::new(worker.ids.borrow_mut().next())
         };
         let asked = Asked {

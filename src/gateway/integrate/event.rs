@@ -40,10 +40,21 @@ pub struct Asked<'a> {
     pub epoch_ms: u64,
     /// What an authorizer said, as a JSON object.
     pub authorizer: Option<&'a str>,
+    /// An authorizer is told of the request, not an integration.
+    pub authorizing: Option<Authorizing<'a>>,
     /// Who has signed the call, where callers have to.
     pub user: Option<&'a User>,
     /// What the client has proved to be, where certificates are asked for.
     pub certificate: Option<&'a ClientCertificate>,
+}
+
+/// What authorizers are told besides: there is no body for them.
+#[derive(Clone, Copy, Debug)]
+pub struct Authorizing<'a> {
+    /// The ARN of the call.
+    pub arn: &'a str,
+    /// The values of the identity sources.
+    pub identity: &'a [String],
 }
 
 impl Asked<'_> {

@@ -14,6 +14,15 @@ pub fn write(out: &mut Vec<u8>, asked: &Asked<'_>, is_http: bool) {
     if is_http {
         event.text("version", "1.0");
     }
+    if let Some(authorizing) = asked.authorizing {
+        event.text("type", "REQUEST");
+        event.text("methodArn", authorizing.arn);
+        if is_http {
+            for name in ["identitySource", "authorizationToken"] {
+                event.joined(name, authorizing.identity.iter().map(String::as_str));
+            }
+        }
+    }
     event.text("resource", &facts.resource_path);
     event.text("path", path_of(asked));
     event.text("httpMethod", asked.method);
@@ -30,11 +39,13 @@ pub fn write(out: &mut Vec<u8>, asked: &Asked<'_>, is_http: bool) {
     let variables = facts.stage_variables.as_deref().unwrap_or("null");
     event.raw("stageVariables", variables);
     event.object("requestContext", |members| context(members, asked, is_http));
-    match asked.body {
-        [] => event.raw("body", "null"),
-        body => event.body("body", body, asked.is_binary),
+    if asked.authorizing.is_none() {
+        match asked.body {
+            [] => event.raw("body", "null"),
+            body => event.body("body", body, asked.is_binary),
+        }
+        event.flag("isBase64Encoded", asked.is_binary && !asked.body.is_empty());
     }
-    event.flag("isBase64Encoded", asked.is_binary && !asked.body.is_empty());
     event.end();
 }
 

@@ -17,6 +17,12 @@ pub fn write(out: &mut Vec<u8>, asked: &Asked<'_>) {
     let raw_path = raw_path(asked);
     let mut event = Members::begin(out);
     event.text("version", "2.0");
+    if let Some(authorizing) = asked.authorizing {
+        event.text("type", "REQUEST");
+        event.text("routeArn", authorizing.arn);
+        let identity = authorizing.identity.iter().map(String::as_str);
+        event.list("identitySource", identity);
+    }
     event.text("routeKey", &facts.route_key);
     event.text("rawPath", asked.mapped_path.unwrap_or(&raw_path));
     event.text("rawQueryString", asked.query.unwrap_or_default());
@@ -42,7 +48,9 @@ pub fn write(out: &mut Vec<u8>, asked: &Asked<'_>) {
     if !asked.body.is_empty() {
         event.body("body", asked.body, asked.is_binary);
     }
-    event.flag("isBase64Encoded", asked.is_binary && !asked.body.is_empty());
+    if asked.authorizing.is_none() {
+        event.flag("isBase64Encoded", asked.is_binary && !asked.body.is_empty());
+    }
     event.end();
 }
 

@@ -6,7 +6,7 @@ use crate::gateway::answer::{Answer, Header, Headers};
 use crate::gateway::context::Scene;
 use crate::gateway::headers::{self, Given, Rules};
 use crate::gateway::http::rest_of_path;
-use crate::gateway::integrate::event::Asked;
+use crate::gateway::integrate::event::{Asked, Authorizing};
 use crate::gateway::integrate::event_mapped::Changed;
 use crate::gateway::integrate::event_v1::{self, MALFORMED, Reading};
 use crate::gateway::integrate::invoke::{self, EVENT_BYTES_MAX, Manner};
@@ -129,7 +129,7 @@ pub(super) fn question(
         identify::trace(worker, call, exchange);
     }
     let manner = manner(call, exchange, body);
-    let event = event(worker, call, exchange, (target, body));
+    let event = event(worker, call, exchange, (target, body), None);
     if event.len() > EVENT_BYTES_MAX {
         return Err(Reject::RequestTooLarge.into());
     }
@@ -152,7 +152,7 @@ fn manner(
     }
 }
 
-pub(super) fn verb<'x>(exchange: &'x Exchange<'_>) -> &'x str {
+pub(in crate::gateway) fn verb<'x>(exchange: &'x Exchange<'_>) -> &'x str {
     let token = exchange.head().method_token.of(exchange.bytes());
     std::str::from_utf8(token).unwrap_or_default()
 }
@@ -167,12 +167,24 @@ fn accepted() -> Answer {
     answer
 }
 
+/// The event that an authorizer gets.
+pub(in crate::gateway) fn authorizer_event(
+    worker: &'static Worker,
+    call: &Call<'_>,
+    exchange: &Exchange<'_>,
+    target: &FunctionTarget,
+    authorizing: Authorizing<'_>,
+) -> Vec<u8> {
+    event(worker, call, exchange, (target, b""), Some(authorizing))
+}
+
 /// The event in the words of the API.
 fn event(
     worker: &'static Worker,
     call: &Call<'_>,
     exchange: &Exchange<'_>,
     (target, body): (&FunctionTarget, &[u8]),
+    authorizing: Option<Authorizing<'_>>,
 ) -> Vec<u8> {
     let (head, bytes) = (exchange.head(), exchange.bytes());
     let lossless = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
@@ -186,7 +198,9 @@ fn event(
     });
     let request_id = String::from_utf8_lossy(call.shown_request_id());
     let source_ip = exchange.client.peer.ip().to_canonical().to_string();
-    let (epoch_ms, time) = worker.log_time();
+    let time = worker.log_time(call.epoch_ms);
+    let said = call.authorized.as_ref();
+    let authorizer = said.map(|said| said.event(target.format == Format::Http2));
     let changed = target.changes.as_deref().map(|changes| {
         let scene = mapped::scene(worker, call, exchange);
         Changed::of(&scene, changes)
@@ -212,8 +226,9 @@ fn event(
         request_id: &request_id,
         extended_request_id: call.request_id.as_str(),
         time: &time,
-        epoch_ms,
-        authorizer: None,
+        epoch_ms: call.epoch_ms,
+        authorizer: authorizer.as_deref(),
+        authorizing,
         user: call.user.as_deref(),
         certificate: exchange.client.stream.client_certificate(),
     };

@@ -41,10 +41,13 @@ pub fn route(plan: &Plan, call: &Call<'_>, exchange: &Exchange<'_>) -> Fact {
 }
 
 /// How callers are kept out.
-const CALLER_REFUSALS: &[Reject] = &[
+pub const CALLER_REFUSALS: &[Reject] = &[
     Reject::MissingAuthenticationToken,
     Reject::InvalidSignature,
     Reject::AccessDenied,
+    Reject::Unauthorized,
+    Reject::AuthorizerConfigurationError,
+    Reject::AuthorizerFailure,
 ];
 
 /// What was asked of a call before its integration was, in the order of AWS.
@@ -56,6 +59,7 @@ pub fn checks(call: &Call<'_>) -> Vec<Fact> {
     let mut checks: Vec<(&str, String, &[Reject])> = Vec::new();
     if let Some(guard) = &route.guard {
         let wants = match (&guard.lock, &call.user) {
+            (Lock::Authorizer(own), _) => format!("the authorizer {} lets the caller in", own.id),
             (Lock::Open, _) => "the resource policy allows everybody".to_owned(),
             (Lock::Signature, None) => "a signature (AWS_IAM)".to_owned(),
             (Lock::Signature, Some(user)) => format!("signed by {}, who may", user.arn),

@@ -5,6 +5,7 @@
 //! `mod` keeps what is told, `moment` tells it in AWS's words, `invocation` that of functions, `explain` what those do not say, `text`
 //! writes values as AWS does, `log` brings it to the execution log.
 
+pub mod authorizing;
 pub mod explain;
 pub mod invocation;
 pub mod log;

@@ -5,8 +5,9 @@ use std::borrow::Cow;
 
 use crate::gateway::asked::Asked;
 use crate::gateway::http::rest_of_path;
-use crate::gateway::story::{explain, invocation, text};
+use crate::gateway::story::{authorizing, explain, invocation, text};
 use crate::gateway::{Answer, Call, Reject, Story};
+use crate::plan::Guard;
 use crate::plan::rest::ExecutionLog::{Failures, Payloads, Steps};
 use crate::plan::rest::{Kind, RestRoute, RestStage};
 
@@ -223,6 +224,10 @@ fn refused(call: &Call<'_>, story: &Story, reject: Reject) {
     let (Some(stage), Some(route)) = (own, route) else {
         return;
     };
+    let guard = call.route.and_then(|route| route.guard.as_deref());
+    if guard.is_some_and(Guard::asks_authorizer) && explain::CALLER_REFUSALS.contains(&reject) {
+        return authorizing::refused(call, story, reject);
+    }
     let key = call
         .api_key
         .map_or(String::new(), |key| text::masked(&key.value));

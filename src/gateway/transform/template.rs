@@ -66,6 +66,9 @@ pub fn render<'t>(
         false => Params::default(),
     };
     let mut context = context(scene, names);
+    if uses.context("authorizer") {
+        context.extend(authorizer(scene));
+    }
     if uses.context("responseOverride") {
         context.extend(response_override(earlier));
     }
@@ -150,6 +153,24 @@ fn context(scene: &Scene<'_>, names: &[&'static str]) -> Vec<(Cow<'static, str>,
         insert(&mut root, name, value);
     }
     root
+}
+
+/// `$context.authorizer`: what an authorizer has said of the caller, if one was asked.
+fn authorizer(scene: &Scene<'_>) -> Option<(Cow<'static, str>, Datum<'static>)> {
+    let said = scene.call.authorized.as_ref()?;
+    let names = said.context.iter().map(|(name, _)| &**name);
+    let own = ["principalId", "integrationLatency"];
+    let own = own
+        .into_iter()
+        .filter(|own| !names.clone().any(|name| name == *own));
+    let members = names.clone().chain(own).map(|name| {
+        let value = said.property(name).map(Cow::Owned);
+        (
+            Cow::Owned(name.to_owned()),
+            value.map_or(Datum::Null, Datum::Text),
+        )
+    });
+    Some((Cow::Borrowed("authorizer"), Datum::Map(members.collect())))
 }
 
 /// `$context.responseOverride` as an earlier template has left it, if it has left anything.

@@ -7,7 +7,7 @@ pub mod route;
 pub mod stage;
 
 pub use api::{Api, ApiKind, Reach};
-pub use guard::{Authorization, Guard};
+pub use guard::{Authorization, Authorizer, AuthorizerKind, Guard};
 pub use integration::{EventFormat, FunctionCall, Integration, Mapped, Mappings, SubtypeCall};
 pub use route::{Route, RouteKey, RouteKeyError, Segment};
 pub use stage::{Cors, Stage};

@@ -1,0 +1,162 @@
+//! Lambda authorizers, as deployments froze them.
+
+use serde_json::Value;
+
+use crate::control::desk::{Desk, Record};
+use crate::control::error::Outcome;
+use crate::control::kind;
+use crate::lang::mapping::{Expression, Side};
+use crate::lang::params::{Part, Source};
+use crate::lang::pattern::Pattern;
+use crate::model::v2::{Authorizer, AuthorizerKind, EventFormat, FunctionCall};
+
+/// AWS's default of REST APIs, seconds; HTTP APIs remember nothing unless they are told to.
+const REST_TTL_S: u64 = 300;
+/// How long functions have, milliseconds. AWS: "Authorizer timeout: 10,000 milliseconds" of HTTP APIs.
+const REST_TIMEOUT_MS: u32 = 29_000;
+const HTTP_TIMEOUT_MS: u32 = 10_000;
+
+/// Where the authorizers of a deployment stand.
+const LIST: &str = "authorizers";
+
+/// Deployments that kept no authorizers follow the API.
+pub(in crate::control::publish) fn settle(
+    desk: &Desk<'_>,
+    below: &str,
+    deployment: &mut Record,
+) -> Outcome<()> {
+    if let Some(Value::Object(frozen)) = deployment.get_mut("frozen")
+        && !frozen.contains_key(LIST)
+    {
+        let found = desk.list(kind::AUTHORIZER, below)?.into_iter();
+        let found = found.map(|(_, record)| Value::Object(record)).collect();
+        frozen.insert(LIST.to_owned(), found);
+    }
+    Ok(())
+}
+
+/// The authorizer of a route or method. `facts` are what functions are told of it.
+///
+/// # Errors
+/// Why it cannot be asked.
+pub(in crate::control::publish) fn of(
+    frozen: &Value,
+    id: &Value,
+    facts: &FunctionCall,
+) -> Result<Authorizer, String> {
+    let name = id.as_str().unwrap_or_default();
+    let fault = |what: &str| format!("The authorizer {name} ({what})");
+    let mut all = frozen[LIST].as_array().into_iter().flatten();
+    let key = match facts.format {
+        EventFormat::Rest => "id",
+        EventFormat::Http1 | EventFormat::Http2 => "authorizerId",
+    };
+    let found = all.find(|other| other[key] == *id);
+    let found = found.ok_or_else(|| fault("it is not there"))?;
+    let made = match facts.format {
+        EventFormat::Rest => rest(found, facts),
+        EventFormat::Http1 | EventFormat::Http2 => http(found, facts),
+    };
+    made.map(|made| Authorizer {
+        id: name.to_owned(),
+        ..made
+    })
+    .map_err(|what| fault(&what))
+}
+
+fn rest(found: &Value, facts: &FunctionCall) -> Result<Authorizer, String> {
+    let kind = match text(found, "type") {
+        "TOKEN" => AuthorizerKind::Token,
+        "REQUEST" => AuthorizerKind::Request,
+        other => return Err(format!("type {other}")),
+    };
+    let written = text(found, "identitySource");
+    let mut sources: Vec<String> = written
+        .split(',')
+        .map(|source| source.trim().to_owned())
+        .filter(|source| !source.is_empty())
+        .collect();
+    if sources.is_empty() && kind == AuthorizerKind::Token {
+        sources.push("method.request.header.Authorization".to_owned());
+    }
+    for source in &sources {
+        match Source::parse(source) {
+            Some(
+                Source::Request(Part::Header(_) | Part::Query(_))
+                | Source::Context(_)
+                | Source::StageVariable(_),
+            ) => {}
+            _ => return Err(format!("the identity source {source}")),
+        }
+    }
+    let validation = text(found, "identityValidationExpression");
+    let validation =
+        (!validation.is_empty() && kind == AuthorizerKind::Token).then_some(validation);
+    if let Some(validation) = validation {
+        let wrong = |error| format!("the validation expression {validation}: {error}");
+        Pattern::full(validation).map_err(wrong)?;
+    }
+    Ok(Authorizer {
+        id: String::new(),
+        kind,
+        call: FunctionCall {
+            function: text(found, "authorizerUri").to_owned(),
+            credentials: text(found, "authorizerCredentials").to_owned(),
+            timeout_ms: REST_TIMEOUT_MS,
+            streams: false,
+            ..facts.clone()
+        },
+        sources,
+        validation: validation.map(str::to_owned),
+        ttl_s: ttl_s(found, REST_TTL_S),
+    })
+}
+
+fn http(found: &Value, facts: &FunctionCall) -> Result<Authorizer, String> {
+    let kind = match text(found, "authorizerType") {
+        "REQUEST" if found["enableSimpleResponses"] == true => AuthorizerKind::Simple,
+        "REQUEST" => AuthorizerKind::Request,
+        other => return Err(format!("type {other}")),
+    };
+    let sources = found["identitySource"].as_array().into_iter().flatten();
+    let sources = sources.filter_map(|source| source.as_str().map(str::to_owned));
+    let sources: Vec<String> = sources.collect();
+    const STARTS: [&str; 4] = [
+        "$request.header.",
+        "$request.querystring.",
+        "$context.",
+        "$stageVariables.",
+    ];
+    for source in &sources {
+        let is_known = STARTS.iter().any(|start| source.starts_with(start));
+        if !is_known || Expression::parse(source, Side::Request).is_err() {
+            return Err(format!("the identity source {source}"));
+        }
+    }
+    Ok(Authorizer {
+        id: String::new(),
+        kind,
+        call: FunctionCall {
+            function: text(found, "authorizerUri").to_owned(),
+            credentials: text(found, "authorizerCredentialsArn").to_owned(),
+            timeout_ms: HTTP_TIMEOUT_MS,
+            format: match text(found, "authorizerPayloadFormatVersion") {
+                "2.0" => EventFormat::Http2,
+                _ => EventFormat::Http1,
+            },
+            ..facts.clone()
+        },
+        sources,
+        validation: None,
+        ttl_s: ttl_s(found, 0),
+    })
+}
+
+fn ttl_s(found: &Value, usual: u64) -> u32 {
+    let seconds = found["authorizerResultTtlInSeconds"].as_u64();
+    u32::try_from(seconds.unwrap_or(usual)).unwrap_or_default()
+}
+
+fn text<'v>(value: &'v Value, key: &str) -> &'v str {
+    value[key].as_str().unwrap_or_default()
+}
