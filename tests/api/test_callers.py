@@ -458,6 +458,20 @@ def test_functions_are_told_who_calls(api, v2):
     assert {name: told[name] for name in who} == who
 
 
+def test_functions_are_invoked_in_the_name_of_the_caller(api):
+    """Who has a right to; without a signature there is nobody who could."""
+    function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:echo"
+    path = f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{function}/invocations"
+    more = {"type": "AWS_PROXY", "uri": path, "integrationHttpMethod": "POST", "credentials": "arn:aws:iam::*:user/*"}
+    api.method("/f", "GET", method=IAM, **more)
+    api.method("/open", "GET", **more)
+    api.deploy()
+    assert call(api, "GET", "/f")[0] == 200
+    error = {"message": "Internal server error"}
+    for status, _, text in [call(api, "GET", "/f", READER), api.call("GET", "/open")]:
+        assert (status, json.loads(text)) == (500, error)
+
+
 def test_http_apis_say_forbidden(gateway, v2):
     """Whatever is wrong; the log tells what."""
     backend = Backend()
