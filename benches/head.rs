@@ -54,7 +54,11 @@ fn requests(criterion: &mut Criterion) {
     for (name, bytes) in [("small", REQUEST_SMALL), ("browser", REQUEST_BROWSER)] {
         assert_eq!(head.parse(bytes, &limits), Ok(Parsed::Complete), "{name}");
         group.throughput(Throughput::Bytes(bytes.len() as u64));
+        assert!(head.parse_ordinary(bytes, &limits), "{name}");
         group.bench_function(format!("{name}/daemun"), |bencher| {
+            bencher.iter(|| head.parse_ordinary(black_box(bytes), &limits));
+        });
+        group.bench_function(format!("{name}/daemun, of every kind"), |bencher| {
             bencher.iter(|| head.parse(black_box(bytes), &limits));
         });
         group.bench_function(format!("{name}/httparse alone"), |bencher| {
@@ -80,7 +84,11 @@ fn responses(criterion: &mut Criterion) {
             "{name}"
         );
         group.throughput(Throughput::Bytes(bytes.len() as u64));
+        assert!(head.parse_ordinary(bytes, false, &limits), "{name}");
         group.bench_function(format!("{name}/daemun"), |bencher| {
+            bencher.iter(|| head.parse_ordinary(black_box(bytes), false, &limits));
+        });
+        group.bench_function(format!("{name}/daemun, of every kind"), |bencher| {
             bencher.iter(|| head.parse(black_box(bytes), false, &limits));
         });
         group.bench_function(format!("{name}/httparse alone"), |bencher| {

@@ -29,6 +29,10 @@ pub fn run(bytes: &[u8]) {
     for limits in &LIMITS {
         let mut head = RequestHead::default();
         let verdict = head.parse(bytes, limits);
+        let mut ordinary = RequestHead::default();
+        if ordinary.parse_ordinary(bytes, limits) {
+            assert_eq!((verdict, &ordinary), (Ok(Parsed::Complete), &head));
+        }
         for cut in cuts(bytes.len()) {
             hold_part(&bytes[..cut], limits, (verdict, &head));
         }

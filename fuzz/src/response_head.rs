@@ -30,6 +30,10 @@ pub fn run(bytes: &[u8]) {
         for request_was_head in [false, true] {
             let mut head = ResponseHead::default();
             let verdict = head.parse(bytes, request_was_head, limits);
+            let mut ordinary = ResponseHead::default();
+            if ordinary.parse_ordinary(bytes, request_was_head, limits) {
+                assert_eq!((verdict, &ordinary), (Ok(Parsed::Complete), &head));
+            }
             for cut in cuts(bytes.len()) {
                 hold_part(&bytes[..cut], request_was_head, limits, (verdict, &head));
             }

@@ -119,7 +119,7 @@ impl Hands {
 /// `CLOCK_MONOTONIC`, read without entering the kernel. std's `Instant` is the same clock, but
 /// hides the number that makes moments of several threads comparable for the price of a `u64`.
 #[inline]
-fn machine_ns() -> u64 {
+pub fn machine_ns() -> u64 {
     let mut now = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,

@@ -151,12 +151,19 @@ fn protocol(client: &Client) -> &'static [u8] {
 pub fn address(out: &mut Vec<u8>, ip: IpAddr) {
     match ip {
         IpAddr::V4(ip) => {
-            for (index, octet) in ip.octets().into_iter().enumerate() {
-                if index > 0 {
-                    out.push(b'.');
+            let mut text = [b'.'; 16];
+            let mut at = 0;
+            for octet in ip.octets() {
+                for unit in [100, 10, 1] {
+                    if octet >= unit || unit == 1 {
+                        text[at & 15] = b'0' + octet / unit % 10;
+                        at += 1;
+                    }
                 }
-                crate::wire::h1::encode::decimal(out, u64::from(octet));
+                // The dot stands there already.
+                at += 1;
             }
+            out.extend_from_slice(&text[..at - 1]);
         }
         IpAddr::V6(ip) => {
             let _ = match ip.to_ipv4_mapped() {

@@ -5,9 +5,9 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::task::{Poll, Waker};
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
 
 use crate::base::Pool;
+use crate::base::clock::machine_ns;
 use crate::rt::deadline::Deadlines;
 use crate::rt::tls::Scratch;
 use crate::rt::{Driver, Ready, sys, task};
@@ -26,7 +26,7 @@ pub struct Core {
     pub out: RefCell<Vec<u8>>,
     /// Where TLS records are opened and sealed; borrowed within one call only.
     pub tls: LazyTls,
-    started: Instant,
+    started_ns: u64,
     /// As of the last look at the clock.
     now_ms: Cell<u64>,
     ticks: Cell<u64>,
@@ -60,7 +60,7 @@ impl Core {
             body: RefCell::new(vec![0; BUFFER_BYTES].into_boxed_slice()),
             out: RefCell::new(Vec::with_capacity(BUFFER_BYTES)),
             tls: LazyTls::default(),
-            started: Instant::now(),
+            started_ns: machine_ns(),
             now_ms: Cell::new(0),
             ticks: Cell::new(0),
             sleepers: RefCell::new(Vec::new()),
@@ -95,7 +95,7 @@ impl Core {
     /// Microseconds since this core started.
     #[inline]
     pub fn now_us(&self) -> u64 {
-        let now_us = self.started.elapsed().as_micros() as u64;
+        let now_us = (machine_ns() - self.started_ns) / 1000;
         self.now_ms.set(now_us / 1000);
         now_us
     }

@@ -336,9 +336,16 @@ impl Name {
     /// occur in no name.
     #[inline]
     fn is(self, name: &[u8]) -> bool {
+        let text = self.text().as_bytes();
+        // Eight bytes at a time; the first and the last ones overlap where there are less than 16.
+        if let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) {
+            let (lower_first, lower_last) = (text.first_chunk(), text.last_chunk());
+            let same = is_lower(first, lower_first) && is_lower(last, lower_last);
+            return same && (name.len() <= 16 || is_lower(&eighth(name), Some(&eighth(text))));
+        }
         let differences = name
             .iter()
-            .zip(self.text().as_bytes())
+            .zip(text)
             .fold(0, |sum, (byte, lower)| sum | ((byte | 0x20) ^ lower));
         differences == 0
     }
@@ -354,6 +361,22 @@ impl Name {
     pub const fn is_head_only(self) -> bool {
         NO_TRAILER >> self as u64 & 1 == 1
     }
+}
+
+/// As `Name::is`, of eight bytes.
+#[inline]
+fn is_lower(bytes: &[u8; 8], lower: Option<&[u8; 8]>) -> bool {
+    let lowered = u64::from_le_bytes(*bytes) | 0x2020_2020_2020_2020;
+    lower.is_some_and(|lower| lowered == u64::from_le_bytes(*lower))
+}
+
+/// The bytes from the eighth on.
+#[inline]
+fn eighth(name: &[u8]) -> [u8; 8] {
+    name.get(8..)
+        .and_then(<[u8]>::first_chunk)
+        .copied()
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -52,6 +52,48 @@ pub(super) fn parse(bytes: &[u8], span: Span, method: Method) -> Result<Target, 
     )
 }
 
+/// A target of the usual form: a path, and a query behind it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ordinary {
+    pub path: Span,
+    pub query: Option<Span>,
+    /// Where it ends.
+    pub end: usize,
+}
+
+/// Reads a target in origin-form from `start` to the space behind it, if nothing in it has to be looked at
+/// twice. None says nothing: then `parse` has to be asked.
+#[inline]
+pub(super) fn parse_ordinary(bytes: &[u8], start: usize) -> Option<Ordinary> {
+    let text = bytes.get(start..)?;
+    if text.first() != Some(&b'/') {
+        return None;
+    }
+    let mut at = 0;
+    loop {
+        match PATH[*text.get(at)? as usize] {
+            PLAIN => {}
+            // Of dots, raw or encoded, `check_dots` knows.
+            SLASH if !matches!(text.get(at + 1), Some(b'.' | b'%')) => {}
+            _ => break,
+        }
+        at += 1;
+    }
+    let path = Span::new(start, start + at);
+    let (query, end) = match text[at] {
+        b' ' => (None, path.end as usize),
+        b'?' => {
+            let query = &text[at + 1..];
+            let length = query.iter().position(|&byte| !is_query_byte(byte))?;
+            let query_start = start + at + 1;
+            let query = Span::new(query_start, query_start + length);
+            (Some(query), query.end as usize)
+        }
+        _ => return None,
+    };
+    (bytes[end] == b' ').then_some(Ordinary { path, query, end })
+}
+
 /// Refuses paths that two readers could understand differently: percent-encodings that are none,
 /// NUL, `.` and `..` segments raw or encoded (also where only a decoder of `%2F`, `\` or `;`
 /// would see a segment), backslashes, and bytes outside visible ASCII. `path` has no query.
@@ -187,6 +229,11 @@ fn dot_bytes(text: &[u8]) -> usize {
         [b'%', b'2', b'e' | b'E', ..] => 3,
         _ => 0,
     }
+}
+
+#[inline]
+fn is_query_byte(byte: u8) -> bool {
+    (0x21..=0x7e).contains(&byte) && byte != b'#'
 }
 
 /// Queries are opaque, but for bytes that may stand in no target.

@@ -127,6 +127,9 @@ pub async fn next_head<H: Handler>(
     let mut timed = false;
     loop {
         let Message { head, buffer } = &mut *message;
+        if seen == 0 && head.parse_ordinary(buffer.unread(), &client.settings.limits) {
+            return Some(message);
+        }
         if head_may_be_complete(buffer.unread(), seen) || too_long(client, buffer.unread().len()) {
             match head.parse(buffer.unread(), &client.settings.limits) {
                 Ok(Parsed::Complete) => return Some(message),

@@ -11,6 +11,7 @@ use crate::wire::error::ResponseError;
 use crate::wire::h1::encode;
 use crate::wire::h1::head_may_be_complete;
 use crate::wire::head::{Parsed, ResponseHead, Version};
+use crate::wire::limits::Limits;
 
 /// A connection to a target of a group.
 #[derive(Debug)]
@@ -148,22 +149,38 @@ async fn await_head(
     loop {
         more(exchange, stream, message).await?;
         turns.count().await;
-        while head_may_be_complete(message.bytes(), seen)
-            || message.bytes().len() > exchange.client.settings.limits.head_bytes_max as usize
-        {
-            let Message { head, buffer } = &mut *message;
-            match head.parse(buffer.unread(), is_head, &exchange.client.settings.limits) {
-                Ok(Parsed::Partial) => break,
-                Ok(Parsed::Complete) if head.status >= 200 => return Ok(()),
-                Ok(Parsed::Complete) => {
+        let limits = &exchange.client.settings.limits;
+        loop {
+            match look(message, seen, is_head, limits).map_err(Failure::Malformed)? {
+                Parsed::Partial => break,
+                Parsed::Complete if message.head.status >= 200 => return Ok(()),
+                Parsed::Complete => {
                     interim(exchange.client, exchange.message.head.version, message).await?;
                     seen = 0;
                 }
-                Err(error) => return Err(Failure::Malformed(error)),
             }
         }
         seen = message.bytes().len();
     }
+}
+
+/// Whether the head is there, of which `seen` bytes have been looked at before.
+#[inline]
+pub(super) fn look(
+    message: &mut Message<ResponseHead>,
+    seen: usize,
+    is_head: bool,
+    limits: &Limits,
+) -> Result<Parsed, ResponseError> {
+    let Message { head, buffer } = message;
+    let bytes = buffer.unread();
+    if seen == 0 && head.parse_ordinary(bytes, is_head, limits) {
+        return Ok(Parsed::Complete);
+    }
+    if head_may_be_complete(bytes, seen) || bytes.len() > limits.head_bytes_max as usize {
+        return head.parse(bytes, is_head, limits);
+    }
+    Ok(Parsed::Partial)
 }
 
 /// Passes on a 1xx response and takes it out of the buffer. 100 has been said already.

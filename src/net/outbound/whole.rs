@@ -2,12 +2,11 @@
 
 use std::io::IoSlice;
 
-use crate::net::outbound::h1::fill;
+use crate::net::outbound::h1::{fill, look};
 use crate::net::outbound::{Connection, Failure, Incoming, Reply};
 use crate::net::{Message, Pools, Settings};
 use crate::rt::task::{Either, Turns, first};
 use crate::rt::{Core, Stream};
-use crate::wire::h1::head_may_be_complete;
 use crate::wire::head::{Body, Parsed, ResponseHead};
 
 /// What it takes to ask an upstream, whoever wants to know.
@@ -166,21 +165,17 @@ async fn read_head(
             continue;
         }
         turns.count().await;
-        while head_may_be_complete(message.bytes(), seen)
-            || message.bytes().len() > limits.head_bytes_max as usize
-        {
-            let Message { head, buffer } = &mut *message;
-            match head.parse(buffer.unread(), is_head, limits) {
-                Ok(Parsed::Partial) => break,
-                Ok(Parsed::Complete) if head.status >= 200 => return Ok(()),
-                Ok(Parsed::Complete) if head.status == 101 => return Err(Failure::Upgraded),
-                Ok(Parsed::Complete) => {
+        loop {
+            match look(message, seen, is_head, limits).map_err(Failure::Malformed)? {
+                Parsed::Partial => break,
+                Parsed::Complete if message.head.status >= 200 => return Ok(()),
+                Parsed::Complete if message.head.status == 101 => return Err(Failure::Upgraded),
+                Parsed::Complete => {
                     let length = message.head.length as usize;
                     message.buffer.consume(length);
                     message.buffer.compact();
                     seen = 0;
                 }
-                Err(error) => return Err(Failure::Malformed(error)),
             }
         }
         seen = message.bytes().len();

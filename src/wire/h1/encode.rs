@@ -46,9 +46,10 @@ pub fn request_line(out: &mut Vec<u8>, method: &[u8], path: &[u8], query: Option
 /// front of it stays (RFC 9112 section 4).
 pub fn status_line(out: &mut Vec<u8>, status: u16, reason: &[u8]) {
     debug_assert!((100..=999).contains(&status));
-    out.extend_from_slice(b"HTTP/1.1 ");
-    decimal(out, status.into());
-    out.push(b' ');
+    let digit = |unit: u16| b'0' + (status / unit % 10) as u8;
+    let mut line = *b"HTTP/1.1 200 ";
+    line[9..12].copy_from_slice(&[digit(100), digit(10), digit(1)]);
+    out.extend_from_slice(&line);
     out.extend_from_slice(reason);
     out.extend_from_slice(b"\r\n");
 }
@@ -102,18 +103,7 @@ pub fn last_chunk(out: &mut Vec<u8>) {
 
 /// `number` in decimal.
 pub fn decimal(out: &mut Vec<u8>, number: u64) {
-    let mut digits = [0_u8; 20];
-    let mut at = digits.len();
-    let mut rest = number;
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[at..]);
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// The usual reason phrase of a status (IANA's registry); empty for others.

@@ -84,10 +84,17 @@ impl Section<'_> {
             facts.note(&field, header.value)?;
         }
         let end = end_of_line(self.bytes, line_end)?;
+        self.conclude(&mut facts)?;
+        Ok((facts, end))
+    }
+
+    /// When all lines are there.
+    #[inline]
+    pub fn conclude(&mut self, facts: &mut Facts) -> Result<(), FieldError> {
         if facts.connection.present {
             facts.connection = self.nominate()?;
         }
-        Ok((facts, end))
+        Ok(())
     }
 
     /// Where `part`, a part of the buffer, begins in it.
@@ -142,7 +149,7 @@ impl Section<'_> {
 
 impl Facts {
     #[inline]
-    fn note(&mut self, field: &Field, value: &[u8]) -> Result<(), FieldError> {
+    pub fn note(&mut self, field: &Field, value: &[u8]) -> Result<(), FieldError> {
         match field.id {
             Name::ContentLength => self.framing.content_length(value)?,
             Name::TransferEncoding => self.framing.transfer_encoding(value)?,

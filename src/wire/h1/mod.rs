@@ -3,6 +3,7 @@
 pub mod chunked;
 pub mod encode;
 mod fields;
+mod ordinary;
 mod request;
 mod response;
 

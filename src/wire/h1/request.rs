@@ -98,7 +98,7 @@ impl RequestHead {
     }
 
     /// Draws the conclusions from all fields.
-    fn settle(
+    pub(super) fn settle(
         &mut self,
         window: &[u8],
         facts: &Facts,

@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use httparse::{Error, Header, Status};
 
 use crate::wire::error::{FieldError, ResponseError};
-use crate::wire::h1::fields::{Section, diagnose};
+use crate::wire::h1::fields::{Facts, Section, diagnose};
 use crate::wire::head::{Body, Parsed, ResponseHead, Span, Version};
 use crate::wire::limits::Limits;
 
@@ -79,6 +79,15 @@ impl ResponseHead {
         let (facts, end) = section.collect(line_end + 1, response.headers)?;
         debug_assert_eq!(end, length);
         self.length = end as u32;
+        self.settle(&facts, request_was_head)
+    }
+
+    /// Draws the conclusions from all fields.
+    pub(super) fn settle(
+        &mut self,
+        facts: &Facts,
+        request_was_head: bool,
+    ) -> Result<(), ResponseError> {
         self.body = facts
             .framing
             .response(self.version, self.status, request_was_head)?;
