@@ -204,9 +204,11 @@ fn print_double(out: &mut String, value: f64) {
     } else if value == 0.0 {
         out.push_str("0.0");
     } else if (1e-3..1e7).contains(&value) {
-        let plain = value.to_string();
-        out.push_str(&plain);
-        if !plain.contains('.') {
+        use std::fmt::Write as _;
+        let start = out.len();
+        // Writing into a text cannot fail.
+        let _ = write!(out, "{value}");
+        if !out[start..].contains('.') {
             out.push_str(".0");
         }
     } else {
