@@ -70,6 +70,8 @@ fn asked(facts: &EventFacts) -> Asked<'_> {
         time: "26/Nov/2026:12:00:00 +0000",
         epoch_ms: 1_795_694_400_000,
         authorizer: None,
+        authorizing: None,
+        user: None,
         certificate: None,
     }
 }

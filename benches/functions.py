@@ -4,10 +4,11 @@
 Needs wrk, rustc and a release build; Python's standard library only, with awslambdaric for what is said
 of Python (else the gateway's own client is measured, and said to be). Prints one line for each measure with what is
 wanted of it, as docs/performance.md shows them, and ends with 1 if a request failed. `--quick` is for
-trying it out.
+trying it out. With `--beside` serverless-offline runs the same handlers in turns.
 """
 
 import argparse
+import os
 import pathlib
 import re
 import shutil
@@ -49,27 +50,19 @@ def message(connection, data=b""):
     return head, body
 
 
-class Gateway:
-    """A gateway with one worker and functions."""
+class Server:
+    """A started program that answers HTTP on a port of its own."""
 
-    def __init__(self, program, folder, functions):
-        self.port = free_port()
-        config = f'workers = 1\n[listeners.main]\naddress = "127.0.0.1:{self.port}"\n[admin]\naddress = "off"\n'
-        config += '[logging]\nfunction_log = "off"\n'
-        for name, lines in functions.items():
-            config += f'[functions.{name}]\n{lines}\n[apis.main.routes."GET /{name}"]\n'
-            config += f'integration = {{ type = "aws_proxy", function = "{name}" }}\n'
-        file = folder / "gateway.toml"
-        file.write_text(config)
-        self.process = subprocess.Popen([program, "serve", file], stderr=subprocess.DEVNULL)
-        until = time.monotonic() + 30
+    def __init__(self, command, wait_s=30, **more):
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **more)
+        until = time.monotonic() + wait_s
         while True:
             try:
                 self.connect().close()
                 return
             except OSError:
                 if time.monotonic() > until or self.process.poll() is not None:
-                    raise SystemExit("the gateway does not start") from None
+                    raise SystemExit(f"{command[0]} does not start") from None
                 time.sleep(0.01)
 
     def connect(self):
@@ -88,14 +81,57 @@ class Gateway:
             raise SystemExit(f"{name}: {head.decode()}")
         return took
 
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(20)
+
+
+class Gateway(Server):
+    """A gateway with one worker and functions."""
+
+    def __init__(self, program, folder, functions):
+        self.port = free_port()
+        config = f'workers = 1\n[listeners.main]\naddress = "127.0.0.1:{self.port}"\n[admin]\naddress = "off"\n'
+        config += '[logging]\nfunction_log = "off"\n'
+        for name, lines in functions.items():
+            config += f'[functions.{name}]\n{lines}\n[apis.main.routes."GET /{name}"]\n'
+            config += f'integration = {{ type = "aws_proxy", function = "{name}" }}\n'
+        file = folder / "gateway.toml"
+        file.write_text(config)
+        super().__init__([program, "serve", file])
+
     def cpu_s(self):
         """Processor time of the gateway itself, its workers not counted."""
         fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / 100
 
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(20)
+
+class Offline(Server):
+    """serverless-offline with the same handlers behind an HTTP API; `installed` has its `node_modules`."""
+
+    def __init__(self, installed, folder, python):
+        self.port = free_port()
+        shutil.copytree(folder / "code", folder / "offline")
+        (folder / "offline" / "node_modules").symlink_to(installed.resolve() / "node_modules")
+        minor = subprocess.run([python, "-c", "import sys; print(sys.version_info[1])"], capture_output=True, text=True)
+        routes = "".join(
+            f"  {name}:\n    handler: app.handler\n    runtime: {runtime}\n    events:\n"
+            f"      - httpApi: 'GET /{name}'\n"
+            for name, runtime in [("python", f"python3.{minor.stdout.strip()}"), ("node", "nodejs20.x")]
+        )
+        (folder / "offline" / "serverless.yml").write_text(
+            f"service: bench\nprovider:\n  name: aws\nplugins:\n  - serverless-offline\nfunctions:\n{routes}"
+        )
+        # It looks for the interpreter by the name of the runtime.
+        places = f"{pathlib.Path(python).resolve().parent}:{os.environ['PATH']}"
+        quiet = {"SLS_TELEMETRY_DISABLED": "1", "SLS_NOTIFICATIONS_MODE": "off", "SLS_ANALYTICS_DISABLED": "1"}
+        command = ["node_modules/.bin/osls", "offline", "start", "--host", "127.0.0.1", "--httpPort", str(self.port)]
+        super().__init__(
+            [*command, "--lambdaPort", str(free_port())],
+            wait_s=120,
+            cwd=folder / "offline",
+            env={**os.environ, **quiet, "PATH": places},
+        )
 
 
 class Bare:
@@ -285,11 +321,36 @@ def bench_cold(options, folder, noop, code):
         line(f"cold start, {name}, ms", f"{statistics.median(seconds) * 1_000:.1f}")
 
 
+def bench_beside(options, folder, code):
+    """Warm and first calls of the same handlers here and in serverless-offline, in turns."""
+    python = f'runtime = "python3.12"\nhandler = "app.handler"\ninterpreter = "{options.python}"\ncode = "{code}"'
+    functions = {"python": python, "node": f'runtime = "nodejs22.x"\nhandler = "app.handler"\ncode = "{code}"'}
+    cold = {name: lines + "\nwarm = 0\nconcurrency = 1\ntimeout = \"20s\"" for name, lines in functions.items()}
+    servers = [Gateway(options.program, folder, cold)]
+    try:
+        servers.append(Offline(options.beside, folder, options.python))
+        connections = [server.connect() for server in servers]
+        for name in functions:
+            first = [server.get(each, name) * 1_000 for server, each in zip(servers, connections)]
+            took = [[], []]
+            for _ in range(options.rounds * options.calls // 4):
+                for server, each, seconds in zip(servers, connections, took):
+                    time.sleep(PAUSE_S)
+                    seconds.append(server.get(each, name))
+            for who, seconds, ms in zip(["daemun", "serverless-offline"], took, first):
+                line(f"{who}, {name}: the first call, ms", f"{ms:.0f}")
+                line(f"{who}, {name}: a warm call, µs", quartiles(seconds)[0])
+    finally:
+        for server in servers:
+            server.stop()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--program", default=ROOT / "target/release/daemun", type=pathlib.Path)
     parser.add_argument("--python", default=sys.executable, help="an interpreter, best with awslambdaric")
-    parser.add_argument("--only", choices=["noop", "python", "cold"], help="one of the measures")
+    parser.add_argument("--only", choices=["noop", "python", "cold", "beside"], help="one of the measures")
+    parser.add_argument("--beside", type=pathlib.Path, help="a folder where serverless-offline and osls are installed")
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
     options.seconds, options.rounds, options.calls = (1, 1, 100) if options.quick else (4, 5, 400)
@@ -305,6 +366,8 @@ def main():
             bench_python(options, folder, code)
         if options.only in (None, "cold"):
             bench_cold(options, folder, noop, code)
+        if options.beside and options.only in (None, "beside"):
+            bench_beside(options, folder, code)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ pub struct AccessKey {
     pub secret: String,
     /// Comes with temporary keys: requests then have to present it.
     pub session_token: Option<String>,
+    /// When the key ends, seconds since 1970; none: never.
+    pub expires_s: Option<u64>,
     /// Twelve digits.
     pub account: String,
     /// The user's name, the last part of its ARN.
@@ -119,6 +121,7 @@ mod tests {
             id: id.to_owned(),
             secret: secret.to_owned(),
             session_token: None,
+            expires_s: None,
             account: account.to_owned(),
             name: "alice".to_owned(),
             policy: None,

@@ -32,6 +32,7 @@ names! {
     AccessDeniedException 403
     BadRequestException 400
     ConflictException 409
+    ExpiredToken 403
     ExpiredTokenException 403
     ForbiddenException 403
     IncompleteSignature 403

@@ -46,6 +46,12 @@ pub fn iso8601(epoch_ms: u64) -> String {
     text(Style::Iso8601, epoch_ms)
 }
 
+/// Seconds since 1970 of a moment of RFC 3339: `2026-11-22T12:00:00Z`.
+pub fn seconds_of(text: &str) -> Option<u64> {
+    let moment: Timestamp = text.parse().ok()?;
+    u64::try_from(moment.as_second()).ok()
+}
+
 /// The text of one moment in any style.
 pub fn text(style: Style, epoch_ms: u64) -> String {
     let mut cache = DateCache::new(style);

@@ -82,6 +82,7 @@ pub(in crate::compile) fn target(
             },
             timeout_ms: call.timeout_ms,
             source: source(call, api, &route_key, stage),
+            as_caller: service::is_caller(&with_variables(&call.credentials, stage)),
             facts,
             binary_types: types.collect(),
             streams: call.streams,

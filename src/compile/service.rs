@@ -67,6 +67,11 @@ pub(in crate::compile) fn service(
     Ok((service, needs))
 }
 
+/// Whether these are the credentials of whoever calls the API.
+pub(in crate::compile) fn is_caller(credentials: &str) -> bool {
+    read_credentials(credentials).is_ok_and(|read| read == Credentials::Caller)
+}
+
 fn read_credentials(text: &str) -> Result<Credentials, Fault> {
     if text.is_empty() {
         return Ok(Credentials::Own);

@@ -385,6 +385,7 @@ mod tests {
             id: ID.to_owned(),
             secret: "secret".to_owned(),
             session_token: None,
+            expires_s: None,
             account: "111122223333".to_owned(),
             name: "alice".to_owned(),
             policy: policy.map(|_| ID.to_owned()),

@@ -244,7 +244,7 @@ impl Worker {
             numbers.finish(
                 route,
                 call.status,
-                latency_us,
+                (latency_us, call.integration_us),
                 received,
                 exchange.sent_bytes,
             );
@@ -293,7 +293,7 @@ impl Handler for Worker {
         if let Some(counter) = reject.counter() {
             numbers.add(counter, 1);
         }
-        numbers.finish(UNROUTED, reject.status(), 0, 0, answer.len() as u64);
+        numbers.finish(UNROUTED, reject.status(), (0, 0), 0, answer.len() as u64);
         answer
     }
 }

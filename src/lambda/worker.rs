@@ -3,7 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::net::Ipv4Addr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,6 +27,7 @@ use crate::lambda::pool::Pool;
 use crate::lambda::process::{Process, Start};
 use crate::lambda::stream::{Ending, StreamFault, Window};
 use crate::lambda::{runtime_api, seat};
+use crate::rt::socket;
 
 #[derive(Debug)]
 pub struct Worker {
@@ -91,6 +92,8 @@ impl Worker {
         let plan = hall.interpreters.plan(&self.function, &folder).await?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
         let listener = listener.map_err(text)?;
+        // Of what it accepts, too, as for clients and upstreams.
+        socket::prefer_cheap_congestion(listener.as_fd());
         let door = listener.local_addr().map_err(text)?;
         let keeper = hall.keeper().map_err(text)?;
         let mut environment = self.environment(hall, &folder.display().to_string());

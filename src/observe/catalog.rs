@@ -93,6 +93,8 @@ pub enum Series {
     RouteClasses,
     /// A histogram of latencies by route.
     RouteLatency,
+    /// A histogram of what their integrations took, by route.
+    RouteIntegration,
     /// Looks into the cache of a stage by route and outcome.
     RouteCache,
     BytesReceived,
@@ -147,6 +149,12 @@ pub const FAMILIES: &[Family] = &[
         Unit::Seconds,
         Series::RouteLatency,
         "Time from the first byte of a request to the last byte of its response",
+    ),
+    family(
+        "daemun_integration_duration",
+        Unit::Seconds,
+        Series::RouteIntegration,
+        "Time from asking an integration to its answer, of requests that asked one",
     ),
     family(
         "daemun_cache_lookups",

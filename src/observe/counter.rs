@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::observe::catalog::{CLASSES, Counter};
 use crate::observe::histogram::Latencies;
+use crate::observe::spans::Spans;
 
 /// The route of a request that no route took.
 pub const UNROUTED: u32 = u32::MAX;
@@ -29,7 +30,9 @@ pub struct CoreNumbers {
 struct Finished {
     received: u64,
     sent: u64,
-    latency_us: u64,
+    latency_us: u32,
+    /// 0: no integration was asked.
+    integration_us: u32,
     route: u32,
     status: u16,
 }
@@ -73,6 +76,8 @@ impl Totals {
 pub struct RouteNumbers {
     pub totals: Totals,
     pub latencies: Latencies,
+    /// How long integrations took, of those requests that asked one.
+    pub integrations: Spans,
     /// Answers that the cache had, and those that it had not.
     pub cached: [u64; 2],
 }
@@ -82,12 +87,14 @@ impl RouteNumbers {
         add_each(&mut self.cached, &other.cached);
         self.totals.merge(&other.totals);
         self.latencies.merge(&other.latencies);
+        self.integrations.merge(&other.integrations);
     }
 
     /// Touches what an exchange of this latency will be counted in.
     #[inline]
-    fn fetch(&self, latency_us: u64) -> u64 {
-        self.totals.sent_bytes ^ self.latencies.fetch(latency_us)
+    fn fetch(&self, latency_us: u32) -> u64 {
+        let latency = self.latencies.fetch(u64::from(latency_us));
+        self.totals.sent_bytes ^ latency ^ self.integrations.fetch()
     }
 }
 
@@ -128,14 +135,23 @@ impl CoreNumbers {
         self.counters[counter as usize] = count;
     }
 
-    /// Counts a finished exchange. `status` 0 means that no status was sent; `latency_us` is in
-    /// microseconds, `received` and `sent` are bytes. Allocates on a route's first request only.
+    /// Counts a finished exchange. `status` 0 means that no status was sent; the two times, of all
+    /// and of its integration, are in microseconds, 0 where none was asked; `received` and `sent`
+    /// are bytes. Allocates on a route's first request only.
     #[inline]
-    pub fn finish(&mut self, route: u32, status: u16, latency_us: u64, received: u64, sent: u64) {
+    pub fn finish(
+        &mut self,
+        route: u32,
+        status: u16,
+        (latency_us, integration_us): (u64, u64),
+        received: u64,
+        sent: u64,
+    ) {
         self.finished.push(Finished {
             received,
             sent,
-            latency_us,
+            latency_us: micros(latency_us),
+            integration_us: micros(integration_us),
             route,
             status,
         });
@@ -184,7 +200,10 @@ impl CoreNumbers {
             _ => self.first(exchange.route),
         };
         numbers.totals.add(status, exchange.received, exchange.sent);
-        numbers.latencies.record(exchange.latency_us);
+        numbers.latencies.record(u64::from(exchange.latency_us));
+        if exchange.integration_us > 0 {
+            numbers.integrations.record(exchange.integration_us);
+        }
     }
 
     /// A copy of everything. With many routes in use take `snapshot_part` instead.
@@ -311,6 +330,12 @@ impl Numbers {
     }
 }
 
+/// An hour and more are as good as an hour.
+#[inline]
+fn micros(us: u64) -> u32 {
+    u32::try_from(us).unwrap_or(u32::MAX)
+}
+
 #[inline]
 fn class(status: u16) -> usize {
     match status {
@@ -334,9 +359,9 @@ mod tests {
     #[test]
     fn a_finished_exchange_counts_for_its_route_and_in_total() {
         let mut core = CoreNumbers::new();
-        core.finish(3, 200, 150, 100, 2_000);
-        core.finish(3, 503, 250, 50, 10);
-        core.finish(UNROUTED, 404, 10, 1, 1);
+        core.finish(3, 200, (150, 0), 100, 2_000);
+        core.finish(3, 503, (250, 200), 50, 10);
+        core.finish(UNROUTED, 404, (10, 0), 1, 1);
         let numbers = core.snapshot();
         let ids: Vec<u32> = numbers.routes().map(|(id, _)| id).collect();
         assert_eq!(ids, [3, UNROUTED]);
@@ -347,6 +372,8 @@ mod tests {
             (150, 2_010)
         );
         assert_eq!(route.latencies.quantiles().max, 250);
+        let integrations = &route.integrations;
+        assert_eq!((integrations.count(), integrations.sum_us()), (1, 200));
         assert_eq!(numbers.totals().requests(), 3);
         assert_eq!(numbers.latencies().count(), 3);
     }
@@ -367,7 +394,7 @@ mod tests {
     #[test]
     fn a_wild_route_id_allocates_nothing() {
         let mut core = CoreNumbers::new();
-        core.finish(ROUTES_MAX, 200, 1, 0, 0);
+        core.finish(ROUTES_MAX, 200, (1, 0), 0, 0);
         core.reserve(u32::MAX - 1);
         assert_eq!(core.routes.len(), ROUTES_MAX as usize);
         let ids: Vec<u32> = core.snapshot().routes().map(|(id, _)| id).collect();
@@ -380,9 +407,9 @@ mod tests {
         one.add(Counter::ConnectionsAccepted, 5);
         one.add(Counter::ConnectionsClosed, 2);
         two.add(Counter::ConnectionsAccepted, 1);
-        one.finish(0, 200, 10, 1, 2);
-        two.finish(0, 200, 30, 1, 2);
-        two.finish(1, 404, 20, 0, 0);
+        one.finish(0, 200, (10, 0), 1, 2);
+        two.finish(0, 200, (30, 0), 1, 2);
+        two.finish(1, 404, (20, 0), 0, 0);
         let mut all = one.snapshot();
         all.merge(two.snapshot());
         assert_eq!(all.connections_open(), 4);
@@ -396,9 +423,9 @@ mod tests {
         let mut core = CoreNumbers::new();
         core.add(Counter::Retries, 7);
         for route in (0..100).step_by(3) {
-            core.finish(route, 200, u64::from(route), 1, 1);
+            core.finish(route, 200, (u64::from(route), 0), 1, 1);
         }
-        core.finish(UNROUTED, 404, 1, 1, 1);
+        core.finish(UNROUTED, 404, (1, 0), 1, 1);
         let (mut whole, mut next) = core.snapshot_part(0, 10);
         let mut parts = 1;
         while let Some(first) = next {
@@ -421,11 +448,11 @@ mod tests {
     #[test]
     fn a_forgotten_route_starts_anew_but_the_totals_remember() {
         let mut core = CoreNumbers::new();
-        core.finish(2, 200, 10, 0, 0);
+        core.finish(2, 200, (10, 0), 0, 0);
         core.forget(&[2, 99]);
         assert_eq!(core.snapshot().routes().count(), 0);
         assert_eq!(core.snapshot().totals().requests(), 1);
-        core.finish(2, 200, 10, 0, 0);
+        core.finish(2, 200, (10, 0), 0, 0);
         assert_eq!(core.snapshot().latencies().count(), 1);
     }
 }

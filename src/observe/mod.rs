@@ -6,6 +6,7 @@ pub mod histogram;
 pub mod line;
 pub mod prometheus;
 pub mod report;
+pub mod spans;
 pub mod stats;
 pub mod trace;
 

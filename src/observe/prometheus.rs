@@ -76,6 +76,9 @@ impl Exposition {
             Series::RouteLatency => routes
                 .iter()
                 .try_for_each(|(labels, route)| latency(&mut metric, labels, route)),
+            Series::RouteIntegration => routes
+                .iter()
+                .try_for_each(|(labels, route)| integrations(&mut metric, labels, route)),
             Series::RouteCache => routes
                 .iter()
                 .try_for_each(|(labels, route)| lookups(&mut metric, labels, route)),
@@ -111,7 +114,7 @@ impl Exposition {
 
 fn kind(series: Series) -> MetricType {
     match series {
-        Series::RouteLatency => MetricType::Histogram,
+        Series::RouteLatency | Series::RouteIntegration => MetricType::Histogram,
         Series::Fact(Fact::Reloads | Fact::LogLinesWritten | Fact::LogLinesFailed)
         | Series::One(_)
         | Series::By(..)
@@ -166,7 +169,19 @@ fn lookups(
     Ok(())
 }
 
-#[allow(clippy::cast_precision_loss)] // Seconds of 2^53 µs are ten thousand years.
+/// Those of a route that has asked its integration.
+fn integrations(
+    metric: &mut MetricEncoder<'_>,
+    labels: &[Label<'_>; 3],
+    route: &RouteNumbers,
+) -> fmt::Result {
+    let spans = &route.integrations;
+    match spans.count() {
+        0 => Ok(()),
+        count => histogram(metric, labels, &spans.counts(), (spans.sum_us(), count)),
+    }
+}
+
 fn latency(
     metric: &mut MetricEncoder<'_>,
     labels: &[Label<'_>; 3],
@@ -174,15 +189,28 @@ fn latency(
 ) -> fmt::Result {
     let latencies = &route.latencies;
     let counts = latencies.counts_between(&LATENCY_BOUNDS_US);
-    let slower = latencies.count() - counts.iter().sum::<u64>();
+    let all = (latencies.sum_us(), latencies.count());
+    histogram(metric, labels, &counts, all)
+}
+
+/// `counts` by `LATENCY_BOUNDS_US`; what is missing to `count` lies above them.
+#[allow(clippy::cast_precision_loss)] // Seconds of 2^53 µs are ten thousand years.
+fn histogram(
+    metric: &mut MetricEncoder<'_>,
+    labels: &[Label<'_>; 3],
+    counts: &[u64],
+    (sum_us, count): (u64, u64),
+) -> fmt::Result {
+    let bounded = &counts[..LATENCY_BOUNDS_US.len()];
+    let slower = count - bounded.iter().sum::<u64>();
     let mut buckets = [(f64::MAX, slower); LATENCY_BOUNDS_US.len() + 1];
-    for ((bucket, bound_us), count) in buckets.iter_mut().zip(LATENCY_BOUNDS_US).zip(counts) {
-        *bucket = (bound_us as f64 / MICROS_PER_SECOND, count);
+    for ((bucket, bound_us), count) in buckets.iter_mut().zip(LATENCY_BOUNDS_US).zip(bounded) {
+        *bucket = (bound_us as f64 / MICROS_PER_SECOND, *count);
     }
-    let sum = latencies.sum_us() as f64 / MICROS_PER_SECOND;
+    let sum = sum_us as f64 / MICROS_PER_SECOND;
     metric
         .encode_family(labels)?
-        .encode_histogram::<NoLabelSet>(sum, latencies.count(), &buckets, None)
+        .encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
 }
 
 fn labels(name: &RouteName) -> [Label<'_>; 3] {
@@ -227,9 +255,9 @@ mod tests {
         core.add(Counter::ThrottledStage, 4);
         core.add(Counter::ConnectionsAccepted, 9);
         core.add(Counter::ConnectionsClosed, 2);
-        core.finish(0, 200, 1_500, 10, 20);
-        core.finish(0, 502, 40_000_000, 10, 20);
-        core.finish(5, 200, 100, 1, 1);
+        core.finish(0, 200, (1_500, 900), 10, 20);
+        core.finish(0, 502, (40_000_000, 39_000_000), 10, 20);
+        core.finish(5, 200, (100, 0), 1, 1);
         core.looked_up(0, true);
         core.looked_up(0, false);
         core.looked_up(0, true);
@@ -269,6 +297,10 @@ mod tests {
             r#"daemun_request_duration_seconds_bucket{le="30.0",api="shop",stage="$default",route="GET /a"} 1"#,
             r#"daemun_request_duration_seconds_bucket{le="+Inf",api="shop",stage="$default",route="GET /a"} 2"#,
             r#"daemun_request_duration_seconds_sum{api="shop",stage="$default",route="GET /a"} 40.0015"#,
+            r#"daemun_integration_duration_seconds_bucket{le="0.0005",api="shop",stage="$default",route="GET /a"} 0"#,
+            r#"daemun_integration_duration_seconds_bucket{le="0.001",api="shop",stage="$default",route="GET /a"} 1"#,
+            r#"daemun_integration_duration_seconds_bucket{le="+Inf",api="shop",stage="$default",route="GET /a"} 2"#,
+            r#"daemun_integration_duration_seconds_sum{api="shop",stage="$default",route="GET /a"} 39.0009"#,
             r#"daemun_cache_lookups_total{api="shop",stage="$default",route="GET /a",result="hit"} 2"#,
             r#"daemun_cache_lookups_total{api="shop",stage="$default",route="GET /a",result="miss"} 1"#,
             r#"daemun_throttled_total{level="stage"} 4"#,
@@ -297,7 +329,7 @@ mod tests {
     #[test]
     fn no_label_breaks_the_text() {
         let mut core = CoreNumbers::new();
-        core.finish(UNROUTED, 404, 1, 0, 0);
+        core.finish(UNROUTED, 404, (1, 0), 0, 0);
         let text = expose(Report {
             numbers: core.snapshot(),
             routes: HashMap::from([(UNROUTED, name("GET /\"\\\n{é}"))]),
@@ -313,7 +345,7 @@ mod tests {
     fn ten_thousand_routes_are_exposed_in_one_pass() {
         let mut core = CoreNumbers::new();
         for route in 0..10_000 {
-            core.finish(route, 200, u64::from(route), 0, 0);
+            core.finish(route, 200, (u64::from(route), 0), 0, 0);
         }
         let routes = (0..10_000).map(|id| (id, name(&format!("GET /{id}"))));
         let text = expose(Report {

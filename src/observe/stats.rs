@@ -49,6 +49,22 @@ pub struct RouteStats {
     pub route: String,
     #[serde(flatten)]
     pub traffic: Traffic,
+    pub integration: IntegrationStats,
+    pub cache: CacheStats,
+}
+
+/// Of a route's requests, those that asked its integration.
+#[derive(Clone, Debug, Serialize)]
+pub struct IntegrationStats {
+    pub requests: u64,
+    pub average_us: u64,
+}
+
+/// Looks of a route into the cache of its stage.
+#[derive(Clone, Debug, Serialize)]
+pub struct CacheStats {
+    pub hits: u64,
+    pub misses: u64,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -97,6 +113,14 @@ impl From<&Report> for Stats {
                 stage: name.stage.clone(),
                 route: name.route.clone(),
                 traffic: traffic(&route.totals, &route.latencies),
+                integration: IntegrationStats {
+                    requests: route.integrations.count(),
+                    average_us: route.integrations.average_us(),
+                },
+                cache: CacheStats {
+                    hits: route.cached[0],
+                    misses: route.cached[1],
+                },
             });
         Self {
             ready: report.ready,
@@ -173,9 +197,10 @@ mod tests {
     #[test]
     fn routes_are_sorted_by_name_and_what_no_route_took_comes_first() {
         let mut core = CoreNumbers::new();
-        core.finish(0, 200, 10, 1, 2);
-        core.finish(1, 404, 30, 3, 4);
-        core.finish(UNROUTED, 404, 5, 0, 0);
+        core.finish(0, 200, (10, 7), 1, 2);
+        core.looked_up(0, false);
+        core.finish(1, 404, (30, 0), 3, 4);
+        core.finish(UNROUTED, 404, (5, 0), 0, 0);
         let name = |route: &str| RouteName {
             route: route.to_owned(),
             ..RouteName::default()
@@ -190,6 +215,11 @@ mod tests {
         assert_eq!(stats.total.requests, 3);
         assert_eq!(stats.total.status.client_error, 2);
         assert_eq!(stats.total.latency_us.max, 30);
-        assert_eq!(stats.routes[2].traffic.sent_bytes, 2);
+        let route = &stats.routes[2];
+        assert_eq!(route.traffic.sent_bytes, 2);
+        let (integration, cache) = (&route.integration, &route.cache);
+        assert_eq!((integration.requests, integration.average_us), (1, 7));
+        assert_eq!((cache.hits, cache.misses), (0, 1));
+        assert_eq!(stats.routes[1].integration.average_us, 0);
     }
 }

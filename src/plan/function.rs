@@ -16,6 +16,8 @@ pub struct FunctionTarget {
     pub facts: EventFacts,
     /// None: the function's policy is not asked.
     pub source: Option<SourceArn>,
+    /// It is invoked with the credentials of whoever calls the API, who has to have a right to.
+    pub as_caller: bool,
     /// Media types of bodies that travel in base64, in lower case; only of REST APIs.
     pub binary_types: Box<[Box<str>]>,
     /// The function writes metadata, eight NULs and the payload while the client reads.

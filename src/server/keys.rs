@@ -70,7 +70,8 @@ fn read(settings: &Management) -> Result<Found, String> {
         keys.push(AccessKey {
             id: id.clone(),
             secret,
-            session_token: None,
+            session_token: session_token(key)?,
+            expires_s: key.expires_s,
             account: account.clone(),
             name: name.clone(),
             policy: key.policy.is_some().then(|| id.clone()),
@@ -90,6 +91,13 @@ pub fn secret(key: &ManagementKey) -> Result<String, String> {
     Ok(secret.trim().to_owned())
 }
 
+/// As `secret`; most keys have none.
+fn session_token(key: &ManagementKey) -> Result<Option<String>, String> {
+    let token = key.session_token.as_ref().map(text).transpose();
+    let token = token.map_err(|what| blame(&key.id, "session_token_file", &what))?;
+    Ok(token.map(|token| token.trim().to_owned()))
+}
+
 /// Whether a start could use the keys.
 ///
 /// # Errors
@@ -102,7 +110,10 @@ pub fn check(settings: &Settings) -> Result<(), ManagementError> {
 /// The files that keys name, to be watched.
 pub fn files(settings: &Management) -> impl Iterator<Item = PathBuf> {
     let keys = settings.keys.iter();
-    let written = keys.flat_map(|key| std::iter::once(&key.secret).chain(&key.policy));
+    let written = keys.flat_map(|key| {
+        let optional = key.policy.iter().chain(&key.session_token);
+        std::iter::once(&key.secret).chain(optional)
+    });
     written.filter_map(|written| match written {
         Written::File(path) => Some(path.clone()),
         Written::Here(_) => None,

@@ -15,7 +15,7 @@ from rest import Api, Backend
 from signing import host_of, presigned, signed
 
 OTHER = "222222222222"
-ALICE, BOB, READER, NOBODY = (f"AKIDEXAMPLEEXAMPLE{n:02}" for n in range(4))
+ALICE, BOB, READER, NOBODY, BRIEF, ENDED = (f"AKIDEXAMPLEEXAMPLE{n:02}" for n in range(6))
 #: What one may call, and what it may not.
 POLICY = {
     "Version": "2012-10-17",
@@ -42,8 +42,18 @@ name = "bob"
 secret = "reader-secret"
 name = "reader"
 policy = '{json.dumps(POLICY)}'
+[management.keys.{BRIEF}]
+secret = "brief-secret"
+name = "brief"
+session_token = "brief/token+="
+[management.keys.{ENDED}]
+secret = "ended-secret"
+name = "ended"
+session_token_file = "ended.token"
+expires = "2026-01-01T00:00:00+01:00"
 """
-SECRETS = {ALICE: "alice-secret", BOB: "bob-secret", READER: "reader-secret", NOBODY: "nobody-secret"}
+SECRETS = {ALICE: "alice-secret", BOB: "bob-secret", READER: "reader-secret", NOBODY: "nobody-secret",
+           BRIEF: "brief-secret", ENDED: "ended-secret"}
 HANDLER = '''
 import json
 
@@ -58,6 +68,7 @@ def gateway(tmp_path_factory):
     """A gateway that knows three callers, with a function that echoes and a log."""
     folder = tmp_path_factory.mktemp("callers")
     (folder / "code").mkdir()
+    (folder / "ended.token").write_text("ended-token\n")
     (folder / "code" / "index.py").write_text(HANDLER)
     function = (
         f'[functions.echo]\nruntime = "python3.12"\ninterpreter = "{sys.executable}"\n'
@@ -139,6 +150,7 @@ def test_who_signs_is_known(api):
     target = presigned("GET", api.id, "/prod/who?a=1", ALICE, SECRETS[ALICE])
     status, _, text = api.gateway.call("GET", target, host=host_of(api.id))
     assert (status, json.loads(text)) == (200, expected)
+    assert json.loads(call(api, "GET", "/who", BRIEF, token="brief/token+=")[2])["userArn"] == user("brief")
     for body in (b"", b"hello", bytes(range(256)) * 1000):
         status, _, text = call(api, "POST", "/back/a%20b", body=body)
         assert status == 200, text
@@ -166,6 +178,9 @@ FAULTS = [
     ("other header", {"headers": {"x-a": "1"}, "change": put("x-a", "2")}, "InvalidSignatureException", "x-a:2"),
     ("unknown key", {"key": NOBODY}, "UnrecognizedClientException", "The security token included in the request is invalid."),
     ("session token", {"token": "t"}, "UnrecognizedClientException", "The security token included in the request is invalid."),
+    ("other session token", {"key": BRIEF, "token": "t"}, "UnrecognizedClientException", "The security token included in the request is invalid."),
+    ("no session token", {"key": BRIEF}, "UnrecognizedClientException", "The security token included in the request is invalid."),
+    ("ended", {"key": ENDED, "token": "ended-token"}, "ExpiredTokenException", "The security token included in the request is expired"),
     ("region", {"region": "us-east-1"}, "InvalidSignatureException", "scoped to a valid region, not 'us-east-1'"),
     ("service", {"service": "lambda"}, "InvalidSignatureException", "scoped to correct service: 'execute-api'"),
 ]
@@ -274,7 +289,8 @@ def test_a_body_has_awss_limit(api):
 def test_gateway_responses_say_it_otherwise(api):
     """Of each type that a signature can end with."""
     api.mock("/x", "GET", body="{}", method=IAM)
-    for kind, status in [("MISSING_AUTHENTICATION_TOKEN", "401"), ("INVALID_SIGNATURE", "402"), ("ACCESS_DENIED", "418")]:
+    for kind, status in [("MISSING_AUTHENTICATION_TOKEN", "401"), ("INVALID_SIGNATURE", "402"), ("ACCESS_DENIED", "418"),
+                         ("EXPIRED_TOKEN", "419")]:
         api.v1.put_gateway_response(
             restApiId=api.id, responseType=kind, statusCode=status,
             responseTemplates={"application/json": '{"type":"$context.error.responseType","key":"$context.identity.accessKey"}'},
@@ -285,12 +301,14 @@ def test_gateway_responses_say_it_otherwise(api):
         ("none", api.call("GET", "/x")),
         ("wrong", signed(api.gateway, "GET", api.id, "/prod/x", ALICE, "wrong")),
         ("other", call(api, "GET", "/x", key=BOB)),
+        ("ended", call(api, "GET", "/x", key=ENDED, token="ended-token")),
     ]:
         said[kind] = (answer[0], json.loads(answer[2]))
     assert said == {
         "none": (401, {"type": "MISSING_AUTHENTICATION_TOKEN", "key": ""}),
         "wrong": (402, {"type": "INVALID_SIGNATURE", "key": ""}),
         "other": (418, {"type": "ACCESS_DENIED", "key": BOB}),
+        "ended": (419, {"type": "EXPIRED_TOKEN", "key": ""}),
     }
 
 
@@ -440,6 +458,20 @@ def test_functions_are_told_who_calls(api, v2):
     assert {name: told[name] for name in who} == who
 
 
+def test_functions_are_invoked_in_the_name_of_the_caller(api):
+    """Who has a right to; without a signature there is nobody who could."""
+    function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:echo"
+    path = f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{function}/invocations"
+    more = {"type": "AWS_PROXY", "uri": path, "integrationHttpMethod": "POST", "credentials": "arn:aws:iam::*:user/*"}
+    api.method("/f", "GET", method=IAM, **more)
+    api.method("/open", "GET", **more)
+    api.deploy()
+    assert call(api, "GET", "/f")[0] == 200
+    error = {"message": "Internal server error"}
+    for status, _, text in [call(api, "GET", "/f", READER), api.call("GET", "/open")]:
+        assert (status, json.loads(text)) == (500, error)
+
+
 def test_http_apis_say_forbidden(gateway, v2):
     """Whatever is wrong; the log tells what."""
     backend = Backend()
@@ -518,6 +550,7 @@ def test_a_tested_method_knows_who_tests(api):
 
 def test_services_are_asked_with_the_callers_own_key(checking, tmp_path):
     """`arn:aws:iam::*:user/*`: each with its own."""
+    (tmp_path / "ended.token").write_text("ended-token")
     gateway = Gateway(tmp_path, KEYS + settings(checking.url))
     checking.keys.update({key: (SECRETS[key], None) for key in (ALICE, READER)})
     api = Api(gateway, gateway.client("apigateway", key=ALICE, secret=SECRETS[ALICE]))
@@ -552,6 +585,7 @@ def test_without_keys_all_are_refused_and_the_log_says_why(tmp_path):
 
 def test_keys_change_with_the_config(tmp_path):
     """A key that is taken away calls no more."""
+    (tmp_path / "ended.token").write_text("ended-token")
     gateway = Gateway(tmp_path, KEYS)
     api = Api(gateway, gateway.client("apigateway", key=ALICE, secret=SECRETS[ALICE]))
     api.mock("/x", "GET", body="{}", method=IAM)

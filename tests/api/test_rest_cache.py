@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import http.client
+import json
 import threading
 import time
 import urllib.request
@@ -280,5 +281,12 @@ def test_hits_and_misses_are_counted_by_stage(tmp_path, backend):
             f'daemun_cache_lookups_total{{{labels},result="hit"}} 11',
             f'daemun_cache_lookups_total{{{labels},result="miss"}} 3',
         ]
+        # Hits ask nobody: three misses, and the call without a cache.
+        assert f"daemun_integration_duration_seconds_count{{{labels}}} 4" in text.splitlines()
+        with urllib.request.urlopen(f"http://{gateway.admin}/stats", timeout=10) as answer:
+            routes = json.load(answer)["routes"]
+        [route] = [one for one in routes if one["api"] == api.id and one["route"] == "GET /a"]
+        assert route["cache"] == {"hits": 11, "misses": 3}
+        assert route["integration"]["requests"] == 4 and 0 < route["integration"]["average_us"] < 5_000_000
     finally:
         gateway.stop()

@@ -175,6 +175,8 @@ fn metrics_count_requests(driver: Driver) {
         &format!("daemun_request_duration_seconds_count{{{labels}}}"),
         7.0,
     );
+    let integrations = "daemun_integration_duration_seconds";
+    gateway.await_metric(&format!("{integrations}_count{{{labels}}}"), 7.0);
     gateway.await_metric("daemun_workers", 2.0);
     gateway.await_metric("daemun_ready", 1.0);
     gateway.await_metric("daemun_connections_accepted_total", 7.0);
@@ -206,6 +208,12 @@ fn statistics_have_quantiles_by_route(driver: Driver) {
     let quantiles = ["p50", "p90", "p99", "p99.9", "max"].map(|name| latency[name].as_u64());
     assert!(quantiles.iter().all(Option::is_some), "{latency}");
     assert!(quantiles.is_sorted(), "{latency}");
+    let none = serde_json::json!({"requests": 0, "average_us": 0});
+    assert_eq!(route["integration"], none, "a mock asks nobody");
+    let page = gateway.admin("/metrics");
+    assert!(
+        !String::from_utf8_lossy(&page.body).contains("daemun_integration_duration_seconds_count")
+    );
 }
 
 fn the_start_says_what_listens_where(driver: Driver) {

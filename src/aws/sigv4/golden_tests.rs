@@ -53,6 +53,7 @@ fn keys(document: &Document, token: Option<&String>) -> AccessKeys {
         id: document.access_key_id.clone(),
         secret: document.secret.clone(),
         session_token: token.cloned(),
+        expires_s: None,
         account: "111122223333".to_owned(),
         name: "oracle".to_owned(),
         policy: None,

@@ -40,6 +40,7 @@ impl Wire {
             id: ID.to_owned(),
             secret: SECRET.to_owned(),
             session_token: None,
+            expires_s: None,
             account: "111122223333".to_owned(),
             name: "x".to_owned(),
             policy: None,

@@ -67,6 +67,8 @@ pub enum Refusal {
     },
     /// Nobody has this key, or the session token is not the key's.
     UnknownKey,
+    /// The key has ended.
+    ExpiredToken,
     /// What we would have signed, to compare.
     Mismatch {
         canonical_request: String,
@@ -99,6 +101,7 @@ impl Refusal {
                 ErrorName::UnrecognizedClientException,
                 ErrorName::InvalidClientTokenId,
             ),
+            Self::ExpiredToken => (ErrorName::ExpiredTokenException, ErrorName::ExpiredToken),
             Self::Twice
             | Self::Expired { .. }
             | Self::NotYet { .. }
@@ -174,6 +177,9 @@ impl Refusal {
                 // With a space after each, the last one too: seen so.
                 all + sentence + " "
             }),
+            Self::ExpiredToken => {
+                "The security token included in the request is expired".to_owned()
+            }
             Self::UnknownKey => "The security token included in the request is invalid.".to_owned(),
             Self::Mismatch {
                 canonical_request,

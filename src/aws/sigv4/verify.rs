@@ -65,6 +65,9 @@ pub fn claim<'k>(
         .find(&presented.access_key_id)
         .filter(|key| is_token(key, &presented))
         .ok_or(Refusal::UnknownKey)?;
+    if key.expires_s.is_some_and(|end| end <= epoch_ms / 1_000) {
+        return Err(Refusal::ExpiredToken);
+    }
     Ok(Claimed { key, presented })
 }
 

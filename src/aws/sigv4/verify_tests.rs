@@ -20,6 +20,7 @@ fn keys(session_token: Option<&str>) -> AccessKeys {
         id: ID.to_owned(),
         secret: "secret".to_owned(),
         session_token: session_token.map(str::to_owned),
+        expires_s: None,
         account: "111122223333".to_owned(),
         name: "alice".to_owned(),
         policy: None,
@@ -229,6 +230,20 @@ fn a_presigned_request_is_good_until_it_expires() {
     );
     let twice = outcome(&query, &signed_headers(&SIGNER), &keys(None), NOW_MS);
     assert_eq!(twice, Err(Refusal::Twice));
+}
+
+#[test]
+fn a_key_ends() {
+    let ends = |expires_s| {
+        let key = keys(None).find(ID).cloned().unwrap();
+        let key = AccessKey { expires_s, ..key };
+        let keys = AccessKeys::new([key]).unwrap();
+        outcome("", &signed_headers(&SIGNER), &keys, NOW_MS)
+    };
+    assert_eq!(ends(Some(NOW_MS / 1_000 + 1)), Ok(()));
+    assert_eq!(ends(Some(NOW_MS / 1_000)), Err(Refusal::ExpiredToken));
+    let fault = Refusal::ExpiredToken.fault(Family::Query);
+    assert_eq!(fault.name.as_str(), "ExpiredToken");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::control::kind;
 use crate::control::patch::{ANY, As, Family, LIST, Patch, REPLACE, Rules};
 use crate::control::protocol::Input;
 use crate::control::rest::noun::{self, given, text};
-use crate::control::rest::{clone, plan, schema};
+use crate::control::rest::{clone, domain, plan, schema};
 use crate::control::tags;
 use crate::lang::policy::{Kind, Policy};
 use crate::model::quota;
@@ -43,8 +43,16 @@ const RULES: Rules = Rules {
         ("/disableExecuteApiEndpoint", As::Flag, REPLACE),
         ("/minimumCompressionSize", As::Text, REPLACE),
         ("/binaryMediaTypes/*", As::Entry, ANY),
-        ("/securityPolicy", As::Text, REPLACE),
-        ("/endpointAccessMode", As::Text, REPLACE),
+        (
+            "/securityPolicy",
+            As::OneOf(domain::SECURITY_POLICIES),
+            REPLACE,
+        ),
+        (
+            "/endpointAccessMode",
+            As::OneOf(&["BASIC", "STRICT"]),
+            REPLACE,
+        ),
         ("/endpointConfiguration/ipAddressType", As::Text, REPLACE),
         ("/endpointConfiguration/vpcEndpointIds", As::List, LIST),
     ],

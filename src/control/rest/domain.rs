@@ -198,7 +198,7 @@ const ROUTING_MODES: &[&str] = &[
     "ROUTING_RULE_THEN_BASE_PATH_MAPPING",
 ];
 
-const SECURITY_POLICIES: &[&str] = &[
+pub const SECURITY_POLICIES: &[&str] = &[
     "TLS_1_0",
     "TLS_1_2",
     "SecurityPolicy_TLS13_1_3_2025_09",

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::aws::Arn;
 use crate::control::Handler;
 use crate::control::desk::{Desk, Record};
 use crate::control::error::{Error, Outcome};
@@ -24,17 +25,15 @@ pub const OPERATIONS: &[(&str, Handler)] = &[
 /// None is as well.
 pub const CONTENT_HANDLING: As = As::OneOf(&["", "CONVERT_TO_BINARY", "CONVERT_TO_TEXT"]);
 
+const BEHAVIORS: &[&str] = &["WHEN_NO_MATCH", "WHEN_NO_TEMPLATES", "NEVER"];
+
 const RULES: Rules = Rules {
     family: Family::Plain,
     rows: &[
         ("/uri", As::Text, REPLACE),
         ("/httpMethod", As::OneOf(method::VERBS), REPLACE),
         ("/credentials", As::Text, REPLACE),
-        (
-            "/passthroughBehavior",
-            As::OneOf(&["WHEN_NO_MATCH", "WHEN_NO_TEMPLATES", "NEVER"]),
-            REPLACE,
-        ),
+        ("/passthroughBehavior", As::OneOf(BEHAVIORS), REPLACE),
         ("/contentHandling", CONTENT_HANDLING, REPLACE),
         ("/timeoutInMillis", As::Integer, REPLACE),
         (
@@ -132,12 +131,13 @@ fn check(desk: &Desk<'_>, record: &Record) -> Outcome<()> {
     check_transfer(desk, record)?;
     let templates = record.get("requestTemplates").and_then(Value::as_object);
     for (content, template) in templates.into_iter().flatten() {
-        if !content.contains('/') {
-            return Err(Error::bad_request(format!(
-                "Validation Result: warnings : [], errors : [Invalid content type specified: {content}]"
-            )));
-        }
+        check_content_type(content)?;
         desk.fits(&quota::TEMPLATE, template.as_str().map_or(0, str::len))?;
+    }
+    let behavior = text(record, "passthroughBehavior");
+    if !BEHAVIORS.contains(&behavior) {
+        let message = format!("Invalid passthrough behavior specified: {behavior}");
+        return Err(Error::bad_request(message));
     }
     let kind_of = text(record, "type");
     if kind_of == "MOCK" {
@@ -159,9 +159,34 @@ fn check(desk: &Desk<'_>, record: &Record) -> Outcome<()> {
                 ));
             }
         }
-        _ => check_arn(kind_of, uri)?,
+        _ => {
+            check_arn(kind_of, uri)?;
+            check_credentials(text(record, "credentials"))?;
+        }
     }
     check_parameters(record)
+}
+
+pub fn check_content_type(content: &str) -> Outcome<()> {
+    match content.contains('/') {
+        true => Ok(()),
+        false => Err(Error::bad_request(format!(
+            "Validation Result: warnings : [], errors : [Invalid content type specified: {content}]"
+        ))),
+    }
+}
+
+/// A role, or that of the caller (`arn:aws:iam::*:user/*`).
+fn check_credentials(credentials: &str) -> Outcome<()> {
+    let arn = Arn::parse(credentials).filter(|arn| arn.service == "iam");
+    let is_one = arn.is_some_and(|arn| {
+        let kinds = ["role/", "user/"];
+        kinds.iter().any(|kind| arn.resource.starts_with(kind))
+    });
+    match credentials.is_empty() || credentials.contains("${stageVariables.") || is_one {
+        true => Ok(()),
+        false => Err(Error::bad_request("Invalid ARN specified in the request")),
+    }
 }
 
 /// How long an answer may take, and whether it can be streamed.
@@ -215,13 +240,19 @@ fn check_arn(kind_of: &str, uri: &str) -> Outcome<()> {
 
 /// `integration.request.{place}.{name}` from something of the method, a context, or a literal.
 fn check_parameters(record: &Record) -> Outcome<()> {
-    let parameters = record.get("requestParameters").and_then(Value::as_object);
+    let parameters = record.get("requestParameters");
+    check_mapping(parameters, "integration.request.", "method.request.")
+}
+
+/// Names that begin as they should, from something of `origin`, a context, or a literal.
+pub fn check_mapping(parameters: Option<&Value>, target_of: &str, origin: &str) -> Outcome<()> {
+    let parameters = parameters.and_then(Value::as_object);
     for (target, source) in parameters.into_iter().flatten() {
         let source = source.as_str().unwrap_or_default();
         let literal = source.len() > 1 && source.starts_with('\'') && source.ends_with('\'');
-        let sources = ["method.request.", "context.", "stageVariables."];
+        let sources = [origin, "context.", "stageVariables."];
         let fine = literal || sources.iter().any(|start| source.starts_with(start));
-        let wrong = match target.starts_with("integration.request.") {
+        let wrong = match target.starts_with(target_of) {
             true if fine => continue,
             true => source,
             false => target,

@@ -1,6 +1,6 @@
 //! Method responses and integration responses.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::control::Handler;
 use crate::control::desk::{Desk, Record, within};
@@ -8,8 +8,9 @@ use crate::control::error::{Error, Outcome};
 use crate::control::patch::{ANY, As, Family, Patch, Rules};
 use crate::control::protocol::Input;
 use crate::control::rest::method::{self, Found};
-use crate::control::rest::noun::given;
+use crate::control::rest::noun::{given, text};
 use crate::control::rest::{integration, resource};
+use crate::lang::pattern::Pattern;
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
     ("PutMethodResponse", put_of_method),
@@ -138,20 +139,42 @@ fn put_of_integration(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
     // A template without a text is none.
     let templates = record.get_mut("responseTemplates");
     let templates = templates.and_then(Value::as_object_mut);
-    for template in templates.into_iter().flat_map(serde_json::Map::values_mut) {
+    for template in templates.into_iter().flat_map(Map::values_mut) {
         if template == "" {
             *template = Value::Null;
         }
     }
+    check_of_integration(&record)?;
     keep_in_integration(&mut found, input, record.clone());
     found.put(desk)?;
     Ok(Value::Object(record))
+}
+
+/// A pattern that is none is refused here, where its place is known, and not only when it is
+/// deployed: what AWS says of one is not known.
+fn check_of_integration(record: &Record) -> Outcome<()> {
+    let pattern = text(record, "selectionPattern");
+    if let Err(error) = Pattern::full(pattern) {
+        let message = format!("Invalid selection pattern specified: `{pattern}`: {error}");
+        return Err(Error::bad_request(message));
+    }
+    let templates = record.get("responseTemplates").and_then(Value::as_object);
+    for content in templates.into_iter().flat_map(Map::keys) {
+        integration::check_content_type(content)?;
+    }
+    let parameters = record.get("responseParameters");
+    integration::check_mapping(
+        parameters,
+        "method.response.header.",
+        "integration.response.",
+    )
 }
 
 fn update_of_integration(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
     let mut found = integration::find(desk, input)?;
     let mut record = of_integration(&found, input)?;
     OF_INTEGRATION.apply(&mut record, &Patch::all(input))?;
+    check_of_integration(&record)?;
     keep_in_integration(&mut found, input, record.clone());
     found.put(desk)?;
     Ok(Value::Object(record))

@@ -61,7 +61,7 @@ impl Callers {
                     access_key_id: key.id.clone(),
                     secret: key.secret.clone(),
                     session_token: key.session_token.clone(),
-                    expires_s: None,
+                    expires_s: key.expires_s,
                 }),
                 standing,
             };
@@ -154,6 +154,7 @@ mod tests {
             id: id.to_owned(),
             secret: "s".to_owned(),
             session_token: None,
+            expires_s: None,
             account: "111122223333".to_owned(),
             name: "alice".to_owned(),
             policy: policy.map(str::to_owned),

@@ -64,6 +64,7 @@ fn refuse(call: &mut Call<'_>, refusal: &Refusal) -> Reject {
     let reject = match (refusal, call.kind) {
         (Refusal::Missing, StageKind::Rest) => Reject::MissingAuthenticationToken,
         (Refusal::Missing, _) => Reject::AccessDenied,
+        (Refusal::ExpiredToken, _) => Reject::ExpiredToken,
         _ => Reject::InvalidSignature,
     };
     // The rest of it is what should have been signed.

@@ -128,6 +128,20 @@ async fn authorize(
 
 const DENIED: &str = "User is not authorized to access this resource with an explicit deny";
 
+/// Whether whoever has signed a call may do something else, by its own policy.
+pub fn may(user: &User, action: &str, resource: &str) -> bool {
+    let mut context = Context::new();
+    decide::describe(&mut context, user);
+    let question = Question {
+        action,
+        arn: resource,
+        account: user.account(),
+        policy: None,
+        context: &context,
+    };
+    question.user(user).is_ok()
+}
+
 /// AWS's words for whom a policy keeps out: of the account of the API it shows four digits.
 fn refuse(call: &mut Call<'_>, arn: &str, denied: Denied) -> Reject {
     let user = call.user.as_ref().map_or("anonymous", |user| &user.arn);

@@ -160,8 +160,20 @@ impl Renewal {
                 worker.caches.copies.keep(&home, entry);
                 true
             }
-            _ => {
+            outcome => {
                 lease.pass();
+                let why = call.integration_error.as_deref();
+                let status = outcome.map_or(0, |answer| answer.status);
+                let (api, stage) = (&*stage.api_id, &*stage.name);
+                let route = &*route.key;
+                tracing::debug!(
+                    api,
+                    stage,
+                    route,
+                    status,
+                    why,
+                    "a cached answer was not renewed"
+                );
                 false
             }
         }

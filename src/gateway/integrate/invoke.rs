@@ -9,7 +9,7 @@ use crate::gateway::integrate::remote::{self, Begun};
 use crate::gateway::story::invocation;
 use crate::gateway::transform::request::Moved;
 use crate::gateway::transform::response::Answered;
-use crate::gateway::{Answer, Call, Reject, Stop, Worker};
+use crate::gateway::{Answer, Call, Reject, Stop, Worker, auth};
 use crate::lambda::{Invocation, InvokeError, Mode, Outcome, Returned, Source};
 use crate::plan::FunctionTarget;
 
@@ -55,6 +55,7 @@ pub async fn run(
     verb: &str,
     payload: Vec<u8>,
 ) -> Outcome {
+    check_caller(call, target)?;
     let (asked_us, mode) = (worker.core.now_us(), manner.mode);
     let invocation = asked(worker, call, target, manner, verb, payload);
     let outcome = remote::invoke(worker, call, target, invocation).await;
@@ -75,6 +76,7 @@ pub async fn open(
     verb: &str,
     payload: Vec<u8>,
 ) -> Result<Begun, InvokeError> {
+    check_caller(call, target)?;
     let (asked_us, mode) = (worker.core.now_us(), manner.mode);
     let invocation = asked(worker, call, target, manner, verb, payload);
     let outcome = remote::open(worker, call, target, invocation).await;
@@ -85,6 +87,22 @@ pub async fn open(
         Err(error) => not_run(call, error),
     }
     outcome
+}
+
+/// Whether the caller may invoke a function that is invoked in its name.
+fn check_caller(call: &Call<'_>, target: &FunctionTarget) -> Result<(), InvokeError> {
+    if !target.as_caller {
+        return Ok(());
+    }
+    let resource = match &target.qualifier {
+        Some(qualifier) => format!("{}:{qualifier}", target.arn),
+        None => target.arn.to_string(),
+    };
+    let user = call.user.as_deref();
+    match user.is_some_and(|user| auth::may(user, "lambda:InvokeFunction", &resource)) {
+        true => Ok(()),
+        false => Err(InvokeError::Forbidden),
+    }
 }
 
 /// AWS: `$context.integration.status` is "the status code returned from AWS Lambda".

@@ -44,6 +44,7 @@ pub fn route(plan: &Plan, call: &Call<'_>, exchange: &Exchange<'_>) -> Fact {
 pub const CALLER_REFUSALS: &[Reject] = &[
     Reject::MissingAuthenticationToken,
     Reject::InvalidSignature,
+    Reject::ExpiredToken,
     Reject::AccessDenied,
     Reject::Unauthorized,
     Reject::AuthorizerConfigurationError,

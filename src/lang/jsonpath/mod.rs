@@ -104,6 +104,17 @@ impl Path {
         self.definite
     }
 
+    /// What it means in `root`, if it is only names and single indexes: then it takes next to nothing.
+    #[inline]
+    pub fn read_straight<'a>(
+        &self,
+        heap: &Heap<'a>,
+        root: &Value<'a>,
+    ) -> Option<Option<Value<'a>>> {
+        let is_it = self.straight && self.function.is_none();
+        is_it.then(|| walk::straight(&self.steps, heap, root))
+    }
+
     /// What it means in `root`: `None` if it is definite and there is nothing.
     ///
     /// # Errors

@@ -49,11 +49,11 @@ pub(super) fn read<'a>(
 }
 
 /// A path of names and single indexes, without a list of what was found.
-fn straight<'a>(steps: &[Step], heap: &Heap<'a>, at: &Value<'a>) -> Option<Value<'a>> {
+pub(super) fn straight<'a>(steps: &[Step], heap: &Heap<'a>, at: &Value<'a>) -> Option<Value<'a>> {
     let mut at = at;
     for step in steps {
         at = match (step, at) {
-            (Step::Member(name), Value::Map(id)) => heap.map(*id).member(name)?,
+            (Step::Member(name), Value::Map(id)) => heap.member(*id, name)?,
             (Step::Index(index), Value::List(id)) => {
                 let items = &heap.list(*id).items;
                 items.get(place(*index, items.len())?)?

@@ -3,7 +3,7 @@
 use serde_json::Number;
 
 use super::document::{Document, Item, SCANNED_MAX, Slice, UNSORTED, key_of};
-use crate::lang::value::{DIGITS_MAX, POWERS, digits};
+use crate::lang::value::{DIGITS_MAX, POWERS, digits, special};
 
 /// `serde_json` refuses lists and objects in more of each other.
 const DEPTH_MAX: usize = 127;
@@ -234,31 +234,6 @@ impl Reader<'_> {
         let whole = whole.or_else(|| number.as_i64().map(Item::Negative));
         whole.or_else(|| number.as_f64().map(Item::Float))
     }
-}
-
-/// Where a quote, a backslash or a control character comes next, and which: eight bytes at a time.
-#[inline]
-fn special(bytes: &[u8], mut at: usize) -> Option<(usize, u8)> {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGHS: u64 = ONES << 7;
-    // The lowest mark is right; one above it may come of a borrow.
-    let zeros = |word: u64| word.wrapping_sub(ONES) & !word;
-    while let Some(Ok(eight)) = bytes.get(at..at + 8).map(<[u8; 8]>::try_from) {
-        let word = u64::from_le_bytes(eight);
-        let controls = word.wrapping_sub(ONES * 0x20) & !word;
-        let quotes = zeros(word ^ (ONES * u64::from(b'"')));
-        let slashes = zeros(word ^ (ONES * u64::from(b'\\')));
-        let found = (controls | quotes | slashes) & HIGHS;
-        if found != 0 {
-            let place = found.trailing_zeros() & !7;
-            return Some((at + place as usize / 8, (word >> place) as u8));
-        }
-        at += 8;
-    }
-    let rest = bytes.get(at..)?;
-    let is_special = |(_, byte): &(usize, &u8)| matches!(byte, b'"' | b'\\' | 0..0x20);
-    let (place, byte) = rest.iter().enumerate().find(is_special)?;
-    Some((at + place, *byte))
 }
 
 /// Appends what is meant by the escape whose backslash is in front of `at`; says where it ends.

@@ -1,5 +1,8 @@
 //! Where the maps and lists of one request live.
 
+use std::cell::Cell;
+
+use super::map::same as same_name;
 use super::{Map, Members, Texts, Value};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +45,10 @@ pub struct Items<'h, 'a> {
 #[derive(Debug)]
 pub struct Heap<'a> {
     texts: &'a Texts,
-    places: Vec<Place<'a>>,
+    places: Vec<Place>,
+    /// Those that are not in `read`.
+    maps: Vec<Map<'a>>,
+    lists: Vec<List<'a>>,
     read: Vec<Value<'a>>,
     /// Keys of the maps that were read. Maps with the same keys have them in common.
     keys: Vec<Value<'a>>,
@@ -50,13 +56,14 @@ pub struct Heap<'a> {
     kept_bytes: usize,
 }
 
-#[derive(Debug)]
-enum Place<'a> {
+#[derive(Clone, Copy, Debug)]
+enum Place {
     ReadMap(Shape, u32),
     /// Where it begins, and how many items it has.
     ReadList(u32, u32),
-    Map(Box<Map<'a>>),
-    List(Box<List<'a>>),
+    /// Which of the maps.
+    Map(usize),
+    List(usize),
 }
 
 /// Keys of maps: where they begin, and how many there are.
@@ -98,6 +105,8 @@ impl<'a> Heap<'a> {
         Self {
             texts,
             places: Vec::new(),
+            maps: Vec::new(),
+            lists: Vec::new(),
             read: Vec::new(),
             keys: Vec::new(),
             kept_bytes: 0,
@@ -128,25 +137,27 @@ impl<'a> Heap<'a> {
 
     pub fn keep_map(&mut self, map: Map<'a>) -> MapId {
         self.kept_bytes += map.members().bytes();
-        MapId(self.keep(Place::Map(Box::new(map))))
+        self.maps.push(map);
+        MapId(self.keep(Place::Map(self.maps.len() - 1)))
     }
 
     pub fn keep_list(&mut self, kind: ListKind, items: Vec<Value<'a>>) -> Value<'a> {
         self.kept_bytes += size_of::<List<'_>>() + size_of_val(&items[..]);
-        let list = List { kind, items };
-        Value::List(ListId(self.keep(Place::List(Box::new(list)))))
+        self.lists.push(List { kind, items });
+        Value::List(ListId(self.keep(Place::List(self.lists.len() - 1))))
     }
 
-    fn keep(&mut self, place: Place<'a>) -> u32 {
+    fn keep(&mut self, place: Place) -> u32 {
         self.places.push(place);
         // The budget of memory ends long before four thousand million maps.
         u32::try_from(self.places.len() - 1).unwrap_or(u32::MAX)
     }
 
     /// Room for what is about to be read.
-    pub(super) fn reserve(&mut self, places: usize, values: usize) {
+    pub(super) fn reserve(&mut self, places: usize, values: usize, keys: usize) {
         self.places.reserve(places);
         self.read.reserve(values);
+        self.keys.reserve(keys);
     }
 
     /// The name that maps of this shape have at a place.
@@ -188,66 +199,96 @@ impl<'a> Heap<'a> {
         }
     }
 
+    #[inline]
     pub fn map(&self, id: MapId) -> Members<'_, 'a> {
         match &self.places[id.0 as usize] {
             Place::ReadMap(shape, start) => Members::plain(
                 part(&self.keys, shape.start, shape.length),
                 part(&self.read, *start, shape.length),
             ),
-            Place::Map(map) => map.members(),
+            Place::Map(place) => self.maps[*place].members(),
             Place::ReadList(..) | Place::List(_) => Members::plain(&[], &[]),
         }
     }
 
-    /// A member whose name is always the same for this hint.
-    #[inline(always)]
-    pub fn hinted_member(&self, id: MapId, name: &str, hint: &mut Hint) -> Option<&Value<'a>> {
+    /// A member by its name.
+    #[inline]
+    pub fn member(&self, id: MapId, name: &str) -> Option<&Value<'a>> {
         let Place::ReadMap(shape, start) = &self.places[id.0 as usize] else {
             return self.map(id).member(name);
         };
-        if hint.shape_start != shape.start || hint.place >= shape.length {
-            let place = self.map(id).place(name)?;
-            *hint = Hint {
+        let keys = part(&self.keys, shape.start, shape.length);
+        let is_it = |key: &Value<'_>| matches!(key, Value::Text(key) if same_name(key, name));
+        let place = keys.iter().position(is_it)?;
+        self.read.get(*start as usize + place)
+    }
+
+    /// A member whose name is always the same for this hint.
+    #[inline(always)]
+    pub fn hinted_member(&self, id: MapId, name: &str, hint: &Cell<Hint>) -> Option<&Value<'a>> {
+        if let Place::ReadMap(shape, start) = &self.places[id.0 as usize]
+            && let Hint { shape_start, place } = hint.get()
+            && shape_start == shape.start
+            && place < shape.length
+        {
+            return self.read.get((start + place) as usize);
+        }
+        self.hint_at(id, name, hint)
+    }
+
+    #[inline(never)]
+    fn hint_at(&self, id: MapId, name: &str, hint: &Cell<Hint>) -> Option<&Value<'a>> {
+        let map = self.map(id);
+        let place = map.place(name)?;
+        if let Place::ReadMap(shape, _) = &self.places[id.0 as usize] {
+            hint.set(Hint {
                 shape_start: shape.start,
                 place: u32::try_from(place).ok()?,
-            };
+            });
         }
-        self.read.get((start + hint.place) as usize)
+        map.values().get(place)
     }
 
     pub fn map_mut(&mut self, id: MapId) -> &mut Map<'a> {
-        let place = &mut self.places[id.0 as usize];
-        if let Place::ReadMap(shape, start) = place {
-            let keys = part(&self.keys, shape.start, shape.length);
-            let values = part(&self.read, *start, shape.length);
-            *place = Place::Map(Box::new(Map::plain(keys.to_vec(), values.to_vec())));
-        }
-        match place {
-            Place::Map(map) => map,
-            _ => unreachable!("a map was moved out"),
-        }
+        let at = id.0 as usize;
+        let place = match self.places[at] {
+            Place::Map(place) => place,
+            Place::ReadMap(shape, start) => {
+                let keys = part(&self.keys, shape.start, shape.length).to_vec();
+                let values = part(&self.read, start, shape.length).to_vec();
+                self.maps.push(Map::plain(keys, values));
+                self.places[at] = Place::Map(self.maps.len() - 1);
+                self.maps.len() - 1
+            }
+            Place::ReadList(..) | Place::List(_) => unreachable!("its id is that of a map"),
+        };
+        &mut self.maps[place]
     }
 
     pub fn list(&self, id: ListId) -> Items<'_, 'a> {
         let (kind, items) = match &self.places[id.0 as usize] {
             Place::ReadList(start, length) => (ListKind::Json, part(&self.read, *start, *length)),
-            Place::List(list) => (list.kind, &list.items[..]),
+            Place::List(place) => (self.lists[*place].kind, &self.lists[*place].items[..]),
             Place::ReadMap(..) | Place::Map(_) => (ListKind::Plain, &[][..]),
         };
         Items { kind, items }
     }
 
     pub fn list_mut(&mut self, id: ListId) -> &mut List<'a> {
-        let place = &mut self.places[id.0 as usize];
-        if let Place::ReadList(start, length) = place {
-            let items = part(&self.read, *start, *length).to_vec();
-            let kind = ListKind::Json;
-            *place = Place::List(Box::new(List { kind, items }));
-        }
-        match place {
-            Place::List(list) => list,
-            _ => unreachable!("a list was moved out"),
-        }
+        let at = id.0 as usize;
+        let place = match self.places[at] {
+            Place::List(place) => place,
+            Place::ReadList(start, length) => {
+                self.lists.push(List {
+                    kind: ListKind::Json,
+                    items: part(&self.read, start, length).to_vec(),
+                });
+                self.places[at] = Place::List(self.lists.len() - 1);
+                self.lists.len() - 1
+            }
+            Place::ReadMap(..) | Place::Map(_) => unreachable!("its id is that of a list"),
+        };
+        &mut self.lists[place]
     }
 
     /// Java's `equals` of two values of one class; how deep it looks is bounded. Each pair of values

@@ -192,11 +192,24 @@ impl<'h, 'a> Members<'h, 'a> {
     }
 }
 
-/// The first bytes tell most names apart, without a call.
+/// Whether two names are the same. Most have few bytes: no call is made for those.
 #[inline(always)]
-fn same(left: &str, right: &str) -> bool {
+pub(super) fn same(left: &str, right: &str) -> bool {
     let (left, right) = (left.as_bytes(), right.as_bytes());
-    left.len() == right.len() && left.first() == right.first() && left == right
+    if left.len() != right.len() {
+        return false;
+    }
+    if let (Some(first), Some(last)) = (left.first_chunk::<4>(), left.last_chunk::<4>())
+        && left.len() <= 8
+    {
+        return Some(first) == right.first_chunk() && Some(last) == right.last_chunk();
+    }
+    match (left, right) {
+        ([], []) => true,
+        ([a, .., b], [c, .., d]) if left.len() == 2 => a == c && b == d,
+        ([a, b, c], [d, e, f]) => a == d && b == e && c == f,
+        _ => left.first() == right.first() && left == right,
+    }
 }
 
 /// Java's `equals` for what may be a key; texts are looked up elsewhere.
@@ -216,6 +229,20 @@ fn same_key(left: &Value<'_>, right: &Value<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_compared_whole() {
+        let text = "abcdefghijklmnopqrstuvwxyz";
+        for length in 0..text.len() {
+            let name = &text[..length];
+            assert!(same(name, name));
+            assert!(!same(name, &text[..length + 1]));
+            for place in 0..length {
+                let other = [&name[..place], "#", &name[place + 1..]].concat();
+                assert!(!same(name, &other), "{length} {place}");
+            }
+        }
+    }
 
     #[test]
     fn large_maps_find_replace_and_forget() {

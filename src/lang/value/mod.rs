@@ -4,6 +4,8 @@
 //! Maps and lists are shared and can be written, as Java's are, so they live in a [`Heap`] that ends
 //! with the request: a map that holds itself leaks nothing.
 
+mod bare;
+mod block;
 mod heap;
 mod map;
 mod number;
@@ -18,7 +20,7 @@ pub use map::{Map, Members};
 pub use number::{Number, Operation};
 pub use print::{Style, quote};
 pub use read::{DEPTH_MAX, ReadError, read};
-pub use scan::{DIGITS_MAX, POWERS, digits};
+pub use scan::{DIGITS_MAX, POWERS, digits, special};
 pub use text::{TEXT_BYTES, Texts};
 
 /// One value. Cheap to copy: what is large is borrowed or on the heap.

@@ -140,8 +140,14 @@ impl<'a> Number<'a> {
                 out.push(char::from(b'0' + *value as u8));
                 Ok(())
             }
-            Self::Int(value) => write!(out, "{value}"),
-            Self::Long(value) => write!(out, "{value}"),
+            Self::Int(value) => {
+                print_integer(out, i64::from(*value));
+                Ok(())
+            }
+            Self::Long(value) => {
+                print_integer(out, *value);
+                Ok(())
+            }
             Self::Big(value) => write!(out, "{}", value.get()),
             Self::Double(value) => {
                 print_double(out, *value);
@@ -168,6 +174,21 @@ fn decimal<'a>(left: f64, operation: Operation, right: f64) -> Option<Number<'a>
     Some(Number::Double(result))
 }
 
+fn print_integer(out: &mut String, value: i64) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    let mut rest = value.unsigned_abs();
+    while rest > 0 || at == digits.len() {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    if value < 0 {
+        out.push('-');
+    }
+    out.extend(digits[at..].iter().map(|digit| char::from(*digit)));
+}
+
 /// Java's `Double.toString`: digits and point from 0.001 to 10,000,000, else with an exponent.
 fn print_double(out: &mut String, value: f64) {
     if value.is_nan() {
@@ -183,9 +204,11 @@ fn print_double(out: &mut String, value: f64) {
     } else if value == 0.0 {
         out.push_str("0.0");
     } else if (1e-3..1e7).contains(&value) {
-        let plain = value.to_string();
-        out.push_str(&plain);
-        if !plain.contains('.') {
+        use std::fmt::Write as _;
+        let start = out.len();
+        // Writing into a text cannot fail.
+        let _ = write!(out, "{value}");
+        if !out[start..].contains('.') {
             out.push_str(".0");
         }
     } else {
@@ -223,6 +246,15 @@ mod tests {
         check(0.00012, "1.2E-4");
         check(1e21, "1.0E21");
         check(-0.0, "-0.0");
+    }
+
+    #[test]
+    fn integers_print_whole() {
+        for value in [0, 7, 10, -1, 100, 2_147_483_648, i64::MIN, i64::MAX, -99] {
+            let mut out = String::new();
+            Number::from_i64(value).print(&mut out);
+            assert_eq!(out, value.to_string());
+        }
     }
 
     #[test]

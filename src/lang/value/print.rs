@@ -191,11 +191,28 @@ impl<'a> Printer<'_, 'a> {
     }
 }
 
+/// Whether a byte is a character of its own that is never escaped.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = b' ';
+    while byte < 0x7f {
+        plain[byte as usize] = !matches!(byte, b'"' | b'\\' | b'/');
+        byte += 1;
+    }
+    plain
+};
+
 /// A JSON string as json-smart writes it: control characters and U+2000 to U+20FF are escaped.
 pub fn quote(out: &mut String, text: &str, style: Style) {
     out.push('"');
-    let mut copied = 0;
-    for (at, c) in text.char_indices() {
+    let (mut copied, mut at) = (0, 0);
+    let is_special = |byte: &u8| !PLAIN[usize::from(*byte)];
+    while let Some(length) = text.as_bytes()[at..].iter().position(is_special) {
+        let start = at + length;
+        let Some(c) = text[start..].chars().next() else {
+            break;
+        };
+        at = start + c.len_utf8();
         let escape = match c {
             '"' => "\\\"",
             '\\' => "\\\\",
@@ -208,8 +225,8 @@ pub fn quote(out: &mut String, text: &str, style: Style) {
             '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{2000}'..='\u{20ff}' => "",
             _ => continue,
         };
-        out.push_str(&text[copied..at]);
-        copied = at + c.len_utf8();
+        out.push_str(&text[copied..start]);
+        copied = at;
         out.push_str(escape);
         if escape.is_empty() {
             out.push_str(&format!("\\u{:04X}", u32::from(c)));
@@ -223,6 +240,32 @@ pub fn quote(out: &mut String, text: &str, style: Style) {
 mod tests {
     use super::*;
     use crate::lang::value::{Map, Texts};
+
+    #[test]
+    fn what_is_special_is_escaped_wherever_it_is() {
+        for code in (0..0x3000).chain([0xffff, 0x1_f600]) {
+            let Some(c) = char::from_u32(code) else {
+                continue;
+            };
+            for style in [Style::Compact, Style::Web] {
+                let mut alone = String::new();
+                quote(&mut alone, c.encode_utf8(&mut [0; 4]), style);
+                let inner = alone.trim_matches('"');
+                let is_plain = inner.chars().eq([c]);
+                let may_be_plain = !matches!(code, 0..0x20 | 0x7f..0xa0 | 0x2000..0x2100)
+                    && !matches!((c, style), ('"' | '\\', _) | ('/', Style::Web));
+                assert_eq!(is_plain, may_be_plain, "{c:?} {inner}");
+                let mut among = String::new();
+                quote(&mut among, &format!("a{c}{c}b/é"), style);
+                let slash = if style == Style::Web { "\\/" } else { "/" };
+                let quoted = match c {
+                    '"' => "\\\"",
+                    _ => inner,
+                };
+                assert_eq!(among, format!("\"a{quoted}{quoted}b{slash}é\""));
+            }
+        }
+    }
 
     /// What does not fit is not even made.
     #[test]

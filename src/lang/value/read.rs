@@ -5,26 +5,22 @@
 
 use std::fmt;
 
+use super::bare::{Place, bare, number, trimmed};
 use super::heap::Shape;
 use super::map::PLAIN_MAX;
-use super::scan::{blanks, is_blank, plain_number, quote_or_backslash, same};
+use super::scan::{Known, behind_blanks, plain_number, quote_or_backslash};
 use super::unescape::unescaped;
 use super::{Heap, Map, Number, Value};
 
 /// Deeper documents are refused.
 pub const DEPTH_MAX: usize = 128;
 
-/// A floating number with more characters than this is kept as it was written.
-const DOUBLE_CHARACTERS_MAX: usize = 18;
-
-/// Unless it has more than this: each calculation goes over them.
-const DECIMAL_CHARACTERS_MAX: usize = 1000;
-
 /// Bytes of a text for each value that there is room for from the start.
 const BYTES_A_VALUE: usize = 8;
 const VALUES_RESERVED_MAX: usize = 2048;
 const OPEN_RESERVED_MAX: usize = 40;
 const NAMES_RESERVED: usize = 32;
+const KNOWN_RESERVED: usize = 24;
 
 /// What is wrong, and at which byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,32 +47,33 @@ pub(super) fn wrong(at: usize, what: &'static str) -> ReadError {
 /// # Errors
 /// What even the permissive mode refuses.
 pub fn read<'a>(heap: &mut Heap<'a>, text: &'a str) -> Result<Value<'a>, ReadError> {
-    let at = blanks(text.as_bytes(), 0);
-    if at == text.len() {
+    let rest = behind_blanks(text.as_bytes());
+    if rest.is_empty() {
         return Ok(Value::EMPTY);
     }
     let values = (text.len() / BYTES_A_VALUE).min(VALUES_RESERVED_MAX);
-    heap.reserve(values / 4, values);
+    heap.reserve(values / 4, values, NAMES_RESERVED);
     let mut reader = Reader {
         heap,
         text,
         values: Vec::with_capacity(values.min(OPEN_RESERVED_MAX)),
         names: Vec::with_capacity(NAMES_RESERVED),
-        like: Shape::default(),
+        known: Vec::with_capacity(KNOWN_RESERVED),
+        like: Like::default(),
         depth: 0,
         why: None,
     };
-    let end = reader.value(at, Place::Top);
-    match (end, reader.values.pop()) {
+    let behind = reader.value(rest, Place::Top);
+    match (behind, reader.values.pop()) {
         (Some(_), Some(value)) => Ok(value),
         _ => Err(reader
             .why
-            .unwrap_or_else(|| wrong(at, "a value is missing"))),
+            .unwrap_or_else(|| wrong(text.len() - rest.len(), "a value is missing"))),
     }
 }
 
-/// Each part is read from a byte on and says where it ends, both in registers; none if it cannot be
-/// read, and then the reader knows why.
+/// Each part takes what is left of the text and gives what is left behind it, both in registers; none if
+/// it cannot be read, and then the reader knows why. What is left always begins where a character does.
 struct Reader<'h, 'a> {
     heap: &'h mut Heap<'a>,
     text: &'a str,
@@ -84,18 +81,20 @@ struct Reader<'h, 'a> {
     values: Vec<Value<'a>>,
     /// Names of the maps that are open, if they are not those of the map before.
     names: Vec<Value<'a>>,
+    /// Names of maps that others may be like: each in double quotes, a colon right behind it.
+    known: Vec<Known>,
     /// What the next map is expected to look like; afterwards what it looks like.
-    like: Shape,
+    like: Like,
     /// How many maps and lists are open.
     depth: usize,
     why: Option<ReadError>,
 }
 
-/// Names of a map.
-enum Names {
-    /// Those of the map before.
-    Like,
-    Own(Seen),
+/// What a map looks like: its keys, and where the reader keeps what they look like in the text.
+#[derive(Clone, Copy, Default)]
+struct Like {
+    shape: Shape,
+    known_start: usize,
 }
 
 /// What is known of the names of a map.
@@ -104,7 +103,7 @@ struct Seen {
     /// A bit for each name: one whose bit is not set is new.
     bits: u64,
     has_twice: bool,
-    /// All stood in double quotes without an escape.
+    /// All stood in double quotes without an escape, their colon right behind them.
     is_plain: bool,
 }
 
@@ -127,106 +126,140 @@ impl Seen {
     }
 }
 
-/// Where a value stands, which decides what ends one without quotes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    Top,
-    Item,
-    Member,
-}
-
-impl Place {
-    fn is_end(self, byte: u8) -> bool {
-        match self {
-            Self::Top => false,
-            Self::Item => matches!(byte, b',' | b']'),
-            Self::Member => matches!(byte, b',' | b'}'),
-        }
-    }
-}
-
 impl<'a> Reader<'_, 'a> {
     #[inline(always)]
-    fn value(&mut self, mut at: usize, place: Place) -> Option<usize> {
+    fn value(&mut self, mut rest: &'a [u8], place: Place) -> Option<&'a [u8]> {
         if self.depth > DEPTH_MAX {
-            return self.wrong(at, "too deeply nested");
+            return self.wrong(rest, "too deeply nested");
         }
-        loop {
-            match self.text.as_bytes().get(at) {
-                Some(b'"') => {
-                    let (text, end) = self.string(at, b'"')?;
-                    self.values.push(Value::Text(text));
-                    return Some(end);
-                }
-                Some(b'-' | b'0'..=b'9') => {
-                    let (number, end) = number(self.text, at, place);
-                    self.values.push(number);
-                    return Some(end);
-                }
-                Some(b'{') => return self.map(at + 1),
-                Some(b'[') => return self.list(at + 1),
-                Some(byte) if is_blank(*byte) => at += 1,
-                _ => return self.word(at, place),
+        if let [0..=b' ', ..] = rest {
+            rest = behind_blanks(rest);
+        }
+        match rest {
+            [b'"', behind @ ..] => {
+                let (text, behind) = self.string(behind, b'"')?;
+                self.values.push(Value::Text(text));
+                Some(behind)
             }
+            [digit @ b'0'..=b'9', end, ..] if place.is_end(*end) => {
+                let value = i32::from(digit - b'0');
+                self.values.push(Value::Number(Number::Int(value)));
+                rest.get(1..)
+            }
+            [b'-' | b'0'..=b'9', ..] => {
+                if let Some((number, behind @ [end, ..])) = plain_number(rest)
+                    && place.is_end(*end)
+                {
+                    self.values.push(Value::Number(number));
+                    return Some(behind);
+                }
+                self.number(rest, place)
+            }
+            [b'{', behind @ ..] => self.map(behind),
+            [b'[', behind @ ..] => self.list(behind),
+            _ => self.word(rest, place),
         }
     }
 
-    fn map(&mut self, mut at: usize) -> Option<usize> {
-        let bytes = self.text.as_bytes();
-        let (from, names_from) = (self.values.len(), self.names.len());
+    /// Where in the text something is that is left.
+    fn at(&self, rest: &[u8]) -> usize {
+        self.text.len() - rest.len()
+    }
+
+    /// What is left behind a place.
+    fn behind(&self, at: usize) -> Option<&'a [u8]> {
+        self.text.as_bytes().get(at..)
+    }
+
+    /// A number, or the text that only began like one.
+    #[inline(never)]
+    fn number(&mut self, rest: &[u8], place: Place) -> Option<&'a [u8]> {
+        let (number, end) = number(self.text, self.at(rest), place);
+        self.values.push(number);
+        self.behind(end)
+    }
+
+    fn map(&mut self, rest: &'a [u8]) -> Option<&'a [u8]> {
+        let from = self.values.len();
         let like = std::mem::take(&mut self.like);
-        // Names so far are those of the map before, until one differs.
-        let mut names = Names::Like;
         self.depth += 1;
-        loop {
-            match bytes.get(at) {
-                Some(b'}') => break,
-                Some(b',' | b' ' | b'\t' | b'\n' | b'\r') => {
-                    at += 1;
+        let (rest, is_like) = self.alike(rest, like)?;
+        let behind = if is_like {
+            let shape = like.shape.first(self.values.len() - from);
+            self.like = like;
+            let map = self.heap.keep_read_map(shape, &self.values[from..]);
+            self.values.truncate(from);
+            self.values.push(map);
+            rest
+        } else {
+            self.unlike(rest, from, like)?
+        };
+        self.depth -= 1;
+        Some(behind)
+    }
+
+    /// Reads members as long as their names are those expected. What is left then, and whether the map
+    /// has ended.
+    #[inline(always)]
+    fn alike(&mut self, mut rest: &'a [u8], like: Like) -> Option<(&'a [u8], bool)> {
+        for place in like.known_start..like.known_start + like.shape.len() {
+            let name = self.known.get(place)?;
+            let whole = self.text.as_bytes();
+            let behind = match name.behind(rest, whole) {
+                Some(behind) => behind,
+                None => {
+                    rest = behind_blanks(rest);
+                    match name.behind(rest, whole) {
+                        Some(behind) => behind,
+                        None => break,
+                    }
+                }
+            };
+            rest = self.value(behind, Place::Member)?;
+            match rest {
+                [b',', behind @ ..] => rest = behind,
+                [b'}', behind @ ..] => return Some((behind, true)),
+                _ => rest = self.behind_member(rest)?,
+            }
+        }
+        Some((rest, false))
+    }
+
+    /// What is left behind a member and blanks: the map goes on or ends.
+    #[inline(never)]
+    fn behind_member(&mut self, rest: &'a [u8]) -> Option<&'a [u8]> {
+        let rest = behind_blanks(rest);
+        match rest {
+            [b',' | b'}', ..] => Some(rest),
+            _ => self.wrong(rest, "`,` or `}` expected"),
+        }
+    }
+
+    /// Reads on a map that began like another.
+    fn unlike(&mut self, mut rest: &'a [u8], from: usize, like: Like) -> Option<&'a [u8]> {
+        let names_from = self.names.len();
+        let mut seen = self.differ(like.shape, from);
+        let behind = loop {
+            match rest {
+                [b'}', behind @ ..] => break behind,
+                [b',' | b' ' | b'\t' | b'\n' | b'\r', behind @ ..] => {
+                    rest = behind;
                     continue;
                 }
                 _ => {}
             }
-            let expected = match names {
-                Names::Like => self.heap.name(like, self.values.len() - from),
-                Names::Own(_) => None,
-            };
-            at = match expected.and_then(|name| behind_name(bytes, at, name)) {
-                Some(end) => end,
-                None => {
-                    if let Names::Like = names {
-                        names = Names::Own(self.differ(like, from));
-                    }
-                    let Names::Own(seen) = &mut names else {
-                        return None;
-                    };
-                    self.name(at, names_from, seen)?
-                }
-            };
-            at = self.value(at, Place::Member)?;
-            match bytes.get(at) {
-                Some(b',') => at += 1,
-                Some(b'}') => break,
-                _ => {
-                    at = blanks(bytes, at);
-                    if !matches!(bytes.get(at), Some(b',' | b'}')) {
-                        return self.wrong(at, "`,` or `}` expected");
-                    }
-                }
+            rest = self.name(rest, names_from, &mut seen)?;
+            rest = self.value(rest, Place::Member)?;
+            match rest {
+                [b',', behind @ ..] => rest = behind,
+                [b'}', behind @ ..] => break behind,
+                _ => rest = self.behind_member(rest)?,
             }
-        }
-        let map = match names {
-            Names::Like => {
-                let shape = like.first(self.values.len() - from);
-                self.like = like;
-                self.heap.keep_read_map(shape, &self.values[from..])
-            }
-            Names::Own(seen) => self.own_map(from, names_from, seen),
         };
+        let map = self.own_map(from, names_from, seen);
         self.values.truncate(from);
         self.values.push(map);
-        self.depth -= 1;
-        Some(at + 1)
+        Some(behind)
     }
 
     /// Takes the names so far for those of a map that goes on with others.
@@ -241,28 +274,27 @@ impl<'a> Reader<'_, 'a> {
         seen
     }
 
-    /// Keeps the next name of a map; returns where its value begins.
+    /// Keeps the next name of a map; what is left behind its colon.
     #[inline(always)]
-    fn name(&mut self, at: usize, names_from: usize, seen: &mut Seen) -> Option<usize> {
-        let bytes = self.text.as_bytes();
-        let (name, end) = match bytes.get(at) {
-            Some(b'"') => self.string(at, b'"')?,
-            _ => self.sloppy_name(at)?,
+    fn name(&mut self, rest: &'a [u8], names_from: usize, seen: &mut Seen) -> Option<&'a [u8]> {
+        let (name, behind) = match rest {
+            [b'"', behind @ ..] => self.string(behind, b'"')?,
+            _ => self.sloppy_name(rest)?,
         };
         // Else it has escapes or stood in other quotes.
-        seen.is_plain &= bytes.get(at) == Some(&b'"') && at + name.len() + 2 == end;
-        let mut at = end;
-        if bytes.get(at) != Some(&b':') {
-            at = blanks(bytes, at);
-            if bytes.get(at) != Some(&b':') {
-                return self.wrong(at, "`:` expected");
-            }
-        }
+        seen.is_plain &= matches!((rest, behind), ([b'"', ..], [b':', ..]))
+            && rest.len() - behind.len() == name.len() + 2;
         if !seen.is_new(name.as_bytes()) {
             seen.has_twice = seen.has_twice || self.has(names_from, name);
         }
         self.names.push(Value::Text(name));
-        Some(at + 1)
+        match behind {
+            [b':', behind @ ..] => Some(behind),
+            _ => match behind_blanks(behind) {
+                [b':', behind @ ..] => Some(behind),
+                behind => self.wrong(behind, "`:` expected"),
+            },
+        }
     }
 
     /// Whether one of the names from a place on is this one. Among many the heap finds out.
@@ -282,7 +314,17 @@ impl<'a> Reader<'_, 'a> {
         let map = match shape {
             Some(shape) => {
                 if seen.is_plain {
-                    self.like = shape;
+                    self.like = Like {
+                        shape,
+                        known_start: self.known.len(),
+                    };
+                    let text = self.text;
+                    self.known.extend(names.iter().map(|name| {
+                        // A part of the text, one behind its quote.
+                        let name = name.as_text().unwrap_or_default();
+                        let start = name.as_ptr().addr() - text.as_ptr().addr() - 1;
+                        Known::at(text.as_bytes(), start, name.len() + 3)
+                    }));
                 }
                 self.heap.keep_read_map(shape, values)
             }
@@ -292,46 +334,66 @@ impl<'a> Reader<'_, 'a> {
         map
     }
 
-    fn list(&mut self, mut at: usize) -> Option<usize> {
-        let bytes = self.text.as_bytes();
+    fn list(&mut self, mut rest: &'a [u8]) -> Option<&'a [u8]> {
         let from = self.values.len();
-        // The maps in a list are often alike.
-        let mut like = Shape::default();
+        // The maps in a list are often alike: what each looks like is kept for the next one.
+        self.like = Like::default();
         self.depth += 1;
-        loop {
-            match bytes.get(at) {
-                Some(b']') => break,
-                Some(b',' | b' ' | b'\t' | b'\n' | b'\r') => at += 1,
-                Some(_) => {
-                    self.like = like;
-                    at = self.value(at, Place::Item)?;
-                    like = self.like;
+        let behind = loop {
+            match rest {
+                [b']', behind @ ..] => break behind,
+                [b',' | b' ' | b'\t' | b'\n' | b'\r', behind @ ..] => {
+                    rest = behind;
+                    continue;
                 }
-                None => return self.wrong(at, "unexpected end"),
+                [b'[', ..] => {
+                    let like = self.like;
+                    rest = self.value(rest, Place::Item)?;
+                    self.like = like;
+                }
+                [_, ..] => rest = self.value(rest, Place::Item)?,
+                [] => return self.wrong(rest, "unexpected end"),
             }
-        }
+            match rest {
+                [b',', behind @ ..] => rest = behind,
+                [b']', behind @ ..] => break behind,
+                _ => {}
+            }
+        };
         let list = self.heap.keep_read_list(&self.values[from..]);
         self.values.truncate(from);
         self.values.push(list);
         self.depth -= 1;
-        Some(at + 1)
+        Some(behind)
     }
 
-    /// A text in quotes, and where it ends.
+    /// A text whose opening quote has been read, and what is left behind it.
     #[inline(always)]
-    fn string(&mut self, at: usize, quote: u8) -> Option<(&'a str, usize)> {
-        let start = at + 1;
-        match quote_or_backslash(self.text.as_bytes(), start, quote) {
-            Some((end, true)) => Some((&self.text[start..end], end + 1)),
-            Some(_) => self.escaped_string(start, quote),
-            None => self.wrong(at, "a text without an end"),
+    fn string(&mut self, rest: &'a [u8], quote: u8) -> Option<(&'a str, &'a [u8])> {
+        match quote_or_backslash(rest, quote) {
+            Some((length, true)) => {
+                let (text, behind) = rest.split_at_checked(length)?;
+                Some((Self::part(text), behind.get(1..)?))
+            }
+            Some(_) => self.escaped_string(rest, quote),
+            None => self.wrong(rest, "a text without an end"),
         }
     }
 
+    /// Bytes of the text from behind a quote to the next one, as text. Asking whether they are would take a
+    /// twentieth of all instructions of a reading.
+    #[inline(always)]
+    fn part(bytes: &'a [u8]) -> &'a str {
+        debug_assert!(std::str::from_utf8(bytes).is_ok());
+        // SAFETY: the bytes are a part of a text with ASCII on both sides, so it begins and ends where
+        // characters do.
+        unsafe { std::str::from_utf8_unchecked(bytes) }
+    }
+
     #[inline(never)]
-    fn escaped_string(&mut self, start: usize, quote: u8) -> Option<(&'a str, usize)> {
-        match unescaped(self.text, start, quote) {
-            Ok((text, end)) => Some((self.heap.keep_text(text), end)),
+    fn escaped_string(&mut self, rest: &[u8], quote: u8) -> Option<(&'a str, &'a [u8])> {
+        match unescaped(self.text, self.at(rest), quote) {
+            Ok((text, end)) => Some((self.heap.keep_text(text), self.behind(end)?)),
             Err(why) => {
                 self.why = Some(why);
                 None
@@ -340,31 +402,31 @@ impl<'a> Reader<'_, 'a> {
     }
 
     #[cold]
-    fn sloppy_name(&mut self, at: usize) -> Option<(&'a str, usize)> {
-        match self.text.as_bytes().get(at) {
-            None => self.wrong(at, "unexpected end"),
-            Some(b':' | b']' | b'[' | b'{') => self.wrong(at, "unexpected character"),
-            Some(b'\'') => self.string(at, b'\''),
-            Some(_) => {
-                let end = self.text[at..].find(':');
-                let end = end.map_or(self.text.len(), |end| at + end);
-                Some((trimmed(&self.text[at..end]), end))
+    fn sloppy_name(&mut self, rest: &'a [u8]) -> Option<(&'a str, &'a [u8])> {
+        match rest {
+            [] => self.wrong(rest, "unexpected end"),
+            [b':' | b']' | b'[' | b'{', ..] => self.wrong(rest, "unexpected character"),
+            [b'\'', behind @ ..] => self.string(behind, b'\''),
+            _ => {
+                let text = &self.text[self.at(rest)..];
+                let end = text.find(':').unwrap_or(text.len());
+                Some((trimmed(&text[..end]), rest.get(end..)?))
             }
         }
     }
 
     /// One of JSON's words, or a text without quotes or in single ones.
     #[inline(never)]
-    fn word(&mut self, at: usize, place: Place) -> Option<usize> {
-        let (text, end) = match self.text.as_bytes().get(at) {
-            None => return self.wrong(at, "unexpected end"),
-            Some(b':' | b'}' | b']') => return self.wrong(at, "unexpected character"),
-            Some(b'\'') => {
-                let (text, end) = self.string(at, b'\'')?;
+    fn word(&mut self, rest: &'a [u8], place: Place) -> Option<&'a [u8]> {
+        let (text, end) = match rest {
+            [] => return self.wrong(rest, "unexpected end"),
+            [b':' | b'}' | b']', ..] => return self.wrong(rest, "unexpected character"),
+            [b'\'', behind @ ..] => {
+                let (text, behind) = self.string(behind, b'\'')?;
                 self.values.push(Value::Text(text));
-                return Some(end);
+                return Some(behind);
             }
-            Some(_) => bare(self.text, at, place),
+            _ => bare(self.text, self.at(rest), place),
         };
         self.values.push(match text {
             "null" => Value::Null,
@@ -373,74 +435,14 @@ impl<'a> Reader<'_, 'a> {
             "NaN" => Value::Number(Number::Double(f64::NAN)),
             text => Value::Text(text),
         });
-        Some(end)
+        self.behind(end)
     }
 
     #[cold]
-    fn wrong<T>(&mut self, at: usize, what: &'static str) -> Option<T> {
-        self.why = Some(wrong(at, what));
+    fn wrong<T>(&mut self, rest: &[u8], what: &'static str) -> Option<T> {
+        self.why = Some(wrong(self.at(rest), what));
         None
     }
-}
-
-/// The end of a name that is expected, and of the colon behind it. The name has no quote in it.
-#[inline(always)]
-fn behind_name(bytes: &[u8], at: usize, name: &str) -> Option<usize> {
-    let rest = bytes.get(at + 1..)?;
-    let (found, behind) = rest.split_at_checked(name.len())?;
-    let is_it = bytes[at] == b'"' && behind.starts_with(b"\":") && same(found, name.as_bytes());
-    is_it.then_some(at + name.len() + 3)
-}
-
-/// A number, or the text that only began like one; where it ends.
-#[inline(always)]
-fn number<'a>(text: &'a str, at: usize, place: Place) -> (Value<'a>, usize) {
-    let bytes = text.as_bytes();
-    if let Some((number, end)) = plain_number(bytes, at) {
-        let end = blanks(bytes, end);
-        if bytes.get(end).is_none_or(|byte| place.is_end(*byte)) {
-            return (Value::Number(number), end);
-        }
-    }
-    sloppy_number(text, at, place)
-}
-
-#[inline(never)]
-fn sloppy_number<'a>(text: &'a str, at: usize, place: Place) -> (Value<'a>, usize) {
-    let (text, end) = bare(text, at, place);
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        let number = Number::parse_integer(text);
-        return (number.map_or(Value::Text(text), Value::Number), end);
-    }
-    let is_number = digits.starts_with(|c: char| c.is_ascii_digit())
-        && digits
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || b".eE+-".contains(&byte));
-    let value = match text.parse() {
-        Ok(_)
-            if is_number
-                && text.len() > DOUBLE_CHARACTERS_MAX
-                && text.len() <= DECIMAL_CHARACTERS_MAX =>
-        {
-            Value::Number(Number::Decimal(text))
-        }
-        Ok(value) if is_number => Value::Number(Number::Double(value)),
-        _ => Value::Text(text),
-    };
-    (value, end)
-}
-
-/// A text without quotes, without the blanks around it.
-fn bare(text: &str, at: usize, place: Place) -> (&str, usize) {
-    let rest = &text.as_bytes()[at..];
-    let end = rest.iter().position(|byte| place.is_end(*byte));
-    let end = end.map_or(text.len(), |end| at + end);
-    (trimmed(&text[at..end]), end)
-}
-
-fn trimmed(text: &str) -> &str {
-    text.trim_matches(|c: char| c <= ' ')
 }
 
 #[cfg(test)]
@@ -546,6 +548,24 @@ mod tests {
         for (name, expected) in [("k5", -1), ("k99999", 99_999)] {
             let value = heap.map(id).member(name);
             assert!(matches!(value, Some(Value::Number(Number::Int(value))) if *value == expected));
+        }
+    }
+
+    /// Parts of the text are taken as text unasked: in a build with debug assertions it is asked.
+    #[test]
+    fn texts_begin_and_end_where_characters_do() {
+        for c in ["é", "文", "😀"] {
+            for length in 0..20 {
+                let text = format!("{}{c}", "x".repeat(length));
+                check(
+                    &format!("[\"{text}\",'{text}']"),
+                    &format!("[\"{text}\",\"{text}\"]"),
+                );
+                check(
+                    &format!("{{\"{text}\":1,{text}:2}}"),
+                    &format!("{{\"{text}\":2}}"),
+                );
+            }
         }
     }
 

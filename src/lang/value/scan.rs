@@ -1,6 +1,7 @@
-//! What a reader of JSON looks for, byte by byte or eight at a time.
+//! What a reader of JSON looks for, byte by byte or sixteen at a time.
 
 use super::Number;
+use super::block::{BLOCK, Marks, block, quotes, same, specials};
 
 /// Digits that both an integer and a floating number of their own hold exactly.
 pub const DIGITS_MAX: usize = 15;
@@ -15,69 +16,146 @@ pub fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
-/// Where blanks end that begin at a byte.
+/// What is behind blanks.
 #[inline(always)]
-pub fn blanks(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(byte) = bytes.get(at) {
+pub fn behind_blanks(mut bytes: &[u8]) -> &[u8] {
+    while let [byte, behind @ ..] = bytes {
         if *byte > b' ' || !is_blank(*byte) {
             break;
         }
-        at += 1;
+        bytes = behind;
     }
-    at
+    bytes
 }
 
-/// The first quote or backslash from a byte on, and whether it is the quote.
+/// Where the first quote or backslash is, and whether it is the quote.
 #[inline(always)]
-pub fn quote_or_backslash(bytes: &[u8], start: usize, quote: u8) -> Option<(usize, bool)> {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGHS: u64 = ONES << 7;
-    // Sets the high bit of each byte that is zero; only above such a byte others may be set too.
-    let zeros = |word: u64| word.wrapping_sub(ONES) & !word;
-    let mut at = start;
-    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
-        let word = u64::from_le_bytes(*chunk);
-        let quotes = word ^ (ONES * u64::from(quote));
-        let backslashes = word ^ (ONES * u64::from(b'\\'));
-        let found = (zeros(quotes) | zeros(backslashes)) & HIGHS;
-        if found != 0 {
-            let bit = found.trailing_zeros() & 56;
-            return Some((at + bit as usize / 8, (word >> bit) as u8 == quote));
+pub fn quote_or_backslash(bytes: &[u8], quote: u8) -> Option<(usize, bool)> {
+    let mut rest = bytes;
+    while let Some((block, behind)) = rest.split_first_chunk() {
+        let (marks, quotes) = quotes(block, quote);
+        if marks != 0 {
+            let place = marks.trailing_zeros();
+            let at = bytes.len() - rest.len() + place as usize;
+            return Some((at, quotes >> place & 1 == 1));
         }
-        at += 8;
+        rest = behind;
     }
-    let rest = bytes.get(at..)?.iter();
-    let mut rest = rest.enumerate();
-    let (place, byte) = rest.find(|(_, byte)| **byte == quote || **byte == b'\\')?;
-    Some((at + place, *byte == quote))
+    let end = bytes.len() - rest.len();
+    let is_it = |byte: &u8| *byte == quote || *byte == b'\\';
+    let place = rest.iter().position(is_it)?;
+    Some((end + place, rest[place] == quote))
 }
 
-/// A number of few digits without an exponent, and where it ends.
+/// The first double quote, backslash or control character from a byte on, and which.
 #[inline(always)]
-pub fn plain_number<'a>(bytes: &[u8], at: usize) -> Option<(Number<'a>, usize)> {
-    let is_negative = bytes.get(at) == Some(&b'-');
-    let start = at + usize::from(is_negative);
-    let (value, end) = digits(bytes, start, 0);
-    let count = end - start;
+pub fn special(bytes: &[u8], start: usize) -> Option<(usize, u8)> {
+    let mut rest = bytes.get(start..)?;
+    while let Some((block, behind)) = rest.split_first_chunk() {
+        let marks = specials(block);
+        if marks != 0 {
+            let place = marks.trailing_zeros() as usize;
+            return Some((bytes.len() - rest.len() + place, block[place % BLOCK]));
+        }
+        rest = behind;
+    }
+    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+    let place = rest.iter().position(is_special)?;
+    Some((bytes.len() - rest.len() + place, rest[place]))
+}
+
+/// A few bytes to be found again.
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    /// The first of them.
+    first: [u8; BLOCK],
+    /// A bit for each of those.
+    marks: Marks,
+    start: usize,
+    pub length: usize,
+}
+
+impl Known {
+    /// What stands at a place.
+    pub fn at(bytes: &[u8], start: usize, length: usize) -> Self {
+        let count = length.min(BLOCK);
+        let first = block(bytes, start).copied().unwrap_or_else(|| {
+            let mut first = [0; BLOCK];
+            let known = bytes.get(start..).unwrap_or_default();
+            let known = &known[..known.len().min(count)];
+            first[..known.len()].copy_from_slice(known);
+            first
+        });
+        Self {
+            first,
+            marks: (1 << count) - 1,
+            start,
+            length,
+        }
+    }
+
+    /// What is behind it, if it stands again where a text goes on.
+    #[inline(always)]
+    pub fn behind<'b>(&self, rest: &'b [u8], whole: &[u8]) -> Option<&'b [u8]> {
+        let is_it = match rest.first_chunk() {
+            Some(found) => same(found, &self.first) & self.marks == self.marks,
+            None => self.is_it(rest, whole),
+        };
+        if !is_it || self.length > BLOCK && !self.is_it(rest, whole) {
+            return None;
+        }
+        rest.get(self.length..)
+    }
+
+    #[inline(never)]
+    fn is_it(&self, rest: &[u8], whole: &[u8]) -> bool {
+        let known = whole.get(self.start..self.start + self.length);
+        known.is_some_and(|known| rest.starts_with(known))
+    }
+}
+
+/// A number of few digits without an exponent, and what is behind it.
+#[inline(always)]
+pub fn plain_number<'v>(bytes: &[u8]) -> Option<(Number<'v>, &[u8])> {
+    const NONE: usize = usize::MAX;
+    let (is_negative, bytes) = match bytes {
+        [b'-', behind @ ..] => (true, behind),
+        _ => (false, bytes),
+    };
+    let (mut value, mut point, mut end) = (0_u64, NONE, bytes.len());
+    // One more than there may be, with a point.
+    for (at, byte) in bytes.iter().take(DIGITS_MAX + 2).enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit <= 9 {
+            value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+        } else if *byte == b'.' && point == NONE {
+            point = at;
+        } else {
+            end = at;
+            break;
+        }
+    }
+    let count = end - usize::from(point != NONE);
     if count == 0 || count > DIGITS_MAX {
         return None;
     }
-    if bytes.get(end) != Some(&b'.') {
-        // So few digits fit.
-        let value = value as i64;
-        let value = if is_negative { -value } else { value };
-        return Some((Number::from_i64(value), end));
+    let behind = bytes.get(end..)?;
+    // So few digits fit.
+    let value = value as i64;
+    let value = if is_negative { -value } else { value };
+    if point == NONE {
+        return Some((Number::from_i64(value), behind));
     }
-    let point = end;
-    let (value, end) = digits(bytes, point + 1, value);
-    let decimals = end - point - 1;
-    if decimals == 0 || count + decimals > DIGITS_MAX {
+    let power = POWERS.get(count - point)?;
+    if point == 0 || point == count {
         return None;
     }
     // Both are exact, so one division rounds as if it was of all digits at once.
-    let value = value as f64 / POWERS[decimals];
-    let value = if is_negative { -value } else { value };
-    Some((Number::Double(value), end))
+    let value = match value {
+        0 if is_negative => -0.0,
+        value => value as f64 / power,
+    };
+    Some((Number::Double(value), behind))
 }
 
 /// The value with the digits from a place on behind it, and where they end. Of more than
@@ -94,28 +172,6 @@ pub fn digits(bytes: &[u8], at: usize, mut value: u64) -> (u64, usize) {
         end += 1;
     }
     (value, end)
-}
-
-/// Whether two texts of one length are the same. Most are short: no call is made for them.
-#[inline(always)]
-pub fn same(left: &[u8], right: &[u8]) -> bool {
-    debug_assert_eq!(left.len(), right.len());
-    if let (Some(first), Some(last)) = (left.first_chunk::<8>(), left.last_chunk::<8>())
-        && left.len() <= 16
-    {
-        return Some(first) == right.first_chunk() && Some(last) == right.last_chunk();
-    }
-    if let (Some(first), Some(last)) = (left.first_chunk::<4>(), left.last_chunk::<4>())
-        && left.len() <= 8
-    {
-        return Some(first) == right.first_chunk() && Some(last) == right.last_chunk();
-    }
-    match (left, right) {
-        ([], []) => true,
-        ([a, .., b], [c, .., d]) if left.len() <= 2 => a == c && b == d,
-        ([a, b, c], [d, e, f]) => a == d && b == e && c == f,
-        _ => left == right,
-    }
 }
 
 #[cfg(test)]
@@ -137,7 +193,9 @@ mod tests {
                         expected = Some((place, byte == b'"'));
                     }
                     for start in 0..=place.min(length) {
-                        assert_eq!(quote_or_backslash(&bytes, start, b'"'), expected);
+                        let found = quote_or_backslash(&bytes[start..], b'"');
+                        let found = found.map(|(at, is_quote)| (start + at, is_quote));
+                        assert_eq!(found, expected);
                     }
                 }
             }
@@ -161,11 +219,11 @@ mod tests {
                     value % 10_u64.pow(decimals as u32)
                 ),
             };
-            let Some((number, end)) = plain_number(text.as_bytes(), 0) else {
+            let Some((number, behind)) = plain_number(text.as_bytes()) else {
                 assert!(text.len() > DIGITS_MAX, "{text}");
                 continue;
             };
-            assert_eq!(end, text.len());
+            assert!(behind.is_empty());
             let expected = match decimals {
                 0 => text.parse().map(Number::from_i64).ok(),
                 _ => text.parse().map(Number::Double).ok(),
@@ -184,20 +242,42 @@ mod tests {
             "1234567890123456",
             "1.234567890123456",
         ] {
-            assert!(plain_number(text.as_bytes(), 0).is_none(), "{text}");
+            assert!(plain_number(text.as_bytes()).is_none(), "{text}");
         }
     }
 
     #[test]
-    fn names_are_compared_whole() {
+    fn what_is_known_is_compared_whole() {
         let text = b"abcdefghijklmnopqrstuvwxyz";
         for length in 0..text.len() {
-            let name = &text[..length];
-            assert!(same(name, name));
-            for place in 0..length {
-                let mut other = name.to_vec();
-                other[place] = b'#';
-                assert!(!same(name, &other), "{length} {place}");
+            for behind in [0, 40] {
+                let mut bytes = [text, &text[..length]].concat();
+                bytes.resize(bytes.len() + behind, b'a');
+                let known = Known::at(&bytes, 0, length);
+                let behind = known.behind(&bytes[text.len()..], &bytes);
+                assert_eq!(behind, Some(&bytes[text.len() + length..]));
+                for place in text.len()..text.len() + length {
+                    let mut other = bytes.clone();
+                    other[place] = b'#';
+                    let behind = known.behind(&other[text.len()..], &other);
+                    assert!(behind.is_none(), "{length} {place}");
+                }
+                assert!(Known::at(&bytes, 0, 1).behind(&[], &bytes).is_none());
+            }
+        }
+    }
+
+    #[test]
+    fn specials_are_found_wherever_they_are() {
+        for length in 0..40 {
+            let plain = vec![0x20; length];
+            assert_eq!(special(&plain, 0), None);
+            for (place, byte) in (0..length).flat_map(|at| [b'"', b'\\', 0x1f].map(|b| (at, b))) {
+                let mut bytes = plain.clone();
+                bytes[place] = byte;
+                bytes[place + 1..].fill(b'"');
+                assert_eq!(special(&bytes, 0), Some((place, byte)));
+                assert_eq!(special(&bytes, place), Some((place, byte)));
             }
         }
     }

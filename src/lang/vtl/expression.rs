@@ -4,7 +4,8 @@ use super::ParseError;
 use super::parse::Parser;
 use super::token::Kind;
 use super::tree::{
-    Expression, KnownPath, Link, Literals, Node, Operator, Reference, ReferenceKind, Step,
+    Expression, KnownPath, Link, Literals, LoopProperty, Node, Operator, Property, Reference,
+    ReferenceKind, Step,
 };
 use crate::lang::jsonpath::Path;
 use crate::lang::value::Operation;
@@ -26,7 +27,11 @@ impl Parser<'_, '_> {
                 let name: Box<str> = member.into();
                 steps.push(self.method(name, arguments));
             } else {
-                steps.push(Step::Property(member.into(), self.shared.properties));
+                steps.push(Step::Property(Property {
+                    name: member.into(),
+                    number: self.shared.properties,
+                    of_loop: LoopProperty::named(member),
+                }));
                 self.shared.properties += 1;
             }
             self.indexes(&mut steps)?;

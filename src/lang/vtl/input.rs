@@ -2,8 +2,9 @@
 
 use super::run::{Engine, Halt};
 use super::scope::keep_texts;
+use super::tree::{Expression, ReferenceKind, Step};
 use crate::lang::jsonpath::{Path, VISITS_MAX};
-use crate::lang::value::{Map, Style, Value, read};
+use crate::lang::value::{Handle, Map, Style, Value, read};
 
 /// Where `$input.params(name)` looks, in this order.
 const PLACES: [&str; 3] = ["path", "querystring", "header"];
@@ -62,23 +63,37 @@ impl<'a> Engine<'a, '_> {
         self.read_path(&path)
     }
 
+    /// The value of `$input.path` with a straight path that is known, when the body has been read.
+    #[inline]
+    pub(super) fn straight(&mut self, expression: &Expression) -> Option<Value<'a>> {
+        let Expression::Reference(reference) = expression else {
+            return None;
+        };
+        let [Step::Path(known)] = &reference.steps[..] else {
+            return None;
+        };
+        let is_quick = reference.kind == ReferenceKind::Plain && !known.is_json && self.may_look();
+        let variable = self.slots.get(reference.slot)?;
+        if !is_quick || !matches!(variable, Some(Value::Handle(Handle::Input))) {
+            return None;
+        }
+        let found = known.path.read_straight(&self.heap, &self.document?)?;
+        // The expression is a step, and so is the path.
+        self.spend(2).ok()?;
+        Some(match found {
+            None | Some(Value::Null) => Value::EMPTY,
+            Some(found) => found,
+        })
+    }
+
     pub(super) fn read_path(&mut self, path: &Path) -> Result<Value<'a>, Halt> {
         let document = match &self.document {
             Some(document) => *document,
-            None => {
-                let text = if self.scope.body.is_empty() {
-                    "{}"
-                } else {
-                    let text = std::str::from_utf8(self.scope.body);
-                    text.map_err(|_| Halt::error("the body is not UTF-8"))?
-                };
-                // Once for a rendering, and bounded as the body is: this alone is not counted.
-                let document = read(&mut self.heap, text);
-                let document = document.map_err(|error| Halt::error(error.to_string()))?;
-                self.document = Some(document);
-                document
-            }
+            None => self.read_document()?,
         };
+        if let Some(found) = path.read_straight(&self.heap, &document) {
+            return Ok(found.unwrap_or(Value::Null));
+        }
         let visits_max = VISITS_MAX.min(self.steps_left().saturating_mul(VISITS_A_STEP));
         let (before, mut visits_left) = (self.heap.bytes(), visits_max);
         let found = path.read_within(&mut self.heap, &document, &mut visits_left);
@@ -86,6 +101,20 @@ impl<'a> Engine<'a, '_> {
         self.spend((visits_max - visits_left) / VISITS_A_STEP)?;
         self.allot(self.heap.bytes() - before)?;
         Ok(found.unwrap_or(Value::Null))
+    }
+
+    fn read_document(&mut self) -> Result<Value<'a>, Halt> {
+        let text = if self.scope.body.is_empty() {
+            "{}"
+        } else {
+            let text = std::str::from_utf8(self.scope.body);
+            text.map_err(|_| Halt::error("the body is not UTF-8"))?
+        };
+        // Once for a rendering, and bounded as the body is: this alone is not counted.
+        let document = read(&mut self.heap, text);
+        let document = document.map_err(|error| Halt::error(error.to_string()))?;
+        self.document = Some(document);
+        Ok(document)
     }
 
     fn all_params(&mut self) -> Value<'a> {

@@ -1,6 +1,7 @@
 //! Methods: which object answers to which name.
 
 use super::run::{Engine, Halt};
+use super::tree::LoopProperty;
 use crate::lang::value::{Handle, MapId, Number, Value};
 
 impl<'a> Engine<'a, '_> {
@@ -53,13 +54,13 @@ impl<'a> Engine<'a, '_> {
     ) -> Result<Option<Value<'a>>, Halt> {
         let property = match (name, arguments) {
             ("stop", []) => return Err(Halt::BreakLoop(open)),
-            ("getIndex", []) => "index",
-            ("getCount", []) => "count",
-            ("hasNext" | "getHasNext" | "isHasNext", []) => "hasNext",
-            ("isFirst" | "getFirst", []) => "first",
-            ("isLast" | "getLast", []) => "last",
-            ("getParent", []) => "parent",
-            ("getTopmost", []) => "topmost",
+            ("getIndex", []) => LoopProperty::Index,
+            ("getCount", []) => LoopProperty::Count,
+            ("hasNext" | "getHasNext" | "isHasNext", []) => LoopProperty::HasNext,
+            ("isFirst" | "getFirst", []) => LoopProperty::First,
+            ("isLast" | "getLast", []) => LoopProperty::Last,
+            ("getParent", []) => LoopProperty::Parent,
+            ("getTopmost", []) => LoopProperty::Topmost,
             _ => return Ok(None),
         };
         Ok(self.loop_property(open, property))

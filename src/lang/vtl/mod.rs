@@ -13,6 +13,7 @@
 
 mod evaluate;
 mod expression;
+mod halt;
 mod input;
 mod lex;
 mod list_method;

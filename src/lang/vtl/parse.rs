@@ -186,7 +186,7 @@ impl<'t, 's> Parser<'t, 's> {
                     *before = joined.into();
                 }
                 (_, Node::Text(text)) if text.is_empty() => {}
-                (_, node) => block.nodes.push(node),
+                (_, node) => block.push(node),
             }
         }
         self.depth -= 1;
@@ -197,10 +197,8 @@ impl<'t, 's> Parser<'t, 's> {
         let kind = self.peek(0)?;
         Ok(Some(match kind {
             Kind::If => self.if_statement()?,
-            Kind::Identifier => Node::Reference(self.reference()?),
-            Kind::CurlyOpen if self.peek(1)? == Kind::Identifier => {
-                Node::Reference(self.reference()?)
-            }
+            Kind::Identifier => Node::from(self.reference()?),
+            Kind::CurlyOpen if self.peek(1)? == Kind::Identifier => Node::from(self.reference()?),
             Kind::LineComment => {
                 let token = self.take()?;
                 self.eat(Kind::LineCommentEnd)?;

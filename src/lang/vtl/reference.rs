@@ -1,7 +1,7 @@
 //! References: reading and writing them.
 
 use super::run::{Engine, Halt};
-use super::tree::{Expression, Reference, ReferenceKind, Step};
+use super::tree::{Expression, LoopProperty, Member, Property, Reference, ReferenceKind, Step};
 use crate::lang::value::{Handle, ListId, ListKind, Number, Value};
 
 impl<'a> Engine<'a, '_> {
@@ -24,12 +24,12 @@ impl<'a> Engine<'a, '_> {
         }
         for step in &reference.steps {
             value = match (step, value) {
-                (Step::Property(name, number), Value::Map(id)) => {
-                    let hint = self.hints.get_mut(*number)?;
-                    *self.heap.hinted_member(id, name, hint)?
+                (Step::Property(property), Value::Map(id)) => {
+                    let hint = self.hints.get(property.number)?;
+                    *self.heap.hinted_member(id, &property.name, hint)?
                 }
-                (Step::Property(name, _), Value::Handle(Handle::Loop(open))) => {
-                    self.loop_property(open, name)?
+                (Step::Property(property), Value::Handle(Handle::Loop(open))) => {
+                    self.loop_property(open, property.of_loop?)?
                 }
                 _ => return None,
             };
@@ -41,6 +41,24 @@ impl<'a> Engine<'a, '_> {
         self.spend(reference.steps.len()).is_ok().then_some(value)
     }
 
+    /// What most references mean: a variable or a member of a map in one that is already there and no null;
+    /// none where it takes a closer look.
+    #[inline(always)]
+    pub(super) fn member(&self, member: &Member) -> Option<&Value<'a>> {
+        if !self.may_look() {
+            return None;
+        }
+        let variable = self.slots.get(member.slot)?.as_ref()?;
+        let Some(property) = &member.property else {
+            return Some(variable);
+        };
+        let Value::Map(id) = variable else {
+            return None;
+        };
+        let hint = self.hints.get(property.number)?;
+        self.heap.hinted_member(*id, &property.name, hint)
+    }
+
     /// The value of a simple reference to a member of a map or to where a loop is, as most are; none
     /// where it takes a closer look.
     #[inline(always)]
@@ -48,15 +66,15 @@ impl<'a> Engine<'a, '_> {
         if !reference.is_simple || !self.may_look() {
             return None;
         }
-        let [Step::Property(name, number)] = &reference.steps[..] else {
+        let [Step::Property(property)] = &reference.steps[..] else {
             return None;
         };
         let value = match self.slots.get(reference.slot)?.as_ref()? {
             Value::Map(id) => {
-                let hint = self.hints.get_mut(*number)?;
-                *self.heap.hinted_member(*id, name, hint)?
+                let hint = self.hints.get(property.number)?;
+                *self.heap.hinted_member(*id, &property.name, hint)?
             }
-            Value::Handle(Handle::Loop(open)) => self.loop_property(*open, name)?,
+            Value::Handle(Handle::Loop(open)) => self.loop_property(*open, property.of_loop?)?,
             _ => return None,
         };
         if matches!(value, Value::Null) {
@@ -94,7 +112,7 @@ impl<'a> Engine<'a, '_> {
     fn step(&mut self, value: &Value<'a>, step: &'a Step) -> Result<Option<Value<'a>>, Halt> {
         self.spend(1)?;
         match step {
-            Step::Property(name, _) => self.property(value, name),
+            Step::Property(property) => self.property(value, property),
             Step::Method(name, arguments) => {
                 let arguments = arguments.iter().map(|argument| self.evaluate(argument));
                 let arguments = arguments.collect::<Result<Vec<_>, _>>()?;
@@ -140,11 +158,19 @@ impl<'a> Engine<'a, '_> {
     }
 
     /// `.name`: a member of a map, or what Java finds as a getter.
-    fn property(&mut self, value: &Value<'a>, name: &str) -> Result<Option<Value<'a>>, Halt> {
+    fn property(
+        &mut self,
+        value: &Value<'a>,
+        property: &Property,
+    ) -> Result<Option<Value<'a>>, Halt> {
+        let name = &*property.name;
         Ok(match value {
             Value::Map(id) => self.heap.map(*id).member(name).copied(),
             Value::Handle(Handle::Input) if is_getter(name, "body") => Some(self.body()?),
-            Value::Handle(Handle::Loop(open)) => self.loop_property(*open, name),
+            Value::Handle(Handle::Loop(open)) => {
+                let of_loop = property.of_loop;
+                of_loop.and_then(|of_loop| self.loop_property(*open, of_loop))
+            }
             Value::List(id) => self.list_property(*id, name),
             Value::Text(text) if is_getter(name, "empty") => Some(Value::Bool(text.is_empty())),
             Value::Text(text) if is_getter(name, "blank") => {
@@ -166,17 +192,17 @@ impl<'a> Engine<'a, '_> {
     }
 
     /// Members of `$foreach`.
-    pub(super) fn loop_property(&self, open: u32, name: &str) -> Option<Value<'a>> {
+    #[inline]
+    pub(super) fn loop_property(&self, open: u32, property: LoopProperty) -> Option<Value<'a>> {
         let at = self.loops.get(open as usize)?;
-        Some(match name {
-            "index" | "Index" => Value::int(at.index),
-            "count" | "Count" => Value::int(at.index + 1),
-            "hasNext" | "HasNext" => Value::Bool(at.has_next),
-            "first" | "First" => Value::Bool(at.index == 0),
-            "last" | "Last" => Value::Bool(!at.has_next),
-            "parent" | "Parent" => Value::Handle(Handle::Loop(open.checked_sub(1)?)),
-            "topmost" | "Topmost" => Value::Handle(Handle::Loop(0)),
-            _ => return None,
+        Some(match property {
+            LoopProperty::Index => Value::int(at.index),
+            LoopProperty::Count => Value::int(at.index + 1),
+            LoopProperty::HasNext => Value::Bool(at.has_next),
+            LoopProperty::First => Value::Bool(at.index == 0),
+            LoopProperty::Last => Value::Bool(!at.has_next),
+            LoopProperty::Parent => Value::Handle(Handle::Loop(open.checked_sub(1)?)),
+            LoopProperty::Topmost => Value::Handle(Handle::Loop(0)),
         })
     }
 
@@ -201,8 +227,11 @@ impl<'a> Engine<'a, '_> {
             }
         }
         match last {
-            Step::Property(name, _) => match &target {
-                Value::Map(id) => self.put(*id, Value::Text(name), value).map(|_| ()),
+            Step::Property(property) => match &target {
+                Value::Map(id) => {
+                    let name = Value::Text(&property.name);
+                    self.put(*id, name, value).map(|_| ())
+                }
                 _ => Ok(()),
             },
             Step::Index(index) => {

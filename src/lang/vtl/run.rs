@@ -1,7 +1,9 @@
 //! Statements and directives, under a budget.
 
-use std::borrow::Cow;
+use std::cell::Cell;
 
+use super::halt::Failure;
+pub(super) use super::halt::Halt;
 use super::overrides::{self, Overrides};
 use super::scope::{Scope, keep_map, keep_texts};
 use super::tree::{Block, Expression, Foreach, KnownPattern, Node, Reference, ReferenceKind, Tree};
@@ -32,66 +34,8 @@ const BODY_BYTES_EXPECTED: usize = 16 * 1024;
 const TRACE_LINES_MAX: usize = 10_000;
 
 const TOO_MANY_STEPS: &str = "the template takes too many steps";
+const TOO_LONG: &str = "the result of the template is too long";
 const TOO_MUCH_MEMORY: &str = "the template makes too many or too long values";
-
-/// Why running stopped. It is small, since every step may return it.
-#[derive(Clone, Debug)]
-pub(super) enum Halt {
-    Failed(Box<Failure>),
-    /// `#break`
-    Break,
-    /// `$foreach.stop()`, `#break($foreach.parent)`
-    BreakLoop(u32),
-    /// `#stop`
-    Stop,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Failure {
-    what: Cow<'static, str>,
-    is_runaway: bool,
-    /// At a byte of the template, if it is known.
-    at: Option<usize>,
-}
-
-impl Halt {
-    #[cold]
-    pub(super) fn error(what: impl Into<Cow<'static, str>>) -> Self {
-        Self::Failed(Box::new(Failure {
-            what: what.into(),
-            is_runaway: false,
-            at: None,
-        }))
-    }
-
-    /// The budget is used up.
-    #[cold]
-    pub(super) fn runaway(what: &'static str) -> Self {
-        Self::Failed(Failure::runaway(what))
-    }
-
-    /// An error without a place gets this one.
-    #[cold]
-    pub(super) fn placed(mut self, at: usize) -> Self {
-        if let Self::Failed(failure) = &mut self
-            && !failure.is_runaway
-        {
-            failure.at.get_or_insert(at);
-        }
-        self
-    }
-}
-
-impl Failure {
-    #[cold]
-    fn runaway(what: &'static str) -> Box<Self> {
-        Box::new(Self {
-            what: Cow::Borrowed(what),
-            is_runaway: true,
-            at: None,
-        })
-    }
-}
 
 /// One open `#foreach`.
 #[derive(Clone, Copy, Debug)]
@@ -106,7 +50,7 @@ pub(super) struct Engine<'a, 't> {
     pub(super) heap: Heap<'a>,
     pub(super) slots: Vec<Option<Value<'a>>>,
     /// For each property of the template where it was found last.
-    pub(super) hints: Vec<Hint>,
+    pub(super) hints: Vec<Cell<Hint>>,
     pub(super) loops: Vec<Loop>,
     /// How often each block of `#define` is being run.
     open_blocks: Vec<u32>,
@@ -137,7 +81,7 @@ pub(super) fn render(
         scope,
         heap: Heap::new(&texts),
         slots: vec![None; template.tree.names.len()],
-        hints: vec![Hint::NONE; template.tree.properties],
+        hints: vec![Cell::new(Hint::NONE); template.tree.properties],
         loops: Vec::new(),
         open_blocks: vec![0; template.tree.blocks.len()],
         built: [false; 4],
@@ -249,26 +193,63 @@ impl<'a> Engine<'a, '_> {
         self.depth_left += 1;
     }
 
+    /// All its nodes are paid for at its beginning, also those that a `#break` leaves out.
     pub(super) fn block(&mut self, block: &'a Block, out: &mut String) -> Result<(), Halt> {
+        self.spend(block.steps)?;
+        // Of one that is only text nothing can be deeper.
+        if let [Node::Text(text)] = &block.nodes[..]
+            && self.may_enter()
+        {
+            out.push_str(text);
+            return self.fits(out);
+        }
         self.enter()?;
         for node in &block.nodes {
-            self.node(node, out)?;
+            match node {
+                Node::Text(text) => out.push_str(text),
+                Node::Member(member) => match self.member(member) {
+                    Some(Value::Text(text)) => out.push_str(text),
+                    Some(Value::Number(Number::Int(digit @ 0..=9))) => {
+                        out.push(char::from(b'0' + *digit as u8));
+                    }
+                    _ => self.node(node, out)?,
+                },
+                Node::If {
+                    branches,
+                    otherwise,
+                } => self.branch(branches, otherwise.as_ref(), out)?,
+                node => self.node(node, out)?,
+            }
         }
         self.leave();
-        Ok(())
+        self.fits(out)
     }
 
+    /// Whether the result is not too long yet. The texts of a template are not long: it is enough to ask
+    /// at the end of a block and where values are printed.
+    #[inline(always)]
+    fn fits(&self, out: &str) -> Result<(), Halt> {
+        match out.len() <= self.output_bytes_max {
+            true => Ok(()),
+            false => Err(Halt::runaway(TOO_LONG)),
+        }
+    }
+
+    #[inline(never)]
     fn node(&mut self, node: &'a Node, out: &mut String) -> Result<(), Halt> {
-        self.spend(1)?;
         match node {
             Node::Text(text) => out.push_str(text),
-            Node::Reference(reference) => match self.simple(reference) {
+            Node::Member(member) => match self.member(member) {
                 Some(Value::Text(text)) => out.push_str(text),
-                Some(value) => self.print_value(reference, &value, out)?,
-                None => self.print_reference(reference, out)?,
+                Some(Value::Number(Number::Int(value))) => Number::Int(*value).print(out),
+                _ => self.print_reference(&member.reference, out)?,
             },
+            Node::Reference(reference) => self.print_reference(reference, out)?,
             Node::Set { target, value } => {
-                let value = self.evaluate(value)?;
+                let value = match self.straight(value) {
+                    Some(value) => value,
+                    None => self.evaluate(value)?,
+                };
                 self.note(target, " =", &value);
                 // What has no value leaves the variable as it was.
                 if !matches!(value, Value::Null) {
@@ -293,12 +274,10 @@ impl<'a> Engine<'a, '_> {
             Node::Stop => return Err(Halt::Stop),
             Node::Fail(why) => return Err(Halt::error(*why)),
         }
-        if out.len() > self.output_bytes_max {
-            return Err(Halt::runaway("the result of the template is too long"));
-        }
-        Ok(())
+        self.fits(out)
     }
 
+    #[inline(never)]
     fn branch(
         &mut self,
         branches: &'a [(Expression, Block)],
@@ -378,8 +357,10 @@ impl<'a> Engine<'a, '_> {
             if let Some(open) = self.loops.last_mut() {
                 *open = Loop { index, has_next };
             }
-            self.slots[COUNT] = Some(Value::int(index + 1));
-            self.slots[HAS_NEXT] = Some(Value::Bool(has_next));
+            if self.tree.uses.loop_counts() {
+                self.slots[COUNT] = Some(Value::int(index + 1));
+                self.slots[HAS_NEXT] = Some(Value::Bool(has_next));
+            }
             self.slots[foreach.slot] = match item {
                 Value::Null => None,
                 item => Some(item),
@@ -493,7 +474,7 @@ impl<'a> Engine<'a, '_> {
             _ => {
                 let length = out.len();
                 if !self.heap.print(out, value, self.output_bytes_max) {
-                    return Err(Halt::runaway("the result of the template is too long"));
+                    return Err(Halt::runaway(TOO_LONG));
                 }
                 self.spend((out.len() - length) / 64)?;
             }

@@ -10,6 +10,18 @@ use crate::lang::value::Operation;
 #[derive(Clone, Debug, Default)]
 pub struct Block {
     pub nodes: Vec<Node>,
+    /// What running its nodes takes, beside what is in them: all is paid for at its beginning.
+    pub steps: usize,
+}
+
+impl Block {
+    pub fn push(&mut self, node: Node) {
+        self.steps += match &node {
+            Node::Member(member) if member.property.is_some() => 2,
+            _ => 1,
+        };
+        self.nodes.push(node);
+    }
 }
 
 // Without a tag of its own each look at a node would have to work out which one it is.
@@ -17,6 +29,8 @@ pub struct Block {
 #[repr(u8)]
 pub enum Node {
     Text(Box<str>),
+    /// A plain reference to a variable or a member of one.
+    Member(Box<Member>),
     Reference(Reference),
     Set {
         target: Reference,
@@ -39,6 +53,14 @@ pub enum Node {
     Stop,
     /// A directive that is known and cannot work here.
     Fail(&'static str),
+}
+
+/// A reference, and what has to be looked at first: mostly that is all.
+#[derive(Clone, Debug)]
+pub struct Member {
+    pub slot: usize,
+    pub property: Option<Property>,
+    pub reference: Reference,
 }
 
 #[derive(Clone, Debug)]
@@ -64,6 +86,24 @@ pub struct Reference {
     pub is_simple: bool,
 }
 
+impl From<Reference> for Node {
+    fn from(reference: Reference) -> Self {
+        let property = match &reference.steps[..] {
+            [] => None,
+            [Step::Property(property)] => Some(property.clone()),
+            _ => return Self::Reference(reference),
+        };
+        if reference.kind != ReferenceKind::Plain || !reference.prefix.is_empty() {
+            return Self::Reference(reference);
+        }
+        Self::Member(Box::new(Member {
+            slot: reference.slot,
+            property,
+            reference,
+        }))
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReferenceKind {
     /// Gives its value.
@@ -77,14 +117,50 @@ pub enum ReferenceKind {
 #[derive(Clone, Debug)]
 #[repr(u8)]
 pub enum Step {
-    /// `.name`, and its number among all properties of the template.
-    Property(Box<str>, usize),
+    /// `.name`
+    Property(Property),
     /// `.name(…)`
     Method(Box<str>, Vec<Expression>),
     /// `.path('…')` and `.json('…')` with a path that is known: for `$input` it is compiled.
     Path(Box<KnownPath>),
     /// `[…]`
     Index(Expression),
+}
+
+#[derive(Clone, Debug)]
+pub struct Property {
+    pub name: Box<str>,
+    /// Its number among all properties of the template.
+    pub number: usize,
+    /// What it means of `$foreach`.
+    pub of_loop: Option<LoopProperty>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoopProperty {
+    Index,
+    Count,
+    HasNext,
+    First,
+    Last,
+    Parent,
+    Topmost,
+}
+
+impl LoopProperty {
+    /// Java finds `getIndex` for `index` and for `Index`.
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "index" | "Index" => Self::Index,
+            "count" | "Count" => Self::Count,
+            "hasNext" | "HasNext" => Self::HasNext,
+            "first" | "First" => Self::First,
+            "last" | "Last" => Self::Last,
+            "parent" | "Parent" => Self::Parent,
+            "topmost" | "Topmost" => Self::Topmost,
+            _ => return None,
+        })
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 //! What a template looks at of a call, so that nothing else has to be gathered for it.
 
-use super::run::{CONTEXT, STAGE_VARIABLES};
+use super::run::{CONTEXT, COUNT, HAS_NEXT, STAGE_VARIABLES};
 use super::tree::Step;
 
 /// More names than these count as all of them.
@@ -11,6 +11,8 @@ const NAMES_MAX: usize = 64;
 pub struct Uses {
     params: bool,
     stage_variables: bool,
+    /// `$velocityCount`, `$velocityHasNext`
+    loop_counts: bool,
     /// `$context` itself, or something of it that is only known when it is run.
     whole_context: bool,
     /// Dotted names behind `$context`, at most two of each.
@@ -25,6 +27,11 @@ impl Uses {
 
     pub fn stage_variables(&self) -> bool {
         self.stage_variables
+    }
+
+    /// `$velocityCount` or `$velocityHasNext`, which few still use.
+    pub(super) fn loop_counts(&self) -> bool {
+        self.loop_counts
     }
 
     /// Whether something may be read of `$context.{name}`.
@@ -44,12 +51,13 @@ impl Uses {
 
     pub(super) fn note_reference(&mut self, slot: usize, steps: &[Step]) {
         match (slot, steps) {
-            (CONTEXT, [Step::Property(first, _), Step::Property(second, _), ..]) => {
-                self.note_context(format!("{first}.{second}"));
+            (CONTEXT, [Step::Property(first), Step::Property(second), ..]) => {
+                self.note_context(format!("{}.{}", first.name, second.name));
             }
-            (CONTEXT, [Step::Property(name, _), ..]) => self.note_context(name.to_string()),
+            (CONTEXT, [Step::Property(first), ..]) => self.note_context(first.name.to_string()),
             (CONTEXT, _) => self.whole_context = true,
             (STAGE_VARIABLES, _) => self.stage_variables = true,
+            (COUNT | HAS_NEXT, _) => self.loop_counts = true,
             _ => {}
         }
     }

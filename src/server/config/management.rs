@@ -1,5 +1,6 @@
 //! The `management` table: its fields, and the checks that look at more than one of them.
 
+use crate::base::date;
 use crate::lang::policy::{Kind as PolicyKind, Policy};
 use crate::server::config::check;
 use crate::server::config::field::Default::{Absent, Is, Required};
@@ -103,6 +104,17 @@ fn truststore(text: &str) -> Result<(), Fault> {
     }
 }
 
+/// A date and time of RFC 3339.
+fn moment(text: &str) -> Result<(), Fault> {
+    match date::seconds_of(text) {
+        Some(_) => Ok(()),
+        None => Err(
+            Fault::new(format!("{} is not a date and time", quoted(text)))
+                .hint("write it like \"2030-01-01T00:00:00Z\""),
+        ),
+    }
+}
+
 static KEY: Section = Section {
     title: "an access key",
     doc: "An access key: each request has to be signed with the secret of one.",
@@ -144,6 +156,24 @@ static KEY: Section = Section {
             Kind::File,
             Absent("\"alice.json\""),
             "The file with the policy, instead of `policy`.",
+        ),
+        field(
+            "session_token",
+            Kind::Text(check::secret),
+            Absent("\"FwoGZXIvYXdzEBYa\""),
+            "The session token of a temporary key, which requests have to present.",
+        ),
+        field(
+            "session_token_file",
+            Kind::File,
+            Absent("\"alice.token\""),
+            "The file with the session token, instead of `session_token`.",
+        ),
+        field(
+            "expires",
+            Kind::Text(moment),
+            Absent("\"2030-01-01T00:00:00Z\""),
+            "When the key ends, a date and time of RFC 3339; absent: never.",
         ),
     ],
 };
@@ -243,6 +273,8 @@ impl Resolver<'_> {
             account: key.text("account").unwrap_or(default_account).to_owned(),
             name: key.text("name").unwrap_or_default().to_owned(),
             policy,
+            session_token: self.written(id, key, "session_token", "session_token_file"),
+            expires_s: key.text("expires").and_then(date::seconds_of),
         })
     }
 

@@ -132,6 +132,10 @@ pub struct ManagementKey {
     pub name: String,
     /// An IAM policy in JSON; none: everything is allowed.
     pub policy: Option<Written>,
+    /// Of a temporary key: requests have to present it.
+    pub session_token: Option<Written>,
+    /// When the key ends, seconds since 1970; none: never.
+    pub expires_s: Option<u64>,
 }
 
 /// A text in the config file, or in another.

@@ -1,0 +1,158 @@
+//! Sixteen bytes at a time: which of them a reader of JSON looks for.
+
+/// Bytes of a block.
+pub const BLOCK: usize = 16;
+
+/// A bit for each byte of a block.
+pub type Marks = u32;
+
+/// The sixteen bytes from a place on, if there are as many.
+#[inline(always)]
+pub fn block(bytes: &[u8], at: usize) -> Option<&[u8; BLOCK]> {
+    bytes.get(at..)?.first_chunk()
+}
+
+/// Where this quote or a backslash is, and where the quote is.
+#[inline(always)]
+pub fn quotes(block: &[u8; BLOCK], quote: u8) -> (Marks, Marks) {
+    #[cfg(target_feature = "sse2")]
+    // SAFETY: what this is compiled for has SSE2.
+    return unsafe { wide::quotes(block, quote) };
+    #[cfg(not(target_feature = "sse2"))]
+    plain::quotes(block, quote)
+}
+
+/// Where a double quote, a backslash or a control character is.
+#[inline(always)]
+pub fn specials(block: &[u8; BLOCK]) -> Marks {
+    #[cfg(target_feature = "sse2")]
+    // SAFETY: what this is compiled for has SSE2.
+    return unsafe { wide::specials(block) };
+    #[cfg(not(target_feature = "sse2"))]
+    plain::specials(block)
+}
+
+/// Where both have the same byte.
+#[inline(always)]
+pub fn same(left: &[u8; BLOCK], right: &[u8; BLOCK]) -> Marks {
+    #[cfg(target_feature = "sse2")]
+    // SAFETY: what this is compiled for has SSE2.
+    return unsafe { wide::same(left, right) };
+    #[cfg(not(target_feature = "sse2"))]
+    plain::same(left, right)
+}
+
+/// With SSE2, which every x86-64 has: reading a body takes a seventh less instructions than with words of
+/// eight bytes.
+#[cfg(target_feature = "sse2")]
+mod wide {
+    use std::arch::x86_64::{
+        __m128i, _mm_cmpeq_epi8, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set_epi64x,
+        _mm_set1_epi8,
+    };
+
+    use super::{BLOCK, Marks};
+
+    /// One load, once it is compiled.
+    #[inline]
+    #[target_feature(enable = "sse2")]
+    fn load(block: &[u8; BLOCK]) -> __m128i {
+        let both = u128::from_le_bytes(*block);
+        _mm_set_epi64x((both >> 64) as i64, both as i64)
+    }
+
+    #[inline]
+    #[target_feature(enable = "sse2")]
+    fn marks(found: __m128i) -> Marks {
+        _mm_movemask_epi8(found).cast_unsigned()
+    }
+
+    #[inline]
+    #[target_feature(enable = "sse2")]
+    pub fn quotes(block: &[u8; BLOCK], quote: u8) -> (Marks, Marks) {
+        let block = load(block);
+        let quotes = _mm_cmpeq_epi8(block, _mm_set1_epi8(quote.cast_signed()));
+        let backslashes = _mm_cmpeq_epi8(block, _mm_set1_epi8(b'\\'.cast_signed()));
+        (marks(_mm_or_si128(quotes, backslashes)), marks(quotes))
+    }
+
+    #[inline]
+    #[target_feature(enable = "sse2")]
+    pub fn specials(block: &[u8; BLOCK]) -> Marks {
+        let loaded = load(block);
+        let low = _mm_min_epu8(loaded, _mm_set1_epi8(0x1f));
+        quotes(block, b'"').0 | marks(_mm_cmpeq_epi8(low, loaded))
+    }
+
+    #[inline]
+    #[target_feature(enable = "sse2")]
+    pub fn same(left: &[u8; BLOCK], right: &[u8; BLOCK]) -> Marks {
+        marks(_mm_cmpeq_epi8(load(left), load(right)))
+    }
+}
+
+/// The same, byte by byte.
+#[cfg(any(test, not(target_feature = "sse2")))]
+mod plain {
+    use super::{BLOCK, Marks};
+
+    fn marks(mut is_found: impl FnMut(usize) -> bool) -> Marks {
+        (0..BLOCK).fold(0, |marks, at| marks | Marks::from(is_found(at)) << at)
+    }
+
+    pub fn quotes(block: &[u8; BLOCK], quote: u8) -> (Marks, Marks) {
+        let quotes = marks(|at| block[at] == quote);
+        (quotes | marks(|at| block[at] == b'\\'), quotes)
+    }
+
+    pub fn specials(block: &[u8; BLOCK]) -> Marks {
+        marks(|at| matches!(block[at], b'"' | b'\\' | 0..0x20))
+    }
+
+    pub fn same(left: &[u8; BLOCK], right: &[u8; BLOCK]) -> Marks {
+        marks(|at| left[at] == right[at])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each byte at each place, beside bytes that differ from a mark by one bit.
+    #[test]
+    fn both_ways_find_the_same() {
+        let beside = [
+            b'#',
+            b'!',
+            b']',
+            b'\\' ^ 0x80,
+            b'"' ^ 0x80,
+            0x20,
+            0xff,
+            b'"',
+        ];
+        for place in 0..BLOCK {
+            for byte in 0..=u8::MAX {
+                for other in beside {
+                    let mut block = [other; BLOCK];
+                    block[place] = byte;
+                    for quote in [b'"', b'\''] {
+                        assert_eq!(quotes(&block, quote), plain::quotes(&block, quote));
+                    }
+                    assert_eq!(specials(&block), plain::specials(&block));
+                    let all = [byte; BLOCK];
+                    assert_eq!(same(&block, &all), plain::same(&block, &all));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_block_is_whole() {
+        let bytes = [7; BLOCK + 1];
+        assert_eq!(block(&bytes, 1), Some(&[7; BLOCK]));
+        for at in [2, BLOCK, BLOCK + 1, BLOCK + 2, usize::MAX] {
+            assert!(block(&bytes, at).is_none());
+        }
+    }
+}
