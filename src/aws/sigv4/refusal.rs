@@ -54,6 +54,10 @@ pub enum Refusal {
         now: u64,
     },
     HostNotSigned,
+    /// A header that decides whom the request is for is not among what was signed.
+    HeaderNotSigned {
+        name: &'static str,
+    },
     Algorithm {
         text: String,
     },
@@ -106,6 +110,7 @@ impl Refusal {
             | Self::Expired { .. }
             | Self::NotYet { .. }
             | Self::HostNotSigned
+            | Self::HeaderNotSigned { .. }
             | Self::Scope { .. }
             | Self::Mismatch { .. } => (
                 ErrorName::InvalidSignatureException,
@@ -166,6 +171,9 @@ impl Refusal {
             Self::HostNotSigned => "'Host' or ':authority' must be a 'SignedHeader' in the AWS \
                                     Authorization."
                 .to_owned(),
+            Self::HeaderNotSigned { name } => {
+                format!("'{name}' must be a 'SignedHeader' in the AWS Authorization.")
+            }
             Self::Algorithm { text } => {
                 format!("Unsupported AWS 'algorithm': '{text}' (only AWS4-HMAC-SHA256 for now). ")
             }
