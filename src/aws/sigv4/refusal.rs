@@ -154,13 +154,7 @@ impl Refusal {
                 signed,
                 now,
                 allowed,
-            } => format!(
-                "Signature expired: {} is now earlier than {} ({} - {})",
-                moment::format(*signed),
-                moment::format(now.saturating_sub(*allowed)),
-                moment::format(*now),
-                span(*allowed),
-            ),
+            } => expired_message(*signed, *now, *allowed),
             Self::NotYet { signed, now } => format!(
                 "Signature not yet current: {} is still later than {} ({} + {})",
                 moment::format(*signed),
@@ -218,6 +212,16 @@ fn mismatch_message(canonical_request: &str, string_to_sign: &str) -> String {
          your AWS Secret Access Key and signing method. Consult the service documentation for \
          details.\n\nThe Canonical String for this request should have been\n\
          '{canonical_request}'\n\nThe String-to-Sign should have been\n'{string_to_sign}'\n"
+    )
+}
+
+fn expired_message(signed: u64, now: u64, allowed: u64) -> String {
+    format!(
+        "Signature expired: {} is now earlier than {} ({} - {})",
+        moment::format(signed),
+        moment::format(now.saturating_sub(allowed)),
+        moment::format(now),
+        span(allowed),
     )
 }
 
