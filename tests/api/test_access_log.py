@@ -243,9 +243,11 @@ def test_a_rest_api_tells_of_its_method_its_key_and_its_canary(tmp_path):
     try:
         v1 = gateway.client("apigateway")
         rest = Api(gateway, v1)
-        validator = v1.create_request_validator(restApiId=rest.id, name="v", validateRequestParameters=True)["id"]
-        wanted = {"requestParameters": {"method.request.querystring.q": True}, "requestValidatorId": validator}
-        rest.mock("/pets/{id}", method={**wanted, "apiKeyRequired": True})
+        schema = '{"type": "object", "required": ["name"]}'
+        v1.create_model(restApiId=rest.id, name="Pet", contentType="application/json", schema=schema)
+        validator = v1.create_request_validator(restApiId=rest.id, name="v", validateRequestBody=True)["id"]
+        wanted = {"requestModels": {"application/json": "Pet"}, "requestValidatorId": validator}
+        rest.mock("/pets/{id}", "POST", method={**wanted, "apiKeyRequired": True})
         first = rest.deploy()
         v1.update_stage(restApiId=rest.id, stageName="prod", patchOperations=[
             {"op": "replace", "path": "/accessLogSettings/format", "value": json.dumps(METHOD)},
@@ -253,8 +255,9 @@ def test_a_rest_api_tells_of_its_method_its_key_and_its_canary(tmp_path):
         key = v1.create_api_key(enabled=True, value="k" * 20)["id"]
         plan = v1.create_usage_plan(name="p", apiStages=[{"apiId": rest.id, "stage": "prod"}])["id"]
         v1.create_usage_plan_key(usagePlanId=plan, keyId=key, keyType="API_KEY")
-        headers = {"x-api-key": "k" * 20}
-        assert rest.call("GET", "/pets/1?q=1", headers=headers)[0] == 200
+        headers = {"x-api-key": "k" * 20, "content-type": "application/json"}
+        pet = '{"name": "Rex"}'
+        assert rest.call("POST", "/pets/1", body=pet, headers=headers)[0] == 200
         expected = {
             "path": "/prod/pets/1", "resourcePath": "/pets/{id}", "resourceId": rest.paths["/pets/{id}"],
             "deploymentId": first, "apiKey": "k" * 20, "apiKeyId": key, "isCanaryRequest": "-", "validation": "-",
@@ -263,15 +266,15 @@ def test_a_rest_api_tells_of_its_method_its_key_and_its_canary(tmp_path):
         found = line(log, "/prod/pets/1")
         assert re.fullmatch("[0-9a-f-]{36}", found.pop("id")) and found == expected
         second = rest.deploy(canarySettings={"percentTraffic": 100.0})
-        assert rest.call("GET", "/pets/2?q=1", headers=headers)[0] == 200
+        assert rest.call("POST", "/pets/2", body=pet, headers=headers)[0] == 200
         found = line(log, "/prod/pets/2")
         assert (found["isCanaryRequest"], found["deploymentId"]) == ("true", second)
-        assert rest.call("GET", "/pets/3", headers=headers)[0] == 400
-        assert line(log, "/prod/pets/3")["validation"] == "Missing required request parameters: [q]"
+        assert rest.call("POST", "/pets/3", body="{}", headers=headers)[0] == 400
+        assert line(log, "/prod/pets/3")["validation"] == '[object has missing required properties (["name"])]'
         with urllib.request.urlopen(f"http://{gateway.admin}/metrics", timeout=10) as answer:
             lines = answer.read().decode().splitlines()
         counted = {text for text in lines if text.startswith("daemun_requests_total") and rest.id in text}
-        count = f'daemun_requests_total{{api="{rest.id}",stage="prod%s",route="GET /pets/{{id}}",code="%s"}} 1'
+        count = f'daemun_requests_total{{api="{rest.id}",stage="prod%s",route="POST /pets/{{id}}",code="%s"}} 1'
         assert counted == {count % ("", "2xx"), count % ("/Canary", "2xx"), count % ("/Canary", "4xx")}
     finally:
         gateway.stop()
