@@ -16,6 +16,8 @@ pub struct Callers {
     people: HashMap<String, Person>,
     /// Whose the APIs of the config file are.
     pub account: String,
+    /// Their region.
+    pub region: String,
     /// Whether they may have calls explained.
     pub may_explain: bool,
     has_told: AtomicBool,
@@ -44,7 +46,7 @@ impl Callers {
     pub fn new(
         keys: AccessKeys,
         policies: &HashMap<String, Arc<Policy>>,
-        account: String,
+        (account, region): (String, String),
         may_explain: bool,
     ) -> Self {
         let people = keys.iter().map(|key| {
@@ -71,6 +73,7 @@ impl Callers {
             people: people.collect(),
             keys,
             account,
+            region,
             may_explain,
             has_told: AtomicBool::new(false),
         }
@@ -101,6 +104,8 @@ pub struct User {
     id: Box<str>,
     /// `arn:aws:iam::111122223333:user/alice`
     pub arn: Box<str>,
+    /// Where it was seen.
+    pub region: Box<str>,
 }
 
 impl User {
@@ -112,6 +117,7 @@ impl User {
             callers: Rc::clone(callers),
             id: id.into(),
             arn: person.key.user_arn(region).into(),
+            region: region.into(),
         })
     }
 
@@ -161,7 +167,7 @@ mod tests {
         };
         let (one, two) = ("AKIDEXAMPLEEXAMPLE01", "AKIDEXAMPLEEXAMPLE02");
         let keys = AccessKeys::new([key(one, None), key(two, Some("gone"))]).unwrap();
-        let callers = Callers::new(keys, &HashMap::new(), String::new(), false);
+        let callers = Callers::new(keys, &HashMap::new(), <_>::default(), false);
         let callers = Rc::new(Arc::new(callers));
         let user = User::find(&callers, one, "cn-north-1").unwrap();
         assert!(matches!(user.standing(), Standing::Everything));
