@@ -2,7 +2,7 @@
 //!
 //! `iam` finds out who has signed, `callers` are those who can; `authorizer` asks a function, `said`
 //! is what it said, `memory` remembers that; `decide` asks the policies, `asked` is a request as
-//! signatures and policies see it.
+//! signatures and policies see it, and `unproven` bounds the bodies that are read for a signature.
 
 pub mod asked;
 mod authorizer;
@@ -11,6 +11,7 @@ mod decide;
 mod iam;
 mod memory;
 mod said;
+pub mod unproven;
 
 pub use callers::{Callers, Standing, User};
 pub use iam::SERVICE;
