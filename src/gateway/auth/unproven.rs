@@ -4,8 +4,8 @@
 use std::cell::Cell;
 
 use crate::aws::sigv4::{Claimed, Refusal};
-use crate::gateway::auth::asked::{fields, signed};
 use crate::gateway::Worker;
+use crate::gateway::auth::asked::{fields, signed};
 use crate::net::Exchange;
 use crate::wire::head::Body;
 
