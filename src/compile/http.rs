@@ -207,6 +207,7 @@ impl ApiDraft<'_> {
                 api_id: self.api.id.as_str().into(),
                 name: stage.name.as_str().into(),
                 account_id: stage.account_id.as_str().into(),
+                region: stage.region.as_str().into(),
                 kind: match self.api.kind {
                     ApiKind::File => StageKind::File,
                     ApiKind::Http => StageKind::Http,

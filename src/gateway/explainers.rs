@@ -10,7 +10,7 @@ use crate::aws::sigv4::{self, Claimed, Payload, Wanted};
 use crate::aws::{AccessKey, arn};
 use crate::base::date::iso8601;
 use crate::base::json::{self, Value};
-use crate::gateway::auth::asked::{fields, resource, signed};
+use crate::gateway::auth::asked::{fields, is_for, resource, signed};
 use crate::gateway::auth::unproven::before_body;
 use crate::gateway::auth::{Callers, SERVICE, Standing};
 use crate::gateway::rest::PAYLOAD_BYTES_MAX;
@@ -25,11 +25,6 @@ use crate::wire::head::{Body, Name};
 
 /// What a policy has to allow, on the ARN that `execute-api:Invoke` is about.
 const ACTION: &str = "execute-api:Explain";
-/// As AWS's clients sign calls of APIs.
-const WANTED: Wanted<'static> = Wanted {
-    service: SERVICE,
-    region: None,
-};
 const HEADER: &str = "x-daemun-explain";
 const JSON: &[u8] = b"Content-Type: application/json\r\n";
 
@@ -42,7 +37,7 @@ pub async fn instead(
     let callers = worker.callers();
     let called = called(worker, &callers, exchange)?;
     // Nobody's body is held in memory who does not claim to be one of the few.
-    let claimed = claimed(&callers, exchange, &called, worker.epoch_ms())?;
+    let claimed = claimed(worker, &callers, exchange, &called)?;
     let signed_by = Signed {
         key: claimed.key.id.as_str().into(),
         region: claimed.presented.region.as_str().into(),
@@ -100,6 +95,8 @@ fn stage<'p>(live: &'p Published, exchange: &Exchange<'_>) -> Option<(&'p Stage,
 /// What a request is about, in the terms of those who may have it explained.
 struct Called {
     account: String,
+    region: String,
+    api: Box<str>,
     /// The last part of its ARN.
     resource: String,
     /// A larger body is not looked at.
@@ -110,9 +107,9 @@ fn called(worker: &'static Worker, callers: &Callers, exchange: &Exchange<'_>) -
     let live = worker.live();
     let (stage, hit) = stage(&live, exchange)?;
     let (head, bytes) = (exchange.head(), exchange.bytes());
-    let account = match &*stage.account_id {
-        "" => &callers.account,
-        account => account,
+    let (account, region) = match &*stage.account_id {
+        "" => (&*callers.account, &*callers.region),
+        account => (account, &*stage.region),
     };
     let path = http::rest_of_path(head.path.of(bytes), hit.base);
     let route = stage.router.find(head.method, path, &mut Params::default());
@@ -120,6 +117,8 @@ fn called(worker: &'static Worker, callers: &Callers, exchange: &Exchange<'_>) -
     let behind = resource(stage, hit.base, exchange);
     Some(Called {
         account: account.to_owned(),
+        region: region.to_owned(),
+        api: stage.api_id.clone(),
         resource: format!("{}/{}/{behind}", stage.api_id, stage.name),
         body_bytes_max: route.map_or(PAYLOAD_BYTES_MAX, |route| {
             route.body_bytes_max.min(PAYLOAD_BYTES_MAX)
@@ -170,29 +169,34 @@ fn is_proven(claimed: Claimed<'_>, exchange: &Exchange<'_>) -> bool {
 /// The key that a request claims to be signed with, if that may have this explained. The wish has to
 /// be signed too: neither who is handed a presigned URL nor who has seen a signed request can add it.
 fn claimed<'k>(
+    worker: &'static Worker,
     callers: &'k Callers,
     exchange: &Exchange<'_>,
     called: &Called,
-    epoch_ms: u64,
 ) -> Option<Claimed<'k>> {
     let fields = fields(exchange);
     let signed = signed(exchange, &fields);
-    let claimed = sigv4::claim(&signed, &callers.keys, &WANTED, epoch_ms).ok()?;
+    let wanted = Wanted {
+        service: SERVICE,
+        region: Some(&called.region),
+    };
+    let epoch_ms = worker.epoch_ms();
+    let claimed = sigv4::claim(&signed, &callers.keys, &wanted, epoch_ms).ok()?;
     let (key, presented) = (claimed.key, &claimed.presented);
     let is_wished = presented.carrier == Carrier::Header && presented.signs(HEADER);
-    if !is_wished || key.account != called.account {
+    let is_for = is_for(&worker.live(), &called.api, exchange, presented);
+    if !is_wished || !is_for || key.account != called.account {
         return None;
     }
     let peer = exchange.client.peer.ip().to_canonical();
     let standing = &callers.person(&key.id)?.standing;
-    let may = allows(standing, key, &presented.region, called, (peer, epoch_ms));
+    let may = allows(standing, key, called, (peer, epoch_ms));
     may.then_some(claimed)
 }
 
 fn allows(
     standing: &Standing,
     key: &AccessKey,
-    region: &str,
     called: &Called,
     (peer, epoch_ms): (IpAddr, u64),
 ) -> bool {
@@ -201,6 +205,7 @@ fn allows(
         Standing::Policy(policy) => policy,
         Standing::Nothing => return false,
     };
+    let region = called.region.as_str();
     let (partition, user) = (arn::partition_of(region), key.user_arn(region));
     let (account, resource) = (&called.account, &called.resource);
     let context = Context::new()

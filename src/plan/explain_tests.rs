@@ -69,6 +69,7 @@ fn stage(api: &str, name: &str, routes: Vec<(&str, Target)>) -> Arc<Stage> {
         api_id: api.into(),
         name: name.into(),
         account_id: "".into(),
+        region: "".into(),
         kind: StageKind::File,
         router,
         routes: routes.into_iter().zip(0..).map(route).collect(),

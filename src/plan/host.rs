@@ -146,7 +146,7 @@ const EXECUTE_API: &[u8] = b".execute-api";
 const ENDPOINT: &[u8] = b"-vpce-";
 
 /// Names a private API whatever the host is.
-const API_ID: &str = "x-apigw-api-id";
+pub const API_ID: &str = "x-apigw-api-id";
 
 /// "The `/ping` and `/sping` paths are reserved for the service health check."
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html>)

@@ -21,6 +21,8 @@ pub struct Stage {
     pub name: Box<str>,
     /// Whose API it is; empty for those of the config file.
     pub account_id: Box<str>,
+    /// Its region; empty as the account is.
+    pub region: Box<str>,
     pub kind: StageKind,
     pub router: Router,
     /// What the router points into.

@@ -43,7 +43,7 @@ pub fn callers(settings: &Settings) -> Result<Arc<Callers>, String> {
     Ok(Arc::new(Callers::new(
         keys,
         &policies,
-        account,
+        (account, settings.region.clone()),
         may_explain,
     )))
 }

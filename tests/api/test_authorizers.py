@@ -26,7 +26,7 @@ def judge(event, context):
         raise Exception(word[6:])
     if word.startswith("raw "):
         return json.loads(word[4:])
-    said = json.loads(word)
+    said = json.loads(word.replace('"TOLD"', json.dumps(event.get("methodArn") or event.get("routeArn"))))
     said.setdefault("context", {}).update(asked=asked, event=json.dumps(event))
     return said
 

@@ -208,6 +208,8 @@ KEYS = {
 }
 
 MORE = """
+[account]
+region = "eu-west-1"
 [timeouts]
 body = "700ms"
 [listeners.secure]

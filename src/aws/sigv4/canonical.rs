@@ -76,7 +76,7 @@ pub(crate) fn request(
         path_twice(&mut out, request.path);
     }
     out.push(b'\n');
-    query(&mut out, request.query);
+    query(&mut out, request.query, borders(service));
     out.push(b'\n');
     for name in signed {
         out.extend_from_slice(name.as_bytes());
@@ -140,8 +140,8 @@ fn path_once(out: &mut Vec<u8>, path: &[u8]) {
 
 /// All pairs but the signature, decoded, encoded in the one canonical way, and sorted by name,
 /// then value. A name without `=` has an empty value.
-fn query(out: &mut Vec<u8>, query: &[u8]) {
-    let mut pairs: Vec<(Vec<u8>, Vec<u8>)> = pairs(query)
+fn query(out: &mut Vec<u8>, query: &[u8], borders: &'static [u8]) {
+    let mut pairs: Vec<(Vec<u8>, Vec<u8>)> = pairs(query, borders)
         .filter(|(name, _)| name != SIGNATURE_PARAMETER.as_bytes())
         .map(|(name, value)| (percent_encoded(&name), percent_encoded(&value)))
         .collect();
@@ -156,8 +156,21 @@ fn query(out: &mut Vec<u8>, query: &[u8]) {
     }
 }
 
+/// What stands between the pairs of a query. APIs read `;` so, and what is signed is what they read.
+fn borders(service: &str) -> &'static [u8] {
+    match service {
+        "execute-api" => b"&;",
+        _ => AMPERSAND,
+    }
+}
+
+pub(crate) const AMPERSAND: &[u8] = b"&";
+
 /// The pairs of a query, decoded. `+` is a space, as in forms.
-pub(crate) fn pairs(query: &[u8]) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
+pub(crate) fn pairs<'q>(
+    query: &'q [u8],
+    borders: &'static [u8],
+) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> + use<'q> {
     let decode = |text: &[u8]| {
         let spaced: Vec<u8> = text
             .iter()
@@ -168,7 +181,7 @@ pub(crate) fn pairs(query: &[u8]) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
         out
     };
     query
-        .split(|&byte| byte == b'&')
+        .split(move |byte| borders.contains(byte))
         .filter(|pair| !pair.is_empty())
         .map(
             move |pair| match pair.iter().position(|&byte| byte == b'=') {

@@ -4,7 +4,7 @@
 
 use serde::Deserialize;
 
-use crate::aws::sigv4::canonical::{self, pairs};
+use crate::aws::sigv4::canonical::{self, AMPERSAND, pairs};
 use crate::aws::sigv4::{Payload, Presented, Request, Signer, Wanted, key, verify};
 use crate::aws::{AccessKey, AccessKeys};
 use crate::base::json;
@@ -133,7 +133,7 @@ fn we_sign_as_botocore_does() {
         if let Some(expires) = vector.expires {
             let query = signer.presign(&request, &payload, expires, now);
             let sorted = |query: &str| {
-                let mut pairs: Vec<_> = pairs(query.as_bytes()).collect();
+                let mut pairs: Vec<_> = pairs(query.as_bytes(), AMPERSAND).collect();
                 pairs.sort();
                 pairs
             };

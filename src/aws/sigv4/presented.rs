@@ -1,6 +1,6 @@
 //! The signature that a request presents: found and taken apart, not yet judged.
 
-use crate::aws::sigv4::canonical::{Request, SIGNATURE_PARAMETER, pairs};
+use crate::aws::sigv4::canonical::{AMPERSAND, Request, SIGNATURE_PARAMETER, pairs};
 use crate::aws::sigv4::key::{ALGORITHM, Scope, TERMINATOR};
 use crate::aws::sigv4::moment;
 use crate::aws::sigv4::refusal::Refusal;
@@ -59,10 +59,8 @@ impl Presented {
             (None, Some(query)) => from_query(query)?,
         };
         let signed_headers = names(&parameters.signed_headers);
-        if !signed_headers
-            .iter()
-            .any(|name| name == "host" || name == ":authority")
-        {
+        // AWS takes `:authority` too, which does not exist in HTTP/1.1: it would bind nothing.
+        if !signed_headers.iter().any(|name| name == "host") {
             return Err(Refusal::HostNotSigned);
         }
         if parameters.algorithm != ALGORITHM {
@@ -201,7 +199,7 @@ impl Query {
     /// `None` when nothing in the query looks like a signature.
     fn of(request: &Request<'_>) -> Option<Self> {
         let mut found = Self::default();
-        for (name, value) in pairs(request.query) {
+        for (name, value) in pairs(request.query, AMPERSAND) {
             let place = match name.as_slice() {
                 b"X-Amz-Algorithm" => &mut found.algorithm,
                 b"X-Amz-Credential" => &mut found.credential,

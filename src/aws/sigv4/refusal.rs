@@ -54,6 +54,10 @@ pub enum Refusal {
         now: u64,
     },
     HostNotSigned,
+    /// A header that decides whom the request is for is not among what was signed.
+    HeaderNotSigned {
+        name: &'static str,
+    },
     Algorithm {
         text: String,
     },
@@ -106,6 +110,7 @@ impl Refusal {
             | Self::Expired { .. }
             | Self::NotYet { .. }
             | Self::HostNotSigned
+            | Self::HeaderNotSigned { .. }
             | Self::Scope { .. }
             | Self::Mismatch { .. } => (
                 ErrorName::InvalidSignatureException,
@@ -149,13 +154,7 @@ impl Refusal {
                 signed,
                 now,
                 allowed,
-            } => format!(
-                "Signature expired: {} is now earlier than {} ({} - {})",
-                moment::format(*signed),
-                moment::format(now.saturating_sub(*allowed)),
-                moment::format(*now),
-                span(*allowed),
-            ),
+            } => expired_message(*signed, *now, *allowed),
             Self::NotYet { signed, now } => format!(
                 "Signature not yet current: {} is still later than {} ({} + {})",
                 moment::format(*signed),
@@ -166,6 +165,9 @@ impl Refusal {
             Self::HostNotSigned => "'Host' or ':authority' must be a 'SignedHeader' in the AWS \
                                     Authorization."
                 .to_owned(),
+            Self::HeaderNotSigned { name } => {
+                format!("'{name}' must be a 'SignedHeader' in the AWS Authorization.")
+            }
             Self::Algorithm { text } => {
                 format!("Unsupported AWS 'algorithm': '{text}' (only AWS4-HMAC-SHA256 for now). ")
             }
@@ -210,6 +212,16 @@ fn mismatch_message(canonical_request: &str, string_to_sign: &str) -> String {
          your AWS Secret Access Key and signing method. Consult the service documentation for \
          details.\n\nThe Canonical String for this request should have been\n\
          '{canonical_request}'\n\nThe String-to-Sign should have been\n'{string_to_sign}'\n"
+    )
+}
+
+fn expired_message(signed: u64, now: u64, allowed: u64) -> String {
+    format!(
+        "Signature expired: {} is now earlier than {} ({} - {})",
+        moment::format(signed),
+        moment::format(now.saturating_sub(allowed)),
+        moment::format(now),
+        span(allowed),
     )
 }
 

@@ -32,6 +32,7 @@ pub(in crate::control::publish) fn stage(
     }
     Ok(Stage {
         account_id: scope.account.clone(),
+        region: scope.region.clone(),
         name: text(stage, "stageName").to_owned(),
         variables: variables(stage, "stageVariables"),
         access_log_format: access_log(stage),

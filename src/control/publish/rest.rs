@@ -34,6 +34,7 @@ pub(in crate::control::publish) fn stage(
     let canary = canary.map(|deployment| of_canary(desk, stage, deployment));
     Ok(Stage {
         account_id: account.to_owned(),
+        region: desk.scope().region.clone(),
         name: text(stage, "stageName").to_owned(),
         variables: variables(stage, "variables"),
         access_log_format: access_log(stage),

@@ -17,6 +17,8 @@ pub struct Callers {
     people: HashMap<String, Person>,
     /// Whose the APIs of the config file are.
     pub account: String,
+    /// Their region.
+    pub region: String,
     /// Whether they may have calls explained.
     pub may_explain: bool,
     has_told: AtomicBool,
@@ -45,7 +47,7 @@ impl Callers {
     pub fn new(
         keys: AccessKeys,
         policies: &HashMap<String, Arc<Policy>>,
-        account: String,
+        (account, region): (String, String),
         may_explain: bool,
     ) -> Self {
         let people = keys.iter().map(|key| {
@@ -72,6 +74,7 @@ impl Callers {
             people: people.collect(),
             keys,
             account,
+            region,
             may_explain,
             has_told: AtomicBool::new(false),
         }
@@ -104,6 +107,8 @@ pub struct User {
     pub arn: Box<str>,
     /// What policies are told of it and, once it has been let in, of its call.
     pub context: Context,
+    /// Where it was seen.
+    pub region: Box<str>,
 }
 
 impl User {
@@ -115,6 +120,7 @@ impl User {
             callers: Rc::clone(callers),
             id: id.into(),
             arn: person.key.user_arn(region).into(),
+            region: region.into(),
             context: Context::new(),
         };
         let mut context = Context::new();
@@ -169,7 +175,7 @@ mod tests {
         };
         let (one, two) = ("AKIDEXAMPLEEXAMPLE01", "AKIDEXAMPLEEXAMPLE02");
         let keys = AccessKeys::new([key(one, None), key(two, Some("gone"))]).unwrap();
-        let callers = Callers::new(keys, &HashMap::new(), String::new(), false);
+        let callers = Callers::new(keys, &HashMap::new(), <_>::default(), false);
         let callers = Rc::new(Arc::new(callers));
         let user = User::find(&callers, one, "cn-north-1").unwrap();
         assert!(matches!(user.standing(), Standing::Everything));

@@ -1,12 +1,13 @@
 //! Who has signed a call (`AWS_IAM`): Signature Version 4 for `execute-api`, in headers or presigned.
 
 use crate::aws::sigv4::{self, Family, Payload, Refusal, Wanted};
-use crate::gateway::auth::asked::{fields, signed};
+use crate::gateway::auth::asked::{fields, is_for, signed};
 use crate::gateway::auth::callers::User;
 use crate::gateway::auth::unproven::{self, Unread};
 use crate::gateway::rest::PAYLOAD_BYTES_MAX;
 use crate::gateway::{Call, Reject, Stop, Worker};
 use crate::net::Exchange;
+use crate::plan::host::API_ID;
 use crate::plan::stage::StageKind;
 use crate::plan::{Guard, Route};
 
@@ -42,6 +43,10 @@ pub(super) async fn authenticate(
         callers.tell_of_lack();
         refuse(call, &refusal)
     })?;
+    let api = call.stage.map_or("", |stage| &*stage.api_id);
+    if !is_for(&worker.live(), api, exchange, &claimed.presented) {
+        return Err(refuse(call, &Refusal::HeaderNotSigned { name: API_ID }).into());
+    }
     let head = exchange.head();
     if head.header(exchange.bytes(), CONTENT_HASH) != Some(UNSIGNED) {
         let bytes_max = route.body_bytes_max.min(PAYLOAD_BYTES_MAX);

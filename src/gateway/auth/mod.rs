@@ -47,7 +47,8 @@ pub async fn admit(
     match &guard.lock {
         Lock::Open => {}
         Lock::Signature => {
-            call.user = Some(match call.vouched.take() {
+            let vouched = call.vouched.take();
+            call.user = Some(match vouched.filter(|user| user.region == guard.region) {
                 Some(user) => user,
                 None => {
                     let user = iam::authenticate(worker, call, exchange, (route, guard));

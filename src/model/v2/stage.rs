@@ -22,6 +22,8 @@ pub struct Cors {
 pub struct Stage {
     /// Whose API it is; empty for those of the config file.
     pub account_id: String,
+    /// The region of the API; empty as the account is.
+    pub region: String,
     /// The region of the API if the policies of functions have to let it in; none: they are not
     /// asked.
     pub asks_policies_in: Option<String>,
