@@ -57,7 +57,7 @@ enum Command {
 Signals:
   SIGTERM, SIGINT   finish open requests and stop; a second one stops at once
   SIGHUP            read the config file again, as an edit of it does
-  SIGUSR1           open the access log again, for logrotate
+  SIGUSR1           open the files of all logs again, for logrotate
   SIGUSR2           hand the listening sockets to a new process and stop")]
     Serve {
         /// The config file, in TOML; without one an example API is served on 127.0.0.1:8080
@@ -92,6 +92,7 @@ Exit codes: 0 the file is fine, 1 it is not, 2 the command line is wrong.")]
     Routes {
         /// The id of the API, or its name if no other has it
         api: String,
+        /// The name of the stage, `prod` or `$default`
         stage: String,
         #[command(flatten)]
         asking: Asking,
@@ -101,6 +102,7 @@ Exit codes: 0 the file is fine, 1 it is not, 2 the command line is wrong.")]
     Deployments {
         /// The id of the API, or its name if no other has it
         api: String,
+        /// The name of the stage, `prod` or `$default`
         stage: String,
         #[command(flatten)]
         asking: Asking,
@@ -110,6 +112,7 @@ Exit codes: 0 the file is fine, 1 it is not, 2 the command line is wrong.")]
     Rollback {
         /// The id of the API, or its name if no other has it
         api: String,
+        /// The name of the stage, `prod` or `$default`
         stage: String,
         /// As `daemun deployments` lists it
         deployment: String,

@@ -1,5 +1,6 @@
 //! `Ledger`: what one compile remembers for the next.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -61,11 +62,12 @@ impl Doors {
 }
 
 /// Whose numbers a route id stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteOf<'a> {
     pub id: RouteId,
     pub api: &'a str,
-    pub stage: &'a str,
+    /// That of a canary is `prod/Canary`, as in the names of AWS's log groups.
+    pub stage: Cow<'a, str>,
     /// As written: `GET /pets/{id}` or `$default`.
     pub key: &'a str,
 }
@@ -76,16 +78,24 @@ impl Ledger {
         self.version
     }
 
-    /// Every route of the plan, stage by stage.
+    /// Every route of the plan, stage by stage, those of a canary behind those of its stage.
     pub fn routes(&self) -> impl Iterator<Item = RouteOf<'_>> {
         let stages = self.apis.iter().flat_map(|api| &api.stages);
         stages.flat_map(|memory| {
-            let stage = &memory.stage;
-            stage.routes.iter().map(|route| RouteOf {
-                id: route.id,
-                api: &stage.api_id,
-                stage: &stage.name,
-                key: &route.key,
+            let stage = &*memory.stage;
+            let canary = stage.canary().map(|canary| {
+                let name = Cow::Owned(format!("{}/Canary", stage.name));
+                (name, &*canary.stage)
+            });
+            let own = (Cow::Borrowed(&*stage.name), stage);
+            let both = std::iter::once(own).chain(canary);
+            both.flat_map(|(name, stage)| {
+                stage.routes.iter().map(move |route| RouteOf {
+                    id: route.id,
+                    api: &stage.api_id,
+                    stage: name.clone(),
+                    key: &route.key,
+                })
             })
         })
     }

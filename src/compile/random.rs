@@ -183,7 +183,7 @@ fn names(ledger: &Ledger) -> Names {
     let owned = |route: crate::compile::RouteOf<'_>| {
         let name = (
             route.api.to_owned(),
-            route.stage.to_owned(),
+            route.stage.into_owned(),
             route.key.to_owned(),
         );
         (route.id.0, name)

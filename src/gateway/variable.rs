@@ -125,8 +125,29 @@ impl Facts<'_> {
                 let value = said.and_then(|said| said.property(name));
                 text(out, value.as_deref());
             }
-            _ => self.certificate(variable, out),
+            _ => self.rest(variable, out),
         }
+    }
+
+    /// What only REST APIs have.
+    fn rest(&self, variable: &Variable, out: &mut Vec<u8>) {
+        let call = self.call;
+        let method = call.route.and_then(|route| route.rest.as_deref());
+        let value = match variable {
+            Variable::DeploymentId => {
+                let stage = call.stage.and_then(|stage| stage.rest.as_deref());
+                stage.map(|stage| &*stage.deployment_id)
+            }
+            Variable::IdentityApiKey => call.api_key.map(|key| &*key.value),
+            Variable::IdentityApiKeyId => call.api_key.map(|key| &*key.id),
+            Variable::IsCanaryRequest => call.is_canary.map(|is| if is { "true" } else { "false" }),
+            Variable::ResourceId => method.map(|method| &*method.resource_id),
+            Variable::ResourcePath => method.map(|method| &*method.resource_path),
+            Variable::ValidationError => call.validation_error.as_deref(),
+            Variable::Absent => None,
+            _ => return self.certificate(variable, out),
+        };
+        text(out, value);
     }
 
     /// What the client has proved to be.

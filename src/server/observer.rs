@@ -119,7 +119,7 @@ fn names(ledger: &Ledger) -> HashMap<u32, RouteName> {
     let names = ledger.routes().map(|of| {
         let name = RouteName {
             api: of.api.to_owned(),
-            stage: of.stage.to_owned(),
+            stage: of.stage.into_owned(),
             route: of.key.to_owned(),
         };
         (of.id.0, name)

@@ -1,9 +1,10 @@
-"""Access logs of HTTP APIs: every variable that has a value, as AWS names it."""
+"""Access logs of HTTP APIs and REST APIs: every variable that has a value, as AWS names it."""
 
 import json
 import re
 import sys
 import time
+import urllib.request
 
 import pytest
 from conftest import ACCOUNT, REGION, Gateway, free_port
@@ -217,3 +218,63 @@ def test_a_function_has_a_status_of_its_own_beside_that_of_lambda(tmp_path):
     assert (found["status"], found["own"], found["service"]) == ("502", "200", "200")
     assert "as asked" in found["error"] and found["latency"] != "-"
     gateway.stop()
+
+
+#: Of REST APIs alone, and what nothing here has.
+METHOD = {
+    "path": "$context.path",
+    "resourcePath": "$context.resourcePath",
+    "resourceId": "$context.resourceId",
+    "deploymentId": "$context.deploymentId",
+    "apiKey": "$context.identity.apiKey",
+    "apiKeyId": "$context.identity.apiKeyId",
+    "isCanaryRequest": "$context.isCanaryRequest",
+    "validation": "$context.error.validationErrorString",
+    "absent": "$context.waf.status $context.wafResponseCode $context.webaclArn $context.xrayTraceId "
+              "$context.identity.vpcId $context.identity.vpceId $context.authorize.status $context.authenticate.error",
+    "id": "$context.requestId",
+}
+
+
+def test_a_rest_api_tells_of_its_method_its_key_and_its_canary(tmp_path):
+    """In the access log; the numbers of a canary stand beside those of its stage."""
+    log = tmp_path / "access.log"
+    gateway = Gateway(tmp_path, f'[logging]\naccess_log = "{log}"', admin=f"127.0.0.1:{free_port()}")
+    try:
+        v1 = gateway.client("apigateway")
+        rest = Api(gateway, v1)
+        schema = '{"type": "object", "required": ["name"]}'
+        v1.create_model(restApiId=rest.id, name="Pet", contentType="application/json", schema=schema)
+        validator = v1.create_request_validator(restApiId=rest.id, name="v", validateRequestBody=True)["id"]
+        wanted = {"requestModels": {"application/json": "Pet"}, "requestValidatorId": validator}
+        rest.mock("/pets/{id}", "POST", method={**wanted, "apiKeyRequired": True})
+        first = rest.deploy()
+        v1.update_stage(restApiId=rest.id, stageName="prod", patchOperations=[
+            {"op": "replace", "path": "/accessLogSettings/format", "value": json.dumps(METHOD)},
+        ])
+        key = v1.create_api_key(enabled=True, value="k" * 20)["id"]
+        plan = v1.create_usage_plan(name="p", apiStages=[{"apiId": rest.id, "stage": "prod"}])["id"]
+        v1.create_usage_plan_key(usagePlanId=plan, keyId=key, keyType="API_KEY")
+        headers = {"x-api-key": "k" * 20, "content-type": "application/json"}
+        pet = '{"name": "Rex"}'
+        assert rest.call("POST", "/pets/1", body=pet, headers=headers)[0] == 200
+        expected = {
+            "path": "/prod/pets/1", "resourcePath": "/pets/{id}", "resourceId": rest.paths["/pets/{id}"],
+            "deploymentId": first, "apiKey": "k" * 20, "apiKeyId": key, "isCanaryRequest": "-", "validation": "-",
+            "absent": "- - - - - - - -",
+        }
+        found = line(log, "/prod/pets/1")
+        assert re.fullmatch("[0-9a-f-]{36}", found.pop("id")) and found == expected
+        second = rest.deploy(canarySettings={"percentTraffic": 100.0})
+        assert rest.call("POST", "/pets/2", body=pet, headers=headers)[0] == 200
+        found = line(log, "/prod/pets/2")
+        assert (found["isCanaryRequest"], found["deploymentId"]) == ("true", second)
+        assert rest.call("POST", "/pets/3", body="{}", headers=headers)[0] == 400
+        assert line(log, "/prod/pets/3")["validation"] == '[object has missing required properties (["name"])]'
+        with urllib.request.urlopen(f"http://{gateway.admin}/metrics", timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        counted = {text for text in lines if text.startswith("daemun_requests_total") and rest.id in text}
+        count = f'daemun_requests_total{{api="{rest.id}",stage="prod%s",route="POST /pets/{{id}}",code="%s"}} 1'
+        assert counted == {count % ("", "2xx"), count % ("/Canary", "2xx"), count % ("/Canary", "4xx")}
+    finally:
+        gateway.stop()

@@ -4,6 +4,7 @@ import json
 import sys
 import time
 
+import botocore.exceptions
 import pytest
 from conftest import ACCOUNT, REGION, Gateway, free_port
 from fake_aws import settings
@@ -424,3 +425,42 @@ def test_in_strict_mode_authorizers_need_a_permission(tmp_path):
                              Principal="apigateway.amazonaws.com", SourceArn=arn(api, f"authorizers/{method['authorizerId']}"))
     assert call(api, says())[0] == 200
     gateway.stop()
+
+
+def refused(what, **more):
+    """The words of a refusal."""
+    with pytest.raises(botocore.exceptions.ClientError) as caught:
+        what(**more)
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    return caught.value.response["Error"]["Message"]
+
+
+def test_what_nobody_can_be_known_by_is_refused_when_it_is_written(gateway, api):
+    """Identity sources, expressions and formats, by name, at creation and in patches."""
+    token = ". The source must be a method request header, matching 'method.request.header.[a-zA-Z0-9._-]+'."
+    request = (". Each must be method.request.header.{name}, method.request.querystring.{name}, "
+               "stageVariables.{name} or context.{name}.")
+    for kind, source, words in [
+        ("TOKEN", "Authorization", f"Invalid token source expression: Authorization{token}"),
+        ("TOKEN", "method.request.querystring.a", f"Invalid token source expression: method.request.querystring.a{token}"),
+        ("TOKEN", "method.request.header.", f"Invalid token source expression: method.request.header.{token}"),
+        ("REQUEST", "method.request.header.a, $request.header.b", f"Invalid identitySource: $request.header.b{request}"),
+        ("REQUEST", "method.request.path.id", f"Invalid identitySource: method.request.path.id{request}"),
+    ]:
+        given = {"restApiId": api.id, "name": "a", "type": kind, "authorizerUri": uri(), "identitySource": source}
+        assert refused(api.v1.create_authorizer, **given) == words
+    given = {"restApiId": api.id, "name": "a", "type": "TOKEN", "authorizerUri": uri()}
+    words = refused(api.v1.create_authorizer, **given, identityValidationExpression="(")
+    assert words.startswith("Invalid identityValidationExpression (: the regular expression is wrong"), words
+    made = api.v1.create_authorizer(**given)["id"]
+    patch = [{"op": "replace", "path": "/identitySource", "value": "token"}]
+    words = refused(api.v1.update_authorizer, restApiId=api.id, authorizerId=made, patchOperations=patch)
+    assert words == f"Invalid token source expression: token{token}"
+    v2 = gateway.client("apigatewayv2")
+    http = v2.create_api(Name="h", ProtocolType="HTTP")["ApiId"]
+    given = {"ApiId": http, "Name": "a", "AuthorizerType": "REQUEST", "AuthorizerUri": uri()}
+    words = refused(v2.create_authorizer, **given, IdentitySource=["method.request.header.a"], AuthorizerPayloadFormatVersion="2.0")
+    assert words.startswith("Invalid IdentitySource: method.request.header.a. Each must be $request.header.{name}, "), words
+    words = refused(v2.create_authorizer, **given, IdentitySource=[], AuthorizerPayloadFormatVersion="3.0")
+    assert words == "Invalid AuthorizerPayloadFormatVersion specified. Must be one of [1.0, 2.0]"
+    v2.delete_api(ApiId=http)

@@ -45,7 +45,7 @@ pub(in crate::control::publish) fn of(
     facts: &FunctionCall,
 ) -> Result<Authorizer, String> {
     let name = id.as_str().unwrap_or_default();
-    let fault = |what: &str| format!("The authorizer {name} ({what})");
+    let fault = |what: &str| format!("The authorizer {name} cannot be asked: {what}");
     let mut all = frozen[LIST].as_array().into_iter().flatten();
     let key = match facts.format {
         EventFormat::Rest => "id",
@@ -68,32 +68,18 @@ fn rest(found: &Value, facts: &FunctionCall) -> Result<Authorizer, String> {
     let kind = match text(found, "type") {
         "TOKEN" => AuthorizerKind::Token,
         "REQUEST" => AuthorizerKind::Request,
-        other => return Err(format!("type {other}")),
+        other => return Err(format!("its type is {other}")),
     };
-    let written = text(found, "identitySource");
-    let mut sources: Vec<String> = written
-        .split(',')
-        .map(|source| source.trim().to_owned())
-        .filter(|source| !source.is_empty())
-        .collect();
+    let mut sources = rest_sources(text(found, "identitySource"))
+        .map_err(|source| format!("`{source}` is no identity source"))?;
     if sources.is_empty() && kind == AuthorizerKind::Token {
         sources.push("method.request.header.Authorization".to_owned());
-    }
-    for source in &sources {
-        match Source::parse(source) {
-            Some(
-                Source::Request(Part::Header(_) | Part::Query(_))
-                | Source::Context(_)
-                | Source::StageVariable(_),
-            ) => {}
-            _ => return Err(format!("the identity source {source}")),
-        }
     }
     let validation = text(found, "identityValidationExpression");
     let validation =
         (!validation.is_empty() && kind == AuthorizerKind::Token).then_some(validation);
     if let Some(validation) = validation {
-        let wrong = |error| format!("the validation expression {validation}: {error}");
+        let wrong = |error| format!("its validation expression `{validation}`: {error}");
         Bounded::full(validation).map_err(wrong)?;
     }
     Ok(Authorizer {
@@ -112,26 +98,53 @@ fn rest(found: &Value, facts: &FunctionCall) -> Result<Authorizer, String> {
     })
 }
 
-fn http(found: &Value, facts: &FunctionCall) -> Result<Authorizer, String> {
-    let kind = match text(found, "authorizerType") {
-        "REQUEST" if found["enableSimpleResponses"] == true => AuthorizerKind::Simple,
-        "REQUEST" => AuthorizerKind::Request,
-        other => return Err(format!("type {other}")),
-    };
-    let sources = found["identitySource"].as_array().into_iter().flatten();
-    let sources = sources.filter_map(|source| source.as_str().map(str::to_owned));
-    let sources: Vec<String> = sources.collect();
+/// The identity sources of a REST API, as they are written: with commas between them.
+///
+/// # Errors
+/// The first that is none.
+pub(in crate::control) fn rest_sources(written: &str) -> Result<Vec<String>, &str> {
+    let all = written.split(',').map(str::trim);
+    let checked = all.filter(|source| !source.is_empty()).map(|source| {
+        let is_source = matches!(
+            Source::parse(source),
+            Some(
+                Source::Request(Part::Header(_) | Part::Query(_))
+                    | Source::Context(_)
+                    | Source::StageVariable(_),
+            )
+        );
+        if is_source {
+            Ok(source.to_owned())
+        } else {
+            Err(source)
+        }
+    });
+    checked.collect()
+}
+
+/// Whether an HTTP API can know its callers by this.
+pub(in crate::control) fn is_http_source(source: &str) -> bool {
     const STARTS: [&str; 4] = [
         "$request.header.",
         "$request.querystring.",
         "$context.",
         "$stageVariables.",
     ];
-    for source in &sources {
-        let is_known = STARTS.iter().any(|start| source.starts_with(start));
-        if !is_known || Expression::parse(source, Side::Request).is_err() {
-            return Err(format!("the identity source {source}"));
-        }
+    STARTS.iter().any(|start| source.starts_with(start))
+        && Expression::parse(source, Side::Request).is_ok()
+}
+
+fn http(found: &Value, facts: &FunctionCall) -> Result<Authorizer, String> {
+    let kind = match text(found, "authorizerType") {
+        "REQUEST" if found["enableSimpleResponses"] == true => AuthorizerKind::Simple,
+        "REQUEST" => AuthorizerKind::Request,
+        other => return Err(format!("its type is {other}")),
+    };
+    let sources = found["identitySource"].as_array().into_iter().flatten();
+    let sources = sources.filter_map(|source| source.as_str().map(str::to_owned));
+    let sources: Vec<String> = sources.collect();
+    if let Some(source) = sources.iter().find(|source| !is_http_source(source)) {
+        return Err(format!("`{source}` is no identity source"));
     }
     Ok(Authorizer {
         id: String::new(),

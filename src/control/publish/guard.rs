@@ -82,7 +82,7 @@ pub(in crate::control::publish) fn policy(frozen: &Value) -> Result<Option<Arc<s
     };
     match Policy::parse(text, Kind::Resource) {
         Ok(_) => Ok(Some(text.into())),
-        Err(error) => Err(format!("The resource policy ({error})")),
+        Err(error) => Err(format!("The resource policy cannot be read ({error})")),
     }
 }
 
@@ -97,17 +97,20 @@ pub(in crate::control::publish) fn guard(
     facts: &FunctionCall,
     scope: &Scope,
 ) -> Result<Option<Guard>, Integration> {
-    let policy = policy.as_ref().map_err(|what| unchecked(403, what))?;
+    let policy = policy
+        .as_ref()
+        .map_err(|what| unchecked(403, what.clone()))?;
     let authorization = match method["authorizationType"].as_str() {
         None | Some("NONE") => Authorization::None,
         Some("AWS_IAM") => Authorization::Iam,
         Some("CUSTOM") => {
             let found = authorizer::of(frozen, &method["authorizerId"], facts);
-            let found = found.map_err(|what| unchecked(500, &what))?;
+            let found = found.map_err(|what| unchecked(500, what))?;
             Authorization::Function(Box::new(found))
         }
         Some(other) => {
-            return Err(unchecked(500, &format!("Authorization type {other}")));
+            let what = format!("Authorization type {other} is not checked by this version");
+            return Err(unchecked(500, what));
         }
     };
     let is_open = authorization == Authorization::None && policy.is_none();

@@ -1,6 +1,6 @@
 //! From records to what is served: the models of the APIs whose stages or deployments changed.
 
-mod authorizer;
+pub(in crate::control) mod authorizer;
 pub mod domain;
 mod guard;
 mod http;

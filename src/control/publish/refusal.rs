@@ -15,11 +15,8 @@ pub(in crate::control::publish) fn unserved(what: String) -> Integration {
 
 /// The integration of a route whose callers would have to be checked first: to let them in
 /// unchecked would be worse than to refuse all.
-pub(in crate::control::publish) fn unchecked(status: u16, what: &str) -> Integration {
-    Integration::Unserved {
-        status,
-        what: format!("{what} is not checked by this version"),
-    }
+pub(in crate::control::publish) fn unchecked(status: u16, what: String) -> Integration {
+    Integration::Unserved { status, what }
 }
 
 /// Logs which routes refuse their calls that did not do so `before`.

@@ -8,7 +8,9 @@ use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::patch::{As, Family, LIST, Patch, REPLACE, Rules};
 use crate::control::protocol::Input;
+use crate::control::publish::authorizer::rest_sources;
 use crate::control::rest::noun::{self, given, text};
+use crate::lang::pattern::Pattern;
 use crate::model::quota;
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
@@ -124,8 +126,42 @@ fn check(desk: &Desk<'_>, input: &Input, record: &Record) -> Outcome<()> {
         _ if text(record, "authorizerUri").is_empty() => {
             Err(Error::bad_request("Invalid Authorizer URI: it is required"))
         }
-        _ => Ok(()),
+        kind => check_identity(kind, record),
     }
+}
+
+/// What a Lambda authorizer is to know its callers by.
+fn check_identity(kind: &str, record: &Record) -> Outcome<()> {
+    let written = text(record, "identitySource");
+    if kind == "TOKEN" && !written.is_empty() && !is_token_source(written) {
+        return Err(Error::bad_request(format!(
+            "Invalid token source expression: {written}. The source must be a method request \
+             header, matching 'method.request.header.[a-zA-Z0-9._-]+'."
+        )));
+    }
+    rest_sources(written).map_err(|source| {
+        Error::bad_request(format!(
+            "Invalid identitySource: {source}. Each must be method.request.header.{{name}}, \
+             method.request.querystring.{{name}}, stageVariables.{{name}} or context.{{name}}."
+        ))
+    })?;
+    let expression = text(record, "identityValidationExpression");
+    if kind == "TOKEN" && !expression.is_empty() {
+        Pattern::full(expression).map_err(|error| {
+            Error::bad_request(format!(
+                "Invalid identityValidationExpression {expression}: {error}"
+            ))
+        })?;
+    }
+    Ok(())
+}
+
+fn is_token_source(written: &str) -> bool {
+    let name = written.strip_prefix("method.request.header.");
+    name.is_some_and(|name| {
+        let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        !name.is_empty() && name.bytes().all(is_legal)
+    })
 }
 
 fn delete(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {

@@ -7,6 +7,7 @@ use crate::control::desk::{Desk, Record};
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::protocol::Input;
+use crate::control::publish::authorizer::is_http_source;
 use crate::control::v2::noun::{self, Noun, given, is_http, text};
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
@@ -74,9 +75,28 @@ fn check(desk: &Desk<'_>, input: &Input, api: &Record, record: &Record) -> Outco
             if is_http(api) {
                 let name = "AuthorizerPayloadFormatVersion";
                 required(record, "authorizerPayloadFormatVersion", name, "REQUEST")?;
+                check_request(record)?;
             }
             required(record, "authorizerUri", "AuthorizerUri", "REQUEST")
         }
+    }
+}
+
+/// What a Lambda authorizer of an HTTP API is told, and what it is to know its callers by.
+fn check_request(record: &Record) -> Outcome<()> {
+    if !["1.0", "2.0"].contains(&text(record, "authorizerPayloadFormatVersion")) {
+        return Err(Error::bad_request(
+            "Invalid AuthorizerPayloadFormatVersion specified. Must be one of [1.0, 2.0]",
+        ));
+    }
+    let sources = record.get("identitySource").and_then(Value::as_array);
+    let mut sources = sources.into_iter().flatten().filter_map(Value::as_str);
+    match sources.find(|source| !is_http_source(source)) {
+        Some(source) => Err(Error::bad_request(format!(
+            "Invalid IdentitySource: {source}. Each must be $request.header.{{name}}, \
+             $request.querystring.{{name}}, $stageVariables.{{name}} or $context.{{name}}."
+        ))),
+        None => Ok(()),
     }
 }
 

@@ -19,6 +19,8 @@ pub enum Variable {
     Upstream,
     /// Bytes of request and response together.
     DataProcessed,
+    /// Of a REST API: the deployment that served the call.
+    DeploymentId,
     /// The host of the request, without a port.
     DomainName,
     /// The first label of `DomainName`.
@@ -29,11 +31,15 @@ pub enum Variable {
     ErrorMessageString,
     /// The gateway response: `THROTTLED`, `INTEGRATION_TIMEOUT`.
     ErrorResponseType,
+    /// What the request validator of a REST API found wrong.
+    ValidationError,
     /// The same as `RequestId` in HTTP APIs.
     ExtendedRequestId,
     HttpMethod,
     IdentityAccessKey,
     IdentityAccountId,
+    IdentityApiKey,
+    IdentityApiKeyId,
     IdentityCaller,
     ClientCertPem,
     ClientCertIssuer,
@@ -66,6 +72,8 @@ pub enum Variable {
     TimeToAllHeaders,
     /// Of a stream: the same for the first byte of the payload.
     TimeToFirstContent,
+    /// `true` or `false` while the stage of a REST API has a canary.
+    IsCanaryRequest,
     /// The path of the request as it came.
     Path,
     /// `HTTP/1.1`.
@@ -75,6 +83,10 @@ pub enum Variable {
     RequestTime,
     /// The same in milliseconds since 1970.
     RequestTimeEpoch,
+    /// Of a method of a REST API: the id of its resource.
+    ResourceId,
+    /// The same as a path: `/pets/{id}`.
+    ResourcePath,
     /// Milliseconds for the whole exchange.
     ResponseLatency,
     /// Bytes of the response body.
@@ -87,12 +99,20 @@ pub enum Variable {
     AuthorizerClaim(Box<str>),
     /// A key of the context that an authorizer returned: `authorizer.{name}`.
     AuthorizerProperty(Box<str>),
+    /// What AWS has a name for and no call has here: firewalls, traces, VPCs, phases that are one.
+    Absent,
 }
 
 /// Names as they follow `$context.`, sorted. Some are two names of one thing.
 const NAMES: &[(&str, Variable)] = &[
     ("accountId", Variable::AccountId),
     ("apiId", Variable::ApiId),
+    ("authenticate.error", Variable::Absent),
+    ("authenticate.latency", Variable::Absent),
+    ("authenticate.status", Variable::Absent),
+    ("authorize.error", Variable::Absent),
+    ("authorize.latency", Variable::Absent),
+    ("authorize.status", Variable::Absent),
     ("authorizer.error", Variable::AuthorizerError),
     ("authorizer.principalId", Variable::AuthorizerPrincipalId),
     ("awsEndpointRequestId", Variable::AwsEndpointRequestId),
@@ -100,15 +120,19 @@ const NAMES: &[(&str, Variable)] = &[
     ("customDomain.basePathMatched", Variable::BasePathMatched),
     ("daemun.upstream", Variable::Upstream),
     ("dataProcessed", Variable::DataProcessed),
+    ("deploymentId", Variable::DeploymentId),
     ("domainName", Variable::DomainName),
     ("domainPrefix", Variable::DomainPrefix),
     ("error.message", Variable::ErrorMessage),
     ("error.messageString", Variable::ErrorMessageString),
     ("error.responseType", Variable::ErrorResponseType),
+    ("error.validationErrorString", Variable::ValidationError),
     ("extendedRequestId", Variable::ExtendedRequestId),
     ("httpMethod", Variable::HttpMethod),
     ("identity.accessKey", Variable::IdentityAccessKey),
     ("identity.accountId", Variable::IdentityAccountId),
+    ("identity.apiKey", Variable::IdentityApiKey),
+    ("identity.apiKeyId", Variable::IdentityApiKeyId),
     ("identity.caller", Variable::IdentityCaller),
     ("identity.clientCert.clientCertPem", Variable::ClientCertPem),
     ("identity.clientCert.issuerDN", Variable::ClientCertIssuer),
@@ -143,6 +167,8 @@ const NAMES: &[(&str, Variable)] = &[
     ("identity.user", Variable::IdentityUser),
     ("identity.userAgent", Variable::UserAgent),
     ("identity.userArn", Variable::UserArn),
+    ("identity.vpcId", Variable::Absent),
+    ("identity.vpceId", Variable::Absent),
     ("integration.error", Variable::IntegrationError),
     (
         "integration.integrationStatus",
@@ -163,16 +189,25 @@ const NAMES: &[(&str, Variable)] = &[
     ("integrationErrorMessage", Variable::IntegrationError),
     ("integrationLatency", Variable::IntegrationLatency),
     ("integrationStatus", Variable::IntegrationServiceStatus),
+    ("isCanaryRequest", Variable::IsCanaryRequest),
     ("path", Variable::Path),
     ("protocol", Variable::Protocol),
     ("requestId", Variable::RequestId),
     ("requestTime", Variable::RequestTime),
     ("requestTimeEpoch", Variable::RequestTimeEpoch),
+    ("resourceId", Variable::ResourceId),
+    ("resourcePath", Variable::ResourcePath),
     ("responseLatency", Variable::ResponseLatency),
     ("responseLength", Variable::ResponseLength),
     ("routeKey", Variable::RouteKey),
     ("stage", Variable::Stage),
     ("status", Variable::Status),
+    ("waf.error", Variable::Absent),
+    ("waf.latency", Variable::Absent),
+    ("waf.status", Variable::Absent),
+    ("wafResponseCode", Variable::Absent),
+    ("webaclArn", Variable::Absent),
+    ("xrayTraceId", Variable::Absent),
 ];
 
 /// A name is a likely slip of another when they are at least this similar.
