@@ -199,18 +199,7 @@ fn statement(
         _ => return Err(PolicyError::new(place, "`Effect` is `Allow` or `Deny`")),
     };
     let principals = either(fields, "Principal", "NotPrincipal", place, principals)?;
-    match (kind, &principals) {
-        (Kind::Authorizer, Some(principals)) if principals.is_everybody() => {}
-        (Kind::Identity | Kind::Authorizer, Some(_)) => {
-            let what = "an identity policy has no `Principal`";
-            return Err(PolicyError::new(place, what));
-        }
-        (Kind::Resource, None) => {
-            let what = "a resource policy needs a `Principal`";
-            return Err(PolicyError::new(place, what));
-        }
-        _ => {}
-    }
+    check_principals(kind, principals.as_ref(), place)?;
     let actions = either(fields, "Action", "NotAction", place, |value, place| {
         let actions = texts(value, place)?;
         // Actions hold no variables.
@@ -253,6 +242,20 @@ fn statement(
         resources,
         conditions,
     })
+}
+
+fn check_principals(
+    kind: Kind,
+    principals: Option<&Choice<Principal>>,
+    place: &str,
+) -> Result<(), PolicyError> {
+    let what = match (kind, principals) {
+        (Kind::Authorizer, Some(principals)) if principals.is_everybody() => return Ok(()),
+        (Kind::Identity | Kind::Authorizer, Some(_)) => "an identity policy has no `Principal`",
+        (Kind::Resource, None) => "a resource policy needs a `Principal`",
+        _ => return Ok(()),
+    };
+    Err(PolicyError::new(place, what))
 }
 
 const STATEMENT_FIELDS: &[&str] = &[
