@@ -216,8 +216,10 @@ def test_what_is_wrong_with_an_authorizer_is_not_told_to_clients(judged, kind):
     v1, gateway = judged.v1, judged.gateway  # noqa: F811
     log = {"DestinationArn": "arn:aws:logs:eu-west-1:111111111111:log-group:x", "Format": f"unchecked {kind} $context.authorizer.error $context.requestId"}
     if kind == "REST":
-        pattern = "a(?<b>c"
-        method = guarded(judged, **TOKEN, identityValidationExpression=pattern)
+        pool = f"arn:aws:cognito-idp:{REGION}:{ACCOUNT}:userpool/{REGION}_abcdefghi"
+        authorizer = v1.create_authorizer(restApiId=judged.id, name="c", type="COGNITO_USER_POOLS", providerARNs=[pool],
+                                          identitySource=TOKEN["identitySource"])["id"]
+        method = {"authorizationType": "COGNITO_USER_POOLS", "authorizerId": authorizer}
         judged.mock("/x", "GET", body="{}", method=method)
         v1.put_gateway_response(restApiId=judged.id, responseType="AUTHORIZER_CONFIGURATION_ERROR", statusCode="503",
                                 responseTemplates={"application/json": '{"type":"$context.error.responseType"}'})
@@ -227,7 +229,7 @@ def test_what_is_wrong_with_an_authorizer_is_not_told_to_clients(judged, kind):
             {"op": "replace", "path": "/accessLogSettings/format", "value": log["Format"]}])
         answer = told(judged, "token")
         assert answer == (503, "AuthorizerConfigurationException", {"type": "AUTHORIZER_CONFIGURATION_ERROR"})
-        why = "validation expression"
+        why = "Authorization type COGNITO_USER_POOLS"
     else:
         v2 = gateway.client("apigatewayv2")
         made = http_api(gateway, "2.0")
