@@ -10,7 +10,7 @@ use crate::compile::problem::{Fault, Place, Problems};
 use crate::compile::target::Needs;
 use crate::lang::mapping::{Expression, Side};
 use crate::lang::params::Source;
-use crate::lang::pattern::Pattern;
+use crate::lang::pattern::Bounded;
 use crate::lang::policy::{self, Policy};
 use crate::model::v2::{self, Api, Authorization, AuthorizerKind, EventFormat, RouteKey, Stage};
 use crate::plan::function::SourceArn;
@@ -138,12 +138,12 @@ fn scope(own: &v2::Authorizer, of: Of<'_>, target: &FunctionTarget) -> String {
     )
 }
 
-fn validation(own: &v2::Authorizer) -> Result<Option<Pattern>, Fault> {
+fn validation(own: &v2::Authorizer) -> Result<Option<Bounded>, Fault> {
     let Some(written) = own.validation.as_deref() else {
         return Ok(None);
     };
     let wrong = |error| Fault::new(format!("`{written}` cannot be used: {error}"));
-    Pattern::full(written).map(Some).map_err(wrong)
+    Bounded::full(written).map(Some).map_err(wrong)
 }
 
 fn sources(own: &v2::Authorizer, stage: &Stage) -> Result<Sources, Fault> {

@@ -11,6 +11,7 @@ use crate::aws::{AccessKey, arn};
 use crate::base::date::iso8601;
 use crate::base::json::{self, Value};
 use crate::gateway::auth::asked::{fields, is_for, resource, signed};
+use crate::gateway::auth::unproven::before_body;
 use crate::gateway::auth::{Callers, SERVICE, Standing};
 use crate::gateway::rest::PAYLOAD_BYTES_MAX;
 use crate::gateway::trial::{self, Origin, Signed, Trial, Untold};
@@ -44,6 +45,7 @@ pub async fn instead(
     if !has_small_body(exchange, called.body_bytes_max) {
         return None;
     }
+    let room = before_body(worker, exchange, &claimed, called.body_bytes_max).ok()?;
     let (client, message) = (exchange.client, exchange.message);
     let gathered = exchange
         .upload
@@ -52,6 +54,7 @@ pub async fn instead(
         // What has been read of the body cannot be read again.
         return Some(refuse(worker, exchange, Stop::from(&error)).await);
     }
+    drop(room);
     if !is_proven(claimed, exchange) {
         return None;
     }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::base::date::Style;
 use crate::base::{Clock, DateCache, RequestIds};
+use crate::gateway::auth::unproven::Unproven;
 use crate::gateway::auth::{Callers, Memory};
 use crate::gateway::cache;
 use crate::gateway::credentials::{Keyring, Wishes};
@@ -73,6 +74,7 @@ pub struct Worker {
     callers: RefCell<Rc<Arc<Callers>>>,
     /// What authorizers have said of callers.
     pub(in crate::gateway) decisions: RefCell<Memory>,
+    pub(in crate::gateway) unproven: Unproven,
     open: Cell<usize>,
     draining: Cell<bool>,
 }
@@ -104,6 +106,7 @@ impl Worker {
             explains: Cell::new(false),
             callers: RefCell::default(),
             decisions: RefCell::default(),
+            unproven: Unproven::default(),
             open: Cell::new(0),
             draining: Cell::new(false),
         })))

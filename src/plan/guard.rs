@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::lang::pattern::Pattern;
+use crate::lang::pattern::Bounded;
 use crate::lang::policy::Policy;
 use crate::lang::{mapping, params};
 use crate::plan::FunctionTarget;
@@ -48,7 +48,7 @@ pub struct Authorizer {
     pub target: Box<FunctionTarget>,
     pub sources: Sources,
     /// What a token has to look like.
-    pub validation: Option<Pattern>,
+    pub validation: Option<Bounded>,
     /// For how long a decision is remembered, milliseconds; 0: it is not.
     pub ttl_ms: u64,
 }

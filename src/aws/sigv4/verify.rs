@@ -72,6 +72,15 @@ pub fn claim<'k>(
 }
 
 impl<'k> Claimed<'k> {
+    /// Judges the signature before the body is there, by the hash of it that the client names; none
+    /// if it names none. Only `prove` says that the body is this one.
+    pub fn prove_named(&self, request: &Request<'_>) -> Option<Result<(), Refusal>> {
+        let hash = named_hash(request.value(CONTENT_HASH_HEADER)?)?;
+        let (key, presented) = (self.key, &self.presented);
+        let payload = Payload::Sha256(hash);
+        Some(check_signature(request, &payload, &key.secret, presented))
+    }
+
     /// Judges the signature itself. `request` is the one that claimed it.
     ///
     /// # Errors
@@ -85,6 +94,19 @@ impl<'k> Claimed<'k> {
         check_signature(request, payload, &key.secret, &presented)?;
         Ok(Verified { key, presented })
     }
+}
+
+fn named_hash(text: &[u8]) -> Option<[u8; 32]> {
+    let mut hash = [0; 32];
+    let (pairs, rest) = text.as_chunks::<2>();
+    if pairs.len() != hash.len() || !rest.is_empty() {
+        return None;
+    }
+    for (byte, pair) in hash.iter_mut().zip(pairs) {
+        let digit = |digit: u8| char::from(digit).to_digit(16);
+        *byte = u8::try_from(digit(pair[0])? << 4 | digit(pair[1])?).ok()?;
+    }
+    Some(hash)
 }
 
 fn check_time(presented: &Presented, now: u64) -> Result<(), Refusal> {

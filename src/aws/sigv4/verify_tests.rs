@@ -334,3 +334,36 @@ fn what_a_request_claims_is_judged_before_its_signature() {
     let unknown = claim(&request, &none, &WANTED, NOW_MS);
     assert!(matches!(unknown, Err(Refusal::UnknownKey)));
 }
+
+#[test]
+fn who_names_the_hash_of_its_body_is_proven_before_it_comes() {
+    let body = b"hello";
+    let hash = crate::base::crypto::hex(&crate::base::crypto::sha256(body));
+    let named: (&[u8], &[u8]) = (b"x-amz-content-sha256", hash.as_bytes());
+    let short: (&[u8], &[u8]) = (b"x-amz-content-sha256", &hash.as_bytes()[1..]);
+    let keys = keys(None);
+    // What is named, with which secret it is signed, and whether that is proven.
+    for (named, secret, expected) in [
+        (Some(named), "secret", Some(true)),
+        (Some(named), "other", Some(false)),
+        (Some(short), "secret", None),
+        (None, "secret", None),
+    ] {
+        let mut headers = vec![HOST];
+        headers.extend(named);
+        let signer = Signer { secret, ..SIGNER };
+        let payload = Payload::Bytes(body);
+        let added = signer.sign(&request("", &headers), Some(&payload), NOW_MS);
+        let added = added.iter();
+        headers.extend(added.map(|(name, value)| (name.as_bytes(), value.as_bytes())));
+        let request = request("", &headers);
+        let claimed = claim(&request, &keys, &WANTED, NOW_MS).unwrap();
+        let proven = claimed.prove_named(&request);
+        assert_eq!(proven.map(|proven| proven.is_ok()), expected, "{named:?}");
+        // It is no proof of what comes.
+        let other = claimed.clone().prove(&request, &Payload::Bytes(b"other"));
+        assert!(other.is_err(), "{named:?}");
+        let own = claimed.prove(&request, &payload);
+        assert_eq!(own.is_ok(), secret == "secret", "{named:?}");
+    }
+}

@@ -7,7 +7,7 @@ use crate::control::error::Outcome;
 use crate::control::kind;
 use crate::lang::mapping::{Expression, Side};
 use crate::lang::params::{Part, Source};
-use crate::lang::pattern::Pattern;
+use crate::lang::pattern::Bounded;
 use crate::model::v2::{Authorizer, AuthorizerKind, EventFormat, FunctionCall};
 
 /// AWS's default of REST APIs, seconds; HTTP APIs remember nothing unless they are told to.
@@ -80,7 +80,7 @@ fn rest(found: &Value, facts: &FunctionCall) -> Result<Authorizer, String> {
         (!validation.is_empty() && kind == AuthorizerKind::Token).then_some(validation);
     if let Some(validation) = validation {
         let wrong = |error| format!("its validation expression `{validation}`: {error}");
-        Pattern::full(validation).map_err(wrong)?;
+        Bounded::full(validation).map_err(wrong)?;
     }
     Ok(Authorizer {
         id: String::new(),

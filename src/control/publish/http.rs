@@ -28,9 +28,7 @@ pub(in crate::control::publish) fn stage(
     let mut routes = Vec::new();
     for written in all("routes") {
         let written = (frozen, written);
-        if let Some(route) = route(stage, written, all("integrations"), scope)? {
-            routes.push(route);
-        }
+        routes.push(route(stage, written, all("integrations"), scope)?);
     }
     Ok(Stage {
         account_id: scope.account.clone(),
@@ -66,13 +64,14 @@ fn cors(frozen: &Value) -> Option<Cors> {
     })
 }
 
-/// A route without a target serves nothing.
+/// A route without a target checks its callers, as they may be others than those of the next route
+/// that its calls would fall to, and refuses them.
 fn route(
     stage: &Record,
     (frozen, route): (&Value, &Value),
     integrations: &[Value],
     scope: &Scope,
-) -> Outcome<Option<Route>> {
+) -> Outcome<Route> {
     let key = route["routeKey"].as_str().unwrap_or_default();
     let id = route["target"]
         .as_str()
@@ -82,9 +81,6 @@ fn route(
             .iter()
             .find(|other| other["integrationId"] == *id)
     });
-    let Some(integration) = found else {
-        return Ok(None);
-    };
     let parsed = RouteKey::parse(key)
         .map_err(|error| Error::bad_request(format!("Route {key} cannot be served: {error}")))?;
     let facts = FunctionCall {
@@ -93,16 +89,26 @@ fn route(
     };
     let guard = guard::guard((frozen, route), &Ok(None), &facts, scope);
     let (integration, guard) = match guard {
-        Ok(guard) => (asked(integration, scope).unwrap_or_else(unserved), guard),
+        Ok(guard) => {
+            let served = found.map(|found| asked(found, scope).unwrap_or_else(unserved));
+            (served.unwrap_or_else(untargeted), guard)
+        }
         Err(refusal) => (refusal, None),
     };
-    Ok(Some(Route {
+    Ok(Route {
         integration,
         key: parsed,
         throttle: route_throttle(stage, key),
         body_bytes_max: None,
         guard,
-    }))
+    })
+}
+
+fn untargeted() -> Integration {
+    Integration::Unserved {
+        status: 500,
+        what: "The route has no integration".to_owned(),
+    }
 }
 
 /// The error says what of the integration cannot be served.

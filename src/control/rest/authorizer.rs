@@ -10,7 +10,7 @@ use crate::control::patch::{As, Family, LIST, Patch, REPLACE, Rules};
 use crate::control::protocol::Input;
 use crate::control::publish::authorizer::rest_sources;
 use crate::control::rest::noun::{self, given, text};
-use crate::lang::pattern::Pattern;
+use crate::lang::pattern::Bounded;
 use crate::model::quota;
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
@@ -147,7 +147,7 @@ fn check_identity(kind: &str, record: &Record) -> Outcome<()> {
     })?;
     let expression = text(record, "identityValidationExpression");
     if kind == "TOKEN" && !expression.is_empty() {
-        Pattern::full(expression).map_err(|error| {
+        Bounded::full(expression).map_err(|error| {
             Error::bad_request(format!(
                 "Invalid identityValidationExpression {expression}: {error}"
             ))

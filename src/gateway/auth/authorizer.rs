@@ -140,6 +140,11 @@ async fn ask(
     event: Vec<u8>,
 ) -> Result<Said, Stop> {
     let target = &*own.target;
+    if target.as_caller {
+        let why = "Authorizer error: nobody is known yet whose credentials could be used";
+        call.authorizer_error = Some(why.into());
+        return Err(Reject::AuthorizerConfigurationError.into());
+    }
     authorizing::asking(call, &target.arn);
     let invocation = Invocation {
         function: target.arn.clone(),

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::aws::{AccessKey, AccessKeys, SessionKeys};
-use crate::lang::policy::Policy;
+use crate::gateway::auth::decide;
+use crate::lang::policy::{Context, Policy};
 
 /// Read by all cores and never changed: another configuration makes others.
 #[derive(Debug, Default)]
@@ -104,6 +105,8 @@ pub struct User {
     id: Box<str>,
     /// `arn:aws:iam::111122223333:user/alice`
     pub arn: Box<str>,
+    /// What policies are told of it and, once it has been let in, of its call.
+    pub context: Context,
     /// Where it was seen.
     pub region: Box<str>,
 }
@@ -113,12 +116,17 @@ impl User {
     #[allow(clippy::redundant_allocation)]
     pub fn find(callers: &Rc<Arc<Callers>>, id: &str, region: &str) -> Option<Self> {
         let person = callers.person(id)?;
-        Some(Self {
+        let mut user = Self {
             callers: Rc::clone(callers),
             id: id.into(),
             arn: person.key.user_arn(region).into(),
             region: region.into(),
-        })
+            context: Context::new(),
+        };
+        let mut context = Context::new();
+        decide::describe(&mut context, &user);
+        user.context = context;
+        Some(user)
     }
 
     /// Of the key. Users have no ids of their own, so it is what AWS calls the caller and the user.

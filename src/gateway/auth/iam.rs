@@ -3,6 +3,7 @@
 use crate::aws::sigv4::{self, Family, Payload, Refusal, Wanted};
 use crate::gateway::auth::asked::{fields, is_for, signed};
 use crate::gateway::auth::callers::User;
+use crate::gateway::auth::unproven::{self, Unread};
 use crate::gateway::rest::PAYLOAD_BYTES_MAX;
 use crate::gateway::{Call, Reject, Stop, Worker};
 use crate::net::Exchange;
@@ -18,7 +19,7 @@ const CONTENT_HASH: &[u8] = b"x-amz-content-sha256";
 const UNSIGNED: &[u8] = b"UNSIGNED-PAYLOAD";
 
 /// Whose key has signed the request, its body included: that is held in memory for it, as soon as
-/// somebody claims to be known.
+/// somebody claims to be known, or has proven it by the hash that it names.
 ///
 /// # Errors
 /// Nobody has, or nobody who is known; or the body did not come.
@@ -49,6 +50,11 @@ pub(super) async fn authenticate(
     let head = exchange.head();
     if head.header(exchange.bytes(), CONTENT_HASH) != Some(UNSIGNED) {
         let bytes_max = route.body_bytes_max.min(PAYLOAD_BYTES_MAX);
+        let room = unproven::before_body(worker, exchange, &claimed, bytes_max);
+        let _room = room.map_err(|unread| match unread {
+            Unread::Refused(refusal) => refuse(call, &refusal),
+            Unread::Full => Reject::Throttled,
+        })?;
         let (client, message) = (exchange.client, exchange.message);
         let gathered = exchange.upload.gather(client, message, bytes_max).await;
         gathered.map_err(|error| Stop::from(&error))?;

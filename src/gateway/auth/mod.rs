@@ -2,7 +2,7 @@
 //!
 //! `iam` finds out who has signed, `callers` are those who can; `authorizer` asks a function, `said`
 //! is what it said, `memory` remembers that; `decide` asks the policies, `asked` is a request as
-//! signatures and policies see it.
+//! signatures and policies see it, and `unproven` bounds the bodies that are read for a signature.
 
 pub mod asked;
 mod authorizer;
@@ -11,6 +11,7 @@ mod decide;
 mod iam;
 mod memory;
 mod said;
+pub mod unproven;
 
 pub use callers::{Callers, Standing, User};
 pub use iam::SERVICE;
@@ -90,6 +91,9 @@ pub async fn admit(
         Some(user) if cache::is_to_invalidate(route, exchange) => question.user(user).is_ok(),
         _ => false,
     };
+    if let Some(user) = &mut call.user {
+        user.context = context;
+    }
     Ok(())
 }
 
@@ -129,16 +133,15 @@ async fn authorize(
 
 const DENIED: &str = "User is not authorized to access this resource with an explicit deny";
 
-/// Whether whoever has signed a call may do something else, by its own policy.
+/// Whether whoever has signed a call may do something else, by its own policy: to what is its own
+/// account's, since nothing here has a policy that could let other accounts in.
 pub fn may(user: &User, action: &str, resource: &str) -> bool {
-    let mut context = Context::new();
-    decide::describe(&mut context, user);
     let question = Question {
         action,
         arn: resource,
-        account: user.account(),
+        account: resource.split(':').nth(4).unwrap_or_default(),
         policy: None,
-        context: &context,
+        context: &user.context,
     };
     question.user(user).is_ok()
 }

@@ -34,6 +34,24 @@ const OUTPUT_BYTES_MAX: usize = 64 * 1024;
 /// AWS: "resource ARN … 512 characters" in what an authorizer returns.
 const RESOURCE_CHARS_MAX: usize = 512;
 
+/// What is parsed takes more than its text: of a list as large as its elements, twice where it has
+/// grown, and of a policy's resource the parts of an ARN.
+const NODE_BYTES: usize = 256;
+
+/// Values and the names of members.
+fn nodes(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(nodes).sum::<usize>(),
+        Value::Object(members) => {
+            1 + members
+                .values()
+                .map(|value| 1 + nodes(value))
+                .sum::<usize>()
+        }
+        _ => 1,
+    }
+}
+
 impl Said {
     /// # Errors
     /// What is wrong with the output, for the log.
@@ -49,7 +67,7 @@ impl Said {
             let value = output_of.get(name).and_then(Value::as_str);
             value.map(Box::<str>::from)
         };
-        let principal = text("principalId");
+        let (principal, usage_key) = (text("principalId"), text("usageIdentifierKey"));
         let verdict = match kind {
             Kind::Simple => match output_of.get("isAuthorized") {
                 Some(Value::Bool(is)) => Verdict::Flat(*is),
@@ -62,7 +80,7 @@ impl Said {
                 let policy = output_of.get("policyDocument");
                 let policy = policy.ok_or("the output has no policyDocument")?;
                 check_resources(policy)?;
-                let read = Policy::from_value(policy, PolicyKind::Identity);
+                let read = Policy::from_value(policy, PolicyKind::Authorizer);
                 Verdict::Policy(read.map_err(|error| format!("Invalid policy document: {error}"))?)
             }
         };
@@ -81,10 +99,9 @@ impl Said {
             verdict,
             principal,
             context,
-            usage_key: text("usageIdentifierKey"),
+            usage_key,
             latency_ms: 0,
-            // What is parsed of a text takes more than the text.
-            bytes: output.len() * 4 + 512,
+            bytes: output.len() * 4 + nodes(&Value::Object(output_of)) * NODE_BYTES + 512,
         })
     }
 
@@ -191,6 +208,49 @@ mod tests {
         assert!(matches!(said.verdict, Verdict::Flat(true)));
         let said = Said::read(br#"{"isAuthorized":false}"#, Kind::Simple, false).unwrap();
         assert_eq!(said.event(true), r#"{"lambda":null}"#);
+    }
+
+    #[test]
+    fn what_is_remembered_is_counted_by_its_parts() {
+        assert!(NODE_BYTES >= 2 * size_of::<Value>());
+        let zeros = vec!["0"; 30_000].join(",");
+        let output = format!(r#"{{"isAuthorized":true,"context":{{"l":[{zeros}]}}}}"#);
+        let said = Said::read(output.as_bytes(), Kind::Simple, false).unwrap();
+        assert!(said.bytes > 30_000 * 2 * size_of::<Value>());
+        let flat = format!(
+            r#"{{"isAuthorized":true,"context":{{"l":"{}"}}}}"#,
+            "0".repeat(60_000)
+        );
+        let flat = Said::read(flat.as_bytes(), Kind::Simple, false).unwrap();
+        assert!(flat.bytes > 120_000 && flat.bytes < said.bytes / 10);
+        let colons = vec![r#"":::::""#; 5_000].join(",");
+        let output = format!(
+            r#"{{"principalId":"me","policyDocument":{{"Statement":{{"Effect":"Allow","Action":"*","Resource":[{colons}]}}}}}}"#
+        );
+        let said = Said::read(output.as_bytes(), Kind::Token, true).unwrap();
+        assert!(said.bytes > 5_000 * 6 * size_of::<Vec<u8>>());
+    }
+
+    #[test]
+    fn a_principal_that_is_everybody_makes_no_difference() {
+        let read = |principal: &str| {
+            let output = format!(
+                r#"{{"principalId":"me","policyDocument":{{"Version":"2012-10-17","Id":"i","Statement":[
+                {{"Sid":"s","Effect":"Allow",{principal}"Action":"*","Resource":"*"}}]}}}}"#
+            );
+            Said::read(output.as_bytes(), Kind::Token, true).is_ok()
+        };
+        for (principal, expected) in [
+            ("", true),
+            (r#""Principal":"*","#, true),
+            (r#""Principal":{"AWS":"*"},"#, true),
+            (r#""Principal":{"AWS":["*"]},"#, true),
+            (r#""Principal":{"AWS":"111122223333"},"#, false),
+            (r#""NotPrincipal":"*","#, false),
+            (r#""Principle":"*","#, false),
+        ] {
+            assert_eq!(read(principal), expected, "{principal}");
+        }
     }
 
     #[test]

@@ -32,11 +32,12 @@ impl<'m> Edits<'m> {
             };
             match mapping.target.action {
                 Action::Remove => edits.set(name, None),
-                Action::Overwrite => {
-                    if let Some(value) = value(&mapping.value) {
-                        edits.set(name, Some(clean(value)));
-                    }
-                }
+                Action::Overwrite => match value(&mapping.value) {
+                    Some(value) => edits.set(name, Some(clean(value))),
+                    // What the client says of itself does not stand in for it.
+                    None if mapping.value.tells_of_caller() => edits.set(name, None),
+                    None => {}
+                },
                 Action::Append => {
                     if let Some(value) = value(&mapping.value) {
                         edits.append(name, clean(value), &present);
@@ -135,9 +136,9 @@ mod tests {
     use super::*;
     use crate::lang::mapping::{Piece, Side, parse_all};
 
-    /// Literals only; an empty one is a value that is not there.
+    /// Literals only; all others are values that are not there.
     fn run(expression: &Expression) -> Option<Vec<u8>> {
-        let Piece::Literal(text) = expression.pieces.first()? else {
+        let [Piece::Literal(text)] = &*expression.pieces else {
             return None;
         };
         Some(text.as_bytes().to_vec())
@@ -169,6 +170,22 @@ mod tests {
         check(&both, &["old"], "old: c,d\r\n");
         let both = [("append:header.old", "d"), ("remove:header.old", "''")];
         check(&both, &["old"], "old: d\r\n");
+    }
+
+    #[test]
+    fn what_is_not_known_of_the_caller_is_not_what_the_client_says() {
+        for unknown in [
+            "$context.authorizer.user",
+            "$context.authorizer.claims.sub",
+            "$context.authorizer.principalId",
+            "$context.identity.userArn",
+            "is ${context.authorizer.user}",
+        ] {
+            check(&[("overwrite:header.OLD", unknown)], &["old"], "");
+            check(&[("append:header.old", unknown)], &[], "");
+        }
+        check(&[("overwrite:header.old", "$request.header.x")], &[], "");
+        check(&[("overwrite:header.old", "$context.path")], &[], "");
     }
 
     #[test]

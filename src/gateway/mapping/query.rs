@@ -51,10 +51,12 @@ pub fn changed(
             }
             _ => value(&mapping.value),
         };
-        let Some(value) = value else { continue };
-        if mapping.target.action == Action::Overwrite {
+        // What the client says of itself does not stand in for what is not known of it.
+        let is_known = value.is_some() || mapping.value.tells_of_caller();
+        if mapping.target.action == Action::Overwrite && is_known {
             out = without(&out, name);
         }
+        let Some(value) = value else { continue };
         if !out.is_empty() {
             out.push(b'&');
         }
@@ -165,6 +167,10 @@ mod tests {
         check("", &[("append:querystring.ä b", "1")], "%C3%A4%20b=1");
         check("a=1", &[("append:querystring.a", "2")], "a=1&a=2");
         check("a=1", &[("append:querystring.a", "")], "a=1");
+        let unknown = [("overwrite:querystring.a", "$context.authorizer.user")];
+        check("a=1&b", &unknown, "b");
+        let absent = [("overwrite:querystring.a", "$request.header.x")];
+        check("a=1&b", &absent, "a=1&b");
         let all = [
             ("append:querystring.a", "3"),
             ("overwrite:querystring.a", "2"),

@@ -214,6 +214,32 @@ const NAMES: &[(&str, Variable)] = &[
 const SIMILARITY_MIN: f64 = 0.8;
 
 impl Variable {
+    /// Whether it says who calls: by a signature, an authorizer or a certificate.
+    pub fn is_of_caller(&self) -> bool {
+        matches!(
+            self,
+            Self::AuthorizerPrincipalId
+                | Self::AuthorizerClaim(_)
+                | Self::AuthorizerProperty(_)
+                | Self::IdentityAccessKey
+                | Self::IdentityAccountId
+                | Self::IdentityCaller
+                | Self::IdentityUser
+                | Self::UserArn
+                | Self::PrincipalOrgId
+                | Self::CognitoAuthenticationProvider
+                | Self::CognitoAuthenticationType
+                | Self::CognitoIdentityId
+                | Self::CognitoIdentityPoolId
+                | Self::ClientCertPem
+                | Self::ClientCertIssuer
+                | Self::ClientCertSerialNumber
+                | Self::ClientCertSubject
+                | Self::ClientCertNotAfter
+                | Self::ClientCertNotBefore
+        )
+    }
+
     /// The variable that a format writes as `$context.` and a name; case counts.
     pub fn named(name: &str) -> Option<Self> {
         let path = name.strip_prefix("$context.")?;

@@ -47,6 +47,12 @@ pub enum Source {
 const ROOTS: [&str; 4] = ["request.", "response.", "context.", "stageVariables."];
 
 impl Expression {
+    /// Whether it has to do with who calls, as authorizers and signatures say it.
+    pub fn tells_of_caller(&self) -> bool {
+        let mut pieces = self.pieces.iter();
+        pieces.any(|piece| matches!(piece, Piece::Value(Source::Context(of)) if of.is_of_caller()))
+    }
+
     /// # Errors
     /// A variable that means nothing on this side.
     pub fn parse(text: &str, side: Side) -> Result<Self, String> {

@@ -1,9 +1,10 @@
 //! Java's regular expressions, as users of the gateway write them, with a bound on backtracking.
 //!
 //! A selection pattern of an integration response is compiled by [`Pattern::full`] when the plan
-//! is made and asked with [`Pattern::is_match`]; `replaceAll`, `split` and `matches` of templates
-//! are here too.
+//! is made and asked with [`Pattern::is_match`], one for what strangers send is a [`Bounded`];
+//! `replaceAll`, `split` and `matches` of templates are here too.
 
+mod bounded;
 mod java;
 mod replace;
 mod watched;
@@ -12,6 +13,7 @@ use std::fmt;
 
 use fancy_regex::{Regex, RegexBuilder};
 
+pub use bounded::Bounded;
 pub use replace::Replacement;
 use watched::Watched;
 
@@ -52,7 +54,7 @@ impl Pattern {
     /// What Java would refuse, in words for people.
     pub fn full(java: &str) -> Result<Self, PatternError> {
         let translated = java::translate(java, java::Use::Full)?;
-        Self::build(format!(r"\A(?:{translated})\z"))
+        Self::build(&format!(r"\A(?:{translated})\z"), BACKTRACKS_MAX)
     }
 
     /// Compiles a pattern to look for inside of a text.
@@ -60,12 +62,13 @@ impl Pattern {
     /// # Errors
     /// What Java would refuse, in words for people.
     pub fn search(java: &str) -> Result<Self, PatternError> {
-        Self::build(java::translate(java, java::Use::Search)?)
+        let translated = java::translate(java, java::Use::Search)?;
+        Self::build(&translated, BACKTRACKS_MAX)
     }
 
-    fn build(translated: String) -> Result<Self, PatternError> {
-        let regex = RegexBuilder::new(&translated)
-            .backtrack_limit(BACKTRACKS_MAX)
+    fn build(translated: &str, backtracks_max: usize) -> Result<Self, PatternError> {
+        let regex = RegexBuilder::new(translated)
+            .backtrack_limit(backtracks_max)
             .delegate_size_limit(COMPILED_BYTES_MAX)
             .build()
             .map_err(|error| PatternError::Malformed(error.to_string()))?;

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::lang::policy::condition::Condition;
 use crate::lang::policy::pattern::{Pattern, Syntax};
+use crate::lang::policy::unique::Unique;
 
 /// Where a policy hangs: on a caller, or on what is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +13,9 @@ pub enum Kind {
     Identity,
     /// Has a `Principal`, and maybe no `Resource`: then it means the one it hangs on.
     Resource,
+    /// Of one caller, as a Lambda authorizer says it: as `Identity`, but a `Principal` that is
+    /// everybody makes no difference.
+    Authorizer,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +55,12 @@ impl<T> Choice<T> {
             Self::AnyOf(items) => items.iter().any(is),
             Self::NoneOf(items) => !items.iter().any(is),
         }
+    }
+}
+
+impl Choice<Principal> {
+    fn is_everybody(&self) -> bool {
+        matches!(self, Self::AnyOf(all) if all.contains(&Principal::Everybody))
     }
 }
 
@@ -126,7 +136,7 @@ impl Policy {
     /// # Errors
     /// The first thing that is wrong.
     pub fn parse(text: &str, kind: Kind) -> Result<Self, PolicyError> {
-        let value = serde_json::from_str(text)
+        let Unique(value) = serde_json::from_str(text)
             .map_err(|error| PolicyError::new("document", error.to_string()))?;
         Self::from_value(&value, kind)
     }
@@ -189,17 +199,7 @@ fn statement(
         _ => return Err(PolicyError::new(place, "`Effect` is `Allow` or `Deny`")),
     };
     let principals = either(fields, "Principal", "NotPrincipal", place, principals)?;
-    match (kind, &principals) {
-        (Kind::Identity, Some(_)) => {
-            let what = "an identity policy has no `Principal`";
-            return Err(PolicyError::new(place, what));
-        }
-        (Kind::Resource, None) => {
-            let what = "a resource policy needs a `Principal`";
-            return Err(PolicyError::new(place, what));
-        }
-        _ => {}
-    }
+    check_principals(kind, principals.as_ref(), place)?;
     let actions = either(fields, "Action", "NotAction", place, |value, place| {
         let actions = texts(value, place)?;
         // Actions hold no variables.
@@ -226,7 +226,7 @@ fn statement(
             .map(|text| ResourcePattern::parse(text, syntax))
             .collect())
     })?;
-    if kind == Kind::Identity && resources.is_none() {
+    if kind != Kind::Resource && resources.is_none() {
         return Err(PolicyError::new(place, "`Resource` is needed"));
     }
     let conditions = match fields.get("Condition") {
@@ -242,6 +242,20 @@ fn statement(
         resources,
         conditions,
     })
+}
+
+fn check_principals(
+    kind: Kind,
+    principals: Option<&Choice<Principal>>,
+    place: &str,
+) -> Result<(), PolicyError> {
+    let what = match (kind, principals) {
+        (Kind::Authorizer, Some(principals)) if principals.is_everybody() => return Ok(()),
+        (Kind::Identity | Kind::Authorizer, Some(_)) => "an identity policy has no `Principal`",
+        (Kind::Resource, None) => "a resource policy needs a `Principal`",
+        _ => return Ok(()),
+    };
+    Err(PolicyError::new(place, what))
 }
 
 const STATEMENT_FIELDS: &[&str] = &[

@@ -13,6 +13,7 @@ mod decide_tests;
 mod document;
 mod operator;
 mod pattern;
+mod unique;
 
 pub use decide::{Caller, Context, Decision, Inquiry, decide};
 pub use document::{Effect, Kind, Policy, PolicyError, Statement};
