@@ -9,7 +9,7 @@ use crate::compile::problem::{Fault, Place, Problems};
 use crate::compile::{function, mapping, rest, subtype, uri};
 use crate::model::v2::{Api, Integration, RouteKey, Stage};
 use crate::plan::rest::RestRoute;
-use crate::plan::{HttpTarget, MappedTarget, MockTarget, Target};
+use crate::plan::{HttpTarget, MappedTarget, MockTarget, Target, UncheckedTarget};
 
 /// AWS: 50 milliseconds at least. AWS's 30 seconds at most are not kept here.
 pub(in crate::compile) const TIMEOUT_MS_MIN: u32 = 50;
@@ -56,6 +56,17 @@ pub(in crate::compile) fn target(
             let shared = (groups, schemas);
             rest::method(method, api, key, stage, shared, place, problems)
         }
+        Integration::Unserved {
+            status: status @ (403 | 500),
+            what,
+        } => Some(Made {
+            needs: None,
+            rest: None,
+            target: Target::Unchecked(UncheckedTarget {
+                status: *status,
+                why: what.as_str().into(),
+            }),
+        }),
         Integration::Unserved { status, what } => {
             let body = json::line(&BTreeMap::from([("message", what)]));
             let headers = [("Content-Type".to_owned(), "application/json".to_owned())];

@@ -214,6 +214,12 @@ fn goes_to(target: &Target, asked: &Asked<'_>, path: &str, params: &Params) -> G
                 body_bytes: mock.body.len(),
             };
         }
+        Target::Unchecked(target) => {
+            return GoesTo::Mock {
+                status: target.status,
+                body_bytes: 0,
+            };
+        }
         Target::Function(target) => {
             return GoesTo::Function {
                 name: target.arn.to_string(),

@@ -50,7 +50,7 @@ pub use router::{Params, Router};
 pub use service::{Service, ServiceTarget};
 pub use stage::Stage;
 pub use subtype::SubtypeTarget;
-pub use target::{Group, GroupId, HttpTarget, MockTarget, Piece, Pieces, Target};
+pub use target::{Group, GroupId, HttpTarget, MockTarget, Piece, Pieces, Target, UncheckedTarget};
 
 /// Everything a core needs to serve.
 #[derive(Debug, Default)]

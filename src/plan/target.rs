@@ -12,6 +12,8 @@ pub enum Target {
     /// Parameter mapping of an HTTP API.
     Mapped(Arc<MappedTarget>),
     Mock(MockTarget),
+    /// Nobody: callers would have to be checked, and cannot be.
+    Unchecked(UncheckedTarget),
     Function(Arc<FunctionTarget>),
     /// What a method of a REST API makes of a request.
     Service(Arc<ServiceTarget>),
@@ -30,7 +32,7 @@ impl Target {
             Self::Service(target) => Some(&target.service.group),
             Self::Subtype(target) => Some(&target.service.group),
             Self::Function(target) => Some(&target.remote.as_ref()?.group),
-            Self::Mock(_) | Self::Nobody => None,
+            Self::Mock(_) | Self::Unchecked(_) | Self::Nobody => None,
         }
     }
 
@@ -40,6 +42,7 @@ impl Target {
             Self::Http(target) => Some(target),
             Self::Mapped(mapped) => Some(&mapped.http),
             Self::Mock(_)
+            | Self::Unchecked(_)
             | Self::Function(_)
             | Self::Service(_)
             | Self::Subtype(_)
@@ -242,6 +245,15 @@ pub struct MockTarget {
     /// Complete header lines, each ended by CRLF, without Content-Length and Date.
     pub headers: Box<[u8]>,
     pub body: Box<[u8]>,
+}
+
+/// Why nobody is let in.
+#[derive(Clone, Debug)]
+pub struct UncheckedTarget {
+    /// 403 or 500.
+    pub status: u16,
+    /// For logs, not for clients.
+    pub why: Box<str>,
 }
 
 /// Index of a group's state on each core; dense and stable while the group's name lives.

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 
 import botocore.auth
 import botocore.credentials
@@ -186,3 +187,61 @@ def test_a_method_is_no_pattern_to_authorizers(judging):  # noqa: F811
     event = json.loads(json.loads(text)["requestContext"]["authorizer"]["lambda"]["event"])
     assert event["routeArn"].endswith("/$default/%2A/c")
     assert ask(judging, made, word, "/c")[0] == 403
+
+
+APPENDED = {"X-Forwarded-For": "198.51.100.7", "X-Amzn-Trace-Id": "Root=1-5759e988-bd862e3fe1be46a994272793"}
+
+
+@pytest.mark.parametrize("name", APPENDED)
+def test_who_is_remembered_is_who_was_told(judged, name):
+    """Headers that the gateway writes are the same to the function and to its memory."""
+    method = guarded(judged, type="REQUEST", identitySource=f"method.request.header.{name}", authorizerResultTtlInSeconds=300)
+    judged.mock("/x", "GET", body='{"asked":"$context.authorizer.asked","event":$context.authorizer.event}', method=method)
+    judged.deploy()
+    word = {"x-word": allow_told(0)}
+    # It is there though the client sends none.
+    status, _, text = told(judged, None, headers=word)
+    assert status == 200 and text["event"]["headers"][name]
+    made = http_api(judged.gateway, "2.0", simple=True, sources=(f"$request.header.{name}",))
+    for headers in ({}, {name: APPENDED[name]}):
+        status, event = ask(judged.gateway, made, '{"isAuthorized": true}', headers=headers)
+        assert status == 200
+        event = json.loads(event["requestContext"]["authorizer"]["lambda"]["event"])
+        assert event["identitySource"] == [event["headers"][name.lower()]]
+
+
+@pytest.mark.parametrize("kind", ["REST", "HTTP"])
+def test_what_is_wrong_with_an_authorizer_is_not_told_to_clients(judged, kind):
+    """Nobody is let in, and only the logs say why."""
+    v1, gateway = judged.v1, judged.gateway  # noqa: F811
+    log = {"DestinationArn": "arn:aws:logs:eu-west-1:111111111111:log-group:x", "Format": f"unchecked {kind} $context.authorizer.error $context.requestId"}
+    if kind == "REST":
+        pattern = "a(?<b>c"
+        method = guarded(judged, **TOKEN, identityValidationExpression=pattern)
+        judged.mock("/x", "GET", body="{}", method=method)
+        v1.put_gateway_response(restApiId=judged.id, responseType="AUTHORIZER_CONFIGURATION_ERROR", statusCode="503",
+                                responseTemplates={"application/json": '{"type":"$context.error.responseType"}'})
+        judged.deploy()
+        v1.update_stage(restApiId=judged.id, stageName="prod", patchOperations=[
+            {"op": "replace", "path": "/accessLogSettings/destinationArn", "value": log["DestinationArn"]},
+            {"op": "replace", "path": "/accessLogSettings/format", "value": log["Format"]}])
+        answer = told(judged, "token")
+        assert answer == (503, "AuthorizerConfigurationException", {"type": "AUTHORIZER_CONFIGURATION_ERROR"})
+        why = "validation expression"
+    else:
+        v2 = gateway.client("apigatewayv2")
+        made = http_api(gateway, "2.0")
+        target = v2.get_routes(ApiId=made)["Items"][0]["Target"]
+        jwt = v2.create_authorizer(ApiId=made, Name="j", AuthorizerType="JWT", IdentitySource=["$request.header.Authorization"],
+                                   JwtConfiguration={"Issuer": "https://issuer.example", "Audience": ["a"]})["AuthorizerId"]
+        v2.create_route(ApiId=made, RouteKey="GET /j", Target=target, AuthorizationType="JWT", AuthorizerId=jwt)
+        v2.update_stage(ApiId=made, StageName="$default", AccessLogSettings=log)
+        assert ask(gateway, made, "token", "/j") == (500, {"message": "Internal Server Error"})
+        why = "Authorization type JWT"
+    for _ in range(100):
+        file = gateway.folder / "access.log"
+        lines = [line for line in (file.read_text() if file.exists() else "").splitlines() if f"unchecked {kind}" in line]
+        if lines:
+            break
+        time.sleep(0.1)
+    assert why in lines[0], lines

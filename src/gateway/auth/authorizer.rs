@@ -15,6 +15,7 @@ use crate::gateway::mapping::Form;
 use crate::gateway::story::authorizing;
 use crate::gateway::{Call, Reject, Stop, Worker};
 use crate::lambda::{Invocation, InvokeError, Mode, Returned, Source as Caller};
+use crate::lang::mapping::{Expression, Piece, Source as Place};
 use crate::lang::params::{Part, Source};
 use crate::net::Exchange;
 use crate::plan::guard::{Authorizer, Kind, Sources};
@@ -61,18 +62,29 @@ fn identity(
     exchange: &Exchange<'_>,
     own: &Authorizer,
 ) -> Option<Vec<String>> {
+    let told = match own.kind {
+        // It is told of its token alone.
+        Kind::Token => Vec::new(),
+        Kind::Request | Kind::Simple => lambda::told(call, exchange, own.target.format),
+    };
     let found: Option<Vec<String>> = match &own.sources {
         Sources::Rest(sources) => {
             let asked = &Asked::of(exchange, b"");
             let scene = Scene { call, asked };
             sources
                 .iter()
-                .map(|source| of_rest(&scene, source))
+                .map(|source| of_rest(&scene, &told, source))
                 .collect()
         }
         Sources::Http(sources) => {
             let scene = mapped::scene(worker, call, exchange);
-            let value = |source| {
+            let value = |source: &Expression| {
+                if let [Piece::Value(Place::RequestHeader(name))] = &*source.pieces {
+                    let all: Vec<&str> = values(&told, name).collect();
+                    if !all.is_empty() {
+                        return Some(all.join(","));
+                    }
+                }
                 let value = scene.value(source, Form::Text)?;
                 Some(String::from_utf8_lossy(&value).into_owned())
             };
@@ -89,11 +101,23 @@ fn identity(
     }
 }
 
+/// The headers that the function is told of: not all of them are the client's.
+type Headers<'a> = [(&'a str, Cow<'a, str>)];
+
+fn values<'a>(told: &'a Headers<'a>, name: &'a str) -> impl DoubleEndedIterator<Item = &'a str> {
+    let found = told.iter();
+    let found = found.filter(move |(other, _)| other.eq_ignore_ascii_case(name));
+    found.map(|(_, value)| &**value)
+}
+
 /// Unlike in mappings the case of a header's name makes no difference.
-fn of_rest(scene: &Scene<'_>, source: &Source) -> Option<String> {
+fn of_rest(scene: &Scene<'_>, told: &Headers<'_>, source: &Source) -> Option<String> {
     let Source::Request(Part::Header(name)) = source else {
         return scene.values(source).pop();
     };
+    if let Some(value) = values(told, name).next_back() {
+        return Some(value.to_owned());
+    }
     let (head, bytes) = (scene.asked.head, scene.asked.bytes);
     let mut found = head.fields.iter().rev();
     let found = found.find(|field| field.name.of(bytes).eq_ignore_ascii_case(name.as_bytes()))?;

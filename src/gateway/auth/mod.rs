@@ -24,7 +24,7 @@ use crate::lang::policy::{Caller, Context};
 use crate::net::Exchange;
 use crate::plan::guard::{Authorizer, Guard, Lock};
 use crate::plan::stage::StageKind;
-use crate::plan::{Route, Stage};
+use crate::plan::{Route, Stage, UncheckedTarget};
 
 /// AWS: "414 … the method ARN is longer than 1600 bytes", where callers are checked.
 const ARN_BYTES_MAX: usize = 1_600;
@@ -144,6 +144,16 @@ pub fn may(user: &User, action: &str, resource: &str) -> bool {
         context: &user.context,
     };
     question.user(user).is_ok()
+}
+
+/// Nobody is let in where callers cannot be checked. Why is the API's own business.
+#[cold]
+pub fn unchecked(call: &mut Call<'_>, target: &UncheckedTarget) -> Reject {
+    call.authorizer_error = Some(target.why.clone());
+    match target.status {
+        403 => Reject::AccessDenied,
+        _ => Reject::AuthorizerConfigurationError,
+    }
 }
 
 /// AWS's words for whom a policy keeps out: of the account of the API it shows four digits.

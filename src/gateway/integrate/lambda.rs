@@ -253,7 +253,7 @@ fn trimmed<'v>(target: &FunctionTarget, value: &'v str) -> &'v str {
 }
 
 /// The client's fields that functions are told of, and what is known of the client.
-fn told<'x>(
+pub(in crate::gateway) fn told<'x>(
     call: &Call<'_>,
     exchange: &'x Exchange<'_>,
     format: Format,

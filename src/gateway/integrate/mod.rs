@@ -18,7 +18,7 @@ pub mod streamed;
 pub mod subtype;
 pub mod whole;
 
-use crate::gateway::{Call, Reject, Stop, Worker};
+use crate::gateway::{Call, Reject, Stop, Worker, auth};
 use crate::net::Exchange;
 use crate::plan::{Route, Target};
 
@@ -40,6 +40,7 @@ pub async fn run(
         Target::Mapped(target) => Box::pin(mapped::run(worker, call, exchange, target)).await,
         Target::Subtype(target) => Box::pin(subtype::run(worker, call, exchange, target)).await,
         Target::Mock(target) => mock::run(worker, call, exchange, target).await,
+        Target::Unchecked(target) => Err(auth::unchecked(call, target).into()),
         // Only methods of REST APIs have such targets, and their pipeline does not come here.
         Target::Service(_) | Target::Nobody => Err(Reject::ApiConfigurationError.into()),
     }

@@ -28,7 +28,7 @@ pub enum Integration {
     Unserved {
         /// 501 for work that is not done; 403 or 500 where a caller would have to be let in.
         status: u16,
-        /// A sentence for the client and the log.
+        /// A sentence for the log, and for the client if it is about work that is not done.
         what: String,
     },
 }
