@@ -90,9 +90,9 @@ impl Pattern {
     /// [`PatternError::TooSlow`].
     pub fn is_match_within(&self, text: &str, looks: &mut usize) -> Result<bool, PatternError> {
         let text = Watched::new(text, *looks);
-        let found = self.regex.is_match(&text);
+        let found = text.search(|text| self.regex.is_match(text))?;
         *looks = text.left()?;
-        found.map_err(|_| PatternError::TooSlow)
+        Ok(found)
     }
 }
 

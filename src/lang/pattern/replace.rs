@@ -66,11 +66,9 @@ impl Pattern {
         let (mut from, mut copied) = (0, 0);
         let enough = usize::try_from(limit).ok().filter(|limit| *limit > 0);
         while enough.is_none_or(|limit| pieces.len() + 1 < limit) {
-            let found = self.regex.find_from_pos(&watched, from);
+            let found = watched.search(|text| self.regex.find_from_pos(text, from))?;
             *looks = watched.left()?;
-            let Some(found) = found.map_err(|_| PatternError::TooSlow)? else {
-                break;
-            };
+            let Some(found) = found else { break };
             // An empty match at the beginning gives no empty first piece.
             if found.end > 0 {
                 pieces.push(&text[copied..found.start]);
@@ -101,9 +99,7 @@ impl Pattern {
         text: &'t Watched<'_>,
         from: usize,
     ) -> Result<Option<Captures<'t, Watched<'t>>>, PatternError> {
-        let found = self.regex.captures_from_pos(text, from);
-        text.left()?;
-        found.map_err(|_| PatternError::TooSlow)
+        text.search(|text| self.regex.captures_from_pos(text, from))
     }
 }
 

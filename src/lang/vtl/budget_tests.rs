@@ -218,6 +218,44 @@ fn searches_have_one_account() {
     assert!(rendered.is_ok() && searches == 1000, "{searches}");
 }
 
+/// One look each, but each at all that is left: the time of the thread is charged.
+#[test]
+fn searches_pay_for_what_they_read_between_two_looks() {
+    let text = "a".repeat(200_000);
+    for search in [
+        "replaceAll('a.*z|a', 'b').length()",
+        "split('a.*z|a').size()",
+        "replaceAll('(?=.*\\d)x', 'b').length()",
+        "matches('((?=.*z)a|a)+')",
+    ] {
+        check_runaway(&format!("$input.body.{search}"), &text, Budget::default());
+    }
+    let text = "abcdefghi'".repeat(10_000);
+    let template = r#"$input.body.replaceAll("'", "\\'").length()"#;
+    check(template, &text, Budget::default(), "110000");
+}
+
+/// Texts are printed one after the other, and what is printed is looked at after each.
+#[test]
+fn a_block_prints_no_more_than_there_is_room_for() {
+    let prints = "$x".repeat(2_000);
+    let body = "a".repeat(1_000_000);
+    for template in [
+        format!("#set($x = $input.body){prints}"),
+        format!("#set($x = $input.body){prints}#stop"),
+        format!("#foreach($x in [$input.body]){prints}#break#end"),
+        format!("#set($x = $input.body)#set($y = \"{prints}\")"),
+        format!("#set($x = $input.body)#define($y){prints}#stop#end$y"),
+    ] {
+        let (known, _) = template.split_at(30);
+        let error = render(&template, &body, Budget::default()).expect_err(known);
+        assert!(
+            error.is_runaway && error.what == run::TOO_LONG,
+            "{known}: {error}"
+        );
+    }
+}
+
 #[test]
 fn texts_that_are_dropped_take_memory() {
     let text = "0".repeat(100_000);

@@ -34,7 +34,7 @@ const BODY_BYTES_EXPECTED: usize = 16 * 1024;
 const TRACE_LINES_MAX: usize = 10_000;
 
 const TOO_MANY_STEPS: &str = "the template takes too many steps";
-const TOO_LONG: &str = "the result of the template is too long";
+pub(super) const TOO_LONG: &str = "the result of the template is too long";
 const TOO_MUCH_MEMORY: &str = "the template makes too many or too long values";
 
 /// One open `#foreach`.
@@ -98,9 +98,13 @@ pub(super) fn render(
     };
     let body_bytes = scope.body.len().min(BODY_BYTES_EXPECTED);
     let mut text = String::with_capacity(template.text.len() + body_bytes);
-    let overrides = match engine.block(&template.tree.body, &mut text) {
-        Ok(()) | Err(Halt::Break | Halt::BreakLoop(_) | Halt::Stop) => engine.overrides(),
+    let ended = match engine.block(&template.tree.body, &mut text) {
+        Err(Halt::Break | Halt::BreakLoop(_) | Halt::Stop) => engine.fits(&text),
+        ended => ended,
+    };
+    let overrides = match ended {
         Err(Halt::Failed(failure)) => Err(failure),
+        _ => engine.overrides(),
     };
     match overrides {
         Ok(overrides) => Ok(Rendered { text, overrides }),
@@ -208,7 +212,10 @@ impl<'a> Engine<'a, '_> {
             match node {
                 Node::Text(text) => out.push_str(text),
                 Node::Member(member) => match self.member(member) {
-                    Some(Value::Text(text)) => out.push_str(text),
+                    Some(Value::Text(text)) => {
+                        out.push_str(text);
+                        self.fits(out)?;
+                    }
                     Some(Value::Number(Number::Int(digit @ 0..=9))) => {
                         out.push(char::from(b'0' + *digit as u8));
                     }
@@ -225,8 +232,8 @@ impl<'a> Engine<'a, '_> {
         self.fits(out)
     }
 
-    /// Whether the result is not too long yet. The texts of a template are not long: it is enough to ask
-    /// at the end of a block and where values are printed.
+    /// Whether the result is not too long yet. The texts of a template are not long: for them it is
+    /// enough to ask at the end of a block. Values may be: each is asked about when it is printed.
     #[inline(always)]
     fn fits(&self, out: &str) -> Result<(), Halt> {
         match out.len() <= self.output_bytes_max {
