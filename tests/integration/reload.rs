@@ -58,6 +58,11 @@ fn a_bad_config_changes_nothing_and_is_reported(driver: Driver) {
         "the hint is missing:\n{said}"
     );
     assert!(said.contains("^^^^"), "the caret is missing:\n{said}");
+    gateway.rewrite(String::new());
+    eventually("a word about the empty file", || {
+        gateway.stderr().contains("the file is empty").then_some(())
+    });
+    assert_eq!(gateway.get("/x").text(), "good");
     // To take the mistake back is news, although the file is the one that is served.
     gateway.rewrite(good);
     gateway.await_metric("daemun_last_reload_success", 1.0);

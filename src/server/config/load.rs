@@ -45,6 +45,15 @@ impl Config {
     ) -> Result<Loaded<T>, Report> {
         let name = path.display().to_string();
         let text = text_of(path, &name)?;
+        // So is a file that somebody has just begun to write.
+        if text.trim().is_empty() && before.is_some_and(|before| !before.text.trim().is_empty()) {
+            let hint = "a comment alone serves nothing, if that is meant".to_owned();
+            return Err(Report::of_file(
+                &name,
+                "the file is empty".to_owned(),
+                Some(hint),
+            ));
+        }
         let folder = path.parent().unwrap_or(Path::new(""));
         let again = before.and_then(|before| again(before, &text, folder, &compile));
         if let Some((config, made, mut memory)) = again {
