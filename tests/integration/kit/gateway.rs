@@ -218,6 +218,11 @@ impl Gateway {
         fs::rename(new, self.setup.file()).expect("a config file");
     }
 
+    /// The config file.
+    pub fn file(&self) -> PathBuf {
+        self.setup.file()
+    }
+
     /// Replaces the config file, asks for a reload, and waits until one has succeeded.
     pub fn reload(&mut self, config: impl Into<String>) {
         let series = "daemun_reloads_total{result=\"ok\"}";
