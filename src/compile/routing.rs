@@ -306,7 +306,8 @@ mod tests {
         let (plan, mut ledger) = first(&all);
         hold(&plan);
         let one = |key: &str| routes([key.to_owned()].into_iter()).remove(0);
-        let edits: [&dyn Fn(&mut Vec<Arc<v2::Route>>); 6] = [
+        type Edit<'e> = &'e dyn Fn(&mut Vec<Arc<v2::Route>>);
+        let edits: [Edit<'_>; 6] = [
             &|routes| routes.push(one("GET /new")),
             &|routes| drop(routes.remove(700)),
             &|routes| routes.insert(3, one("POST /svc3/users/{x}")),

@@ -17,7 +17,7 @@ fn whole(text: &str) -> Option<Config> {
 }
 
 fn memory_of(text: &str) -> Memory {
-    let config = Config::parse(text, "x.toml").unwrap_or_else(|report| panic!("{report}"));
+    let config = Config::parse(text, "x.toml").unwrap_or_else(|report| unreachable!("{report}"));
     Memory::of(text.to_owned(), &config)
 }
 
