@@ -120,25 +120,24 @@ impl Hands {
 /// hides the number that makes moments of several threads comparable for the price of a `u64`.
 #[inline]
 pub fn machine_ns() -> u64 {
-    let mut now = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: `now` is a valid timespec that the call only writes to. CLOCK_MONOTONIC exists on
-    // every Linux, so the call cannot fail; if it did, `now` would still be initialised.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
-    now.tv_sec.unsigned_abs() * NANOS_PER_SECOND + now.tv_nsec.unsigned_abs()
+    read(libc::CLOCK_MONOTONIC)
 }
 
 /// What this thread has computed so far: it stands still while others have the processor. A system
 /// call.
 pub fn thread_cpu_ns() -> u64 {
+    read(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
+#[inline]
+fn read(clock: libc::clockid_t) -> u64 {
     let mut now = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // SAFETY: as in `machine_ns`; every Linux has this clock, too.
-    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut now) };
+    // SAFETY: `now` is a valid timespec that the call only writes to. Both clocks exist on every
+    // Linux, so the call cannot fail; if it did, `now` would still be initialised.
+    unsafe { libc::clock_gettime(clock, &raw mut now) };
     now.tv_sec.unsigned_abs() * NANOS_PER_SECOND + now.tv_nsec.unsigned_abs()
 }
 
