@@ -13,6 +13,7 @@ import botocore.awsrequest
 import botocore.credentials
 import pytest
 from conftest import REGION
+from rest import Api
 
 KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG"
 
@@ -109,6 +110,14 @@ def fake(handler=Aws):
     server.url = f"http://127.0.0.1:{server.server_port}"
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
+
+
+@pytest.fixture
+def api(near):
+    """A fresh REST API, never deployed, of the gateway that stands before a service."""
+    made = Api(near, near.client("apigateway"))
+    yield made
+    made.delete()
 
 
 @pytest.fixture

@@ -8,6 +8,20 @@ import botocore.credentials
 from conftest import REGION
 
 
+OTHER = "222222222222"
+ALICE, BOB = "AKIDEXAMPLEEXAMPLE00", "AKIDEXAMPLEEXAMPLE01"
+#: Two who may do all in their accounts, of which one is not that of the gateway.
+KEYS = f"""
+[management.keys.{ALICE}]
+secret = "alice-secret"
+name = "alice"
+[management.keys.{BOB}]
+secret = "bob-secret"
+account = "{OTHER}"
+name = "bob"
+"""
+
+
 def host_of(api):
     """The host of an API."""
     return f"{api}.execute-api.{REGION}.amazonaws.com"

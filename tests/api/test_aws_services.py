@@ -12,7 +12,7 @@ import urllib.request
 import boto3
 import pytest
 from conftest import ACCOUNT, REGION, Gateway, free_port
-from fake_aws import KEY, SECRET, checking, settings, uri  # noqa: F401
+from fake_aws import KEY, SECRET, api, checking, settings, uri  # noqa: F401
 from rest import Api
 
 FORM = "'application/x-www-form-urlencoded'"
@@ -63,14 +63,6 @@ def near(moto, tmp_path_factory):
     gateway = Gateway(tmp_path_factory.mktemp("near"), settings(moto))
     yield gateway
     gateway.stop()
-
-
-@pytest.fixture
-def api(near):
-    """A fresh REST API."""
-    made = Api(near, near.client("apigateway"))
-    yield made
-    made.delete()
 
 
 def asks(api, path, verb, service, call, template=None, headers=None, responses=None, method="POST", **more):

@@ -12,10 +12,9 @@ import pytest
 from conftest import ACCOUNT, REGION, Gateway
 from fake_aws import checking, settings, uri  # noqa: F401
 from rest import Api, Backend
-from signing import host_of, presigned, signed
+from signing import ALICE, BOB, KEYS, OTHER, host_of, presigned, signed
 
-OTHER = "222222222222"
-ALICE, BOB, READER, NOBODY, BRIEF, ENDED = (f"AKIDEXAMPLEEXAMPLE{n:02}" for n in range(6))
+READER, NOBODY, BRIEF, ENDED = (f"AKIDEXAMPLEEXAMPLE{n:02}" for n in range(2, 6))
 #: What one may call, and what it may not.
 POLICY = {
     "Version": "2012-10-17",
@@ -30,14 +29,7 @@ POLICY = {
         },
     ],
 }
-KEYS = f"""
-[management.keys.{ALICE}]
-secret = "alice-secret"
-name = "alice"
-[management.keys.{BOB}]
-secret = "bob-secret"
-account = "{OTHER}"
-name = "bob"
+CONFIG = KEYS + f"""
 [management.keys.{READER}]
 secret = "reader-secret"
 name = "reader"
@@ -75,7 +67,7 @@ def gateway(tmp_path_factory):
         'handler = "index.echo"\ncode = "code"\nconcurrency = 2\n'
     )
     log = folder / "access.log"
-    gateway = Gateway(folder, f'{KEYS}{function}[logging]\naccess_log = "{log}"\n')
+    gateway = Gateway(folder, f'{CONFIG}{function}[logging]\naccess_log = "{log}"\n')
     gateway.log = log
     yield gateway
     gateway.stop()
@@ -551,7 +543,7 @@ def test_a_tested_method_knows_who_tests(api):
 def test_services_are_asked_with_the_callers_own_key(checking, tmp_path):
     """`arn:aws:iam::*:user/*`: each with its own."""
     (tmp_path / "ended.token").write_text("ended-token")
-    gateway = Gateway(tmp_path, KEYS + settings(checking.url))
+    gateway = Gateway(tmp_path, CONFIG + settings(checking.url))
     checking.keys.update({key: (SECRETS[key], None) for key in (ALICE, READER)})
     api = Api(gateway, gateway.client("apigateway", key=ALICE, secret=SECRETS[ALICE]))
     api.method("/q", "GET", {"200": {}}, IAM, type="AWS", uri=uri("sqs", "action/ListQueues"), integrationHttpMethod="POST",
@@ -586,7 +578,7 @@ def test_without_keys_all_are_refused_and_the_log_says_why(tmp_path):
 def test_keys_change_with_the_config(tmp_path):
     """A key that is taken away calls no more."""
     (tmp_path / "ended.token").write_text("ended-token")
-    gateway = Gateway(tmp_path, KEYS)
+    gateway = Gateway(tmp_path, CONFIG)
     api = Api(gateway, gateway.client("apigateway", key=ALICE, secret=SECRETS[ALICE]))
     api.mock("/x", "GET", body="{}", method=IAM)
     api.deploy()

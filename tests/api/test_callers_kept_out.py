@@ -7,10 +7,9 @@ import botocore.exceptions
 import pytest
 from conftest import ACCOUNT, REGION, Gateway
 from rest import Api, Backend
-from signing import signed
+from signing import ALICE, BOB, KEYS, OTHER, signed
 
-OTHER = "222222222222"
-ALICE, BOB, HERE = (f"AKIDEXAMPLEEXAMPLE{n:02}" for n in range(3))
+HERE = "AKIDEXAMPLEEXAMPLE02"
 SECRETS = {ALICE: "alice-secret", BOB: "bob-secret", HERE: "here-secret"}
 #: Invokes functions only from an address, with an agent, that are those of the call.
 POLICY = {"Version": "2012-10-17", "Statement": [
@@ -18,14 +17,7 @@ POLICY = {"Version": "2012-10-17", "Statement": [
     {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "*",
      "Condition": {"IpAddress": {"aws:SourceIp": "127.0.0.0/8"}, "StringEquals": {"aws:UserAgent": "may"}}},
 ]}
-CONFIG = f"""
-[management.keys.{ALICE}]
-secret = "alice-secret"
-name = "alice"
-[management.keys.{BOB}]
-secret = "bob-secret"
-account = "{OTHER}"
-name = "bob"
+CONFIG = KEYS + f"""
 [management.keys.{HERE}]
 secret = "here-secret"
 name = "here"

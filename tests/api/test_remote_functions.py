@@ -1,6 +1,7 @@
 """`remote_functions`: functions at a Lambda that is not this machine, one that checks signatures."""
 
 import base64
+import contextlib
 import json
 import struct
 import threading
@@ -10,7 +11,7 @@ import zlib
 
 import pytest
 from conftest import ACCOUNT, REGION, Gateway, free_port
-from fake_aws import KEY, Aws, fake, settings, uri
+from fake_aws import KEY, Aws, api, fake, settings, uri  # noqa: F401
 from raw import connect, until
 from rest import Api
 
@@ -144,14 +145,21 @@ class Lambda(Aws):
         self.stream(parts())
 
 
-@pytest.fixture(scope="module")
-def far():
-    server = fake(Lambda)
-    server.go, server.left, server.gone, server.sent = threading.Event(), threading.Event(), threading.Event(), 0
+@contextlib.contextmanager
+def streaming(handler):
+    """A fake whose streams wait until they are told to go on."""
+    server = fake(handler)
+    server.go, server.left, server.gone, server.sent = *(threading.Event() for _ in range(3)), 0
     yield server
     server.gone.set()
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture(scope="module")
+def far():
+    with streaming(Lambda) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -168,13 +176,6 @@ FORMAT = "$context.requestId $context.apiId$context.path $context.status $contex
          "$context.awsEndpointRequestId $context.integrationErrorMessage " \
          "$context.integration.responseTransferMode $context.integration.status " \
          "$context.integration.timeToAllHeaders $context.integration.timeToFirstContent $context.integration.latency"
-
-
-@pytest.fixture
-def api(near):
-    made = Api(near, near.client("apigateway"))
-    yield made
-    made.delete()
 
 
 def calls(api, path, name, kind="AWS_PROXY", version=INVOKE, **more):

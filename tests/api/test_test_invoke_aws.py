@@ -4,13 +4,12 @@ import json
 import re
 import shutil
 import sys
-import threading
 
 import pytest
 from conftest import ACCOUNT, REGION, Gateway
-from fake_aws import KEY, fake, settings, uri
-from rest import Api, run
-from test_remote_functions import Lambda
+from fake_aws import KEY, api, settings, uri  # noqa: F401
+from rest import run
+from test_remote_functions import Lambda, streaming
 
 HANDLER = """
 import json
@@ -52,14 +51,10 @@ def far():
                 return self.say(400, {"__type": "ResourceNotFoundException", "message": "no such table"})
             return self.say(200, {"key": key, "asked": json.loads(body)})
 
-    server = fake(Service)
-    # Its streams do not wait.
-    server.go, server.left, server.gone, server.sent = *(threading.Event() for _ in range(3)), 0
-    server.go.set()
-    yield server
-    server.gone.set()
-    server.shutdown()
-    server.server_close()
+    with streaming(Service) as server:
+        # Its streams do not wait.
+        server.go.set()
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -77,14 +72,6 @@ def near(far, tmp_path_factory):
     gateway = Gateway(folder, settings(far.url, "remote_functions = true\n") + functions)
     yield gateway
     gateway.stop()
-
-
-@pytest.fixture
-def api(near):
-    """A fresh REST API, never deployed."""
-    made = Api(near, near.client("apigateway"))
-    yield made
-    made.delete()
 
 
 def arn(name):
