@@ -8,6 +8,7 @@ import botocore.exceptions
 import pytest
 from conftest import ACCOUNT, REGION, Gateway, free_port
 from fake_aws import settings
+from raw import connect
 from rest import Api
 
 #: Does as the token says: the JSON of an output, or what to raise. It counts how often it was asked.
@@ -174,6 +175,23 @@ def test_decisions_are_remembered(api):
             break
         time.sleep(0.1)
     assert after["asked"] != before["asked"]
+
+
+def test_a_header_in_two_spellings_is_one(api):
+    """To the authorizer as to the function behind it: under the first of its names, with all its values."""
+    method = guarded(api, type="REQUEST")
+    api.method("/x", "GET", method=method, type="AWS_PROXY", uri=uri("echo"), integrationHttpMethod="POST")
+    api.deploy()
+    head = f"X-Word: {says()}\r\nX-Twice: 1\r\nx-twice: 2\r\nConnection: close\r\n"
+    connection, got = connect(api.gateway, api, "/x", head), b""
+    while more := connection.recv(65_536):
+        got += more
+    event = json.loads(got.partition(b"\r\n\r\n")[2])
+    judged = json.loads(event["requestContext"]["authorizer"]["event"])
+    for told in (event, judged):
+        assert told["headers"]["X-Twice"] == "2" and told["multiValueHeaders"]["X-Twice"] == ["1", "2"]
+        assert "x-twice" not in told["headers"] and "x-twice" not in told["multiValueHeaders"]
+    assert judged["headers"] == event["headers"]
 
 
 def test_a_request_is_judged(api):

@@ -61,7 +61,8 @@ fn a_bad_config_changes_nothing_and_is_reported(driver: Driver) {
     assert!(said.contains("^^^^"), "the caret is missing:\n{said}");
     // The watch sees the change, too, within two looks, and has nothing to add.
     thread::sleep(Duration::from_millis(1500));
-    assert_eq!(gateway.metric("daemun_config_reloads_failed_total"), Some(1.0));
+    let failed = r#"daemun_reloads_total{result="failed"}"#;
+    assert_eq!(gateway.metric(failed), Some(1.0));
     assert_eq!(gateway.stderr().matches("config not reloaded").count(), 1);
     std::fs::write(gateway.file(), "").unwrap();
     eventually("a word about the empty file", || {
