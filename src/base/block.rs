@@ -14,6 +14,9 @@ pub mod wide {
     use super::{BLOCK, Marks};
 
     /// One load, once it is compiled.
+    ///
+    /// # Safety
+    /// For processors with SSE2.
     #[inline]
     #[target_feature(enable = "sse2")]
     pub fn load(block: &[u8; BLOCK]) -> __m128i {
@@ -22,6 +25,9 @@ pub mod wide {
     }
 
     /// Where a comparison has found what it looked for.
+    ///
+    /// # Safety
+    /// For processors with SSE2.
     #[inline]
     #[target_feature(enable = "sse2")]
     pub fn marks(found: __m128i) -> Marks {
