@@ -32,6 +32,26 @@ pub fn specials(block: &[u8; BLOCK]) -> Marks {
     plain::specials(block)
 }
 
+/// Where a digit is, and where a point is.
+#[inline(always)]
+pub fn digits_and_points(block: &[u8; BLOCK]) -> (Marks, Marks) {
+    #[cfg(target_feature = "sse2")]
+    // SAFETY: what this is compiled for has SSE2.
+    return unsafe { wide::digits_and_points(block) };
+    #[cfg(not(target_feature = "sse2"))]
+    plain::digits_and_points(block)
+}
+
+/// Whether the bytes of four blocks are all ASCII.
+#[inline(always)]
+pub fn is_ascii_four(blocks: &[u8; 4 * BLOCK]) -> bool {
+    #[cfg(target_feature = "sse2")]
+    // SAFETY: what this is compiled for has SSE2.
+    return unsafe { wide::is_ascii_four(blocks) };
+    #[cfg(not(target_feature = "sse2"))]
+    blocks.is_ascii()
+}
+
 /// Where both have the same byte.
 #[inline(always)]
 pub fn same(left: &[u8; BLOCK], right: &[u8; BLOCK]) -> Marks {
@@ -48,7 +68,7 @@ pub fn same(left: &[u8; BLOCK], right: &[u8; BLOCK]) -> Marks {
 mod wide {
     use std::arch::x86_64::{
         __m128i, _mm_cmpeq_epi8, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set_epi64x,
-        _mm_set1_epi8,
+        _mm_set1_epi8, _mm_sub_epi8,
     };
 
     use super::{BLOCK, Marks};
@@ -86,6 +106,27 @@ mod wide {
 
     #[inline]
     #[target_feature(enable = "sse2")]
+    pub fn digits_and_points(block: &[u8; BLOCK]) -> (Marks, Marks) {
+        let block = load(block);
+        let points = _mm_cmpeq_epi8(block, _mm_set1_epi8(b'.'.cast_signed()));
+        let values = _mm_sub_epi8(block, _mm_set1_epi8(b'0'.cast_signed()));
+        let low = _mm_min_epu8(values, _mm_set1_epi8(9));
+        (marks(_mm_cmpeq_epi8(low, values)), marks(points))
+    }
+
+    #[inline]
+    #[target_feature(enable = "sse2")]
+    pub fn is_ascii_four(blocks: &[u8; 4 * BLOCK]) -> bool {
+        let (blocks, _) = blocks.as_chunks();
+        let mut all = _mm_set1_epi8(0);
+        for block in blocks {
+            all = _mm_or_si128(all, load(block));
+        }
+        marks(all) == 0
+    }
+
+    #[inline]
+    #[target_feature(enable = "sse2")]
     pub fn same(left: &[u8; BLOCK], right: &[u8; BLOCK]) -> Marks {
         marks(_mm_cmpeq_epi8(load(left), load(right)))
     }
@@ -107,6 +148,11 @@ mod plain {
 
     pub fn specials(block: &[u8; BLOCK]) -> Marks {
         marks(|at| matches!(block[at], b'"' | b'\\' | 0..0x20))
+    }
+
+    pub fn digits_and_points(block: &[u8; BLOCK]) -> (Marks, Marks) {
+        let digits = marks(|at| block[at].is_ascii_digit());
+        (digits, marks(|at| block[at] == b'.'))
     }
 
     pub fn same(left: &[u8; BLOCK], right: &[u8; BLOCK]) -> Marks {
@@ -140,6 +186,7 @@ mod tests {
                         assert_eq!(quotes(&block, quote), plain::quotes(&block, quote));
                     }
                     assert_eq!(specials(&block), plain::specials(&block));
+                    assert_eq!(digits_and_points(&block), plain::digits_and_points(&block));
                     let all = [byte; BLOCK];
                     assert_eq!(same(&block, &all), plain::same(&block, &all));
                 }

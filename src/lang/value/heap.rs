@@ -85,6 +85,23 @@ impl Shape {
     }
 }
 
+/// Where a map is that was read, until it is written.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadMap {
+    shape: Shape,
+    start: u32,
+}
+
+impl ReadMap {
+    pub const NONE: Self = Self {
+        shape: Shape {
+            start: 0,
+            length: 0,
+        },
+        start: 0,
+    };
+}
+
 /// Where one key was found the last time it was looked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Hint {
@@ -212,7 +229,7 @@ impl<'a> Heap<'a> {
     }
 
     /// A member by its name.
-    #[inline]
+    #[inline(never)]
     pub fn member(&self, id: MapId, name: &str) -> Option<&Value<'a>> {
         let Place::ReadMap(shape, start) = &self.places[id.0 as usize] else {
             return self.map(id).member(name);
@@ -221,6 +238,28 @@ impl<'a> Heap<'a> {
         let is_it = |key: &Value<'_>| matches!(key, Value::Text(key) if same_name(key, name));
         let place = keys.iter().position(is_it)?;
         self.read.get(*start as usize + place)
+    }
+
+    /// Where a map is that was read and not written since.
+    #[inline(always)]
+    pub fn read_map(&self, id: MapId) -> ReadMap {
+        match self.places.get(id.0 as usize) {
+            Some(Place::ReadMap(shape, start)) => ReadMap {
+                shape: *shape,
+                start: *start,
+            },
+            _ => ReadMap::NONE,
+        }
+    }
+
+    /// A member of such a map, if it is where it was the last time.
+    #[inline(always)]
+    pub fn hinted_in(&self, map: ReadMap, hint: &Cell<Hint>) -> Option<&Value<'a>> {
+        let Hint { shape_start, place } = hint.get();
+        if shape_start != map.shape.start || place >= map.shape.length {
+            return None;
+        }
+        self.read.get((map.start + place) as usize)
     }
 
     /// A member whose name is always the same for this hint.

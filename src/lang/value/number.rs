@@ -186,7 +186,7 @@ fn print_integer(out: &mut String, value: i64) {
     if value < 0 {
         out.push('-');
     }
-    out.extend(digits[at..].iter().map(|digit| char::from(*digit)));
+    out.push_str(std::str::from_utf8(&digits[at..]).unwrap_or_default());
 }
 
 /// Java's `Double.toString`: digits and point from 0.001 to 10,000,000, else with an exponent.
