@@ -1,10 +1,6 @@
 //! Sixteen bytes at a time: which of them a reader of JSON looks for.
 
-/// Bytes of a block.
-pub const BLOCK: usize = 16;
-
-/// A bit for each byte of a block.
-pub type Marks = u32;
+pub use crate::base::block::{BLOCK, Marks};
 
 /// The sixteen bytes from a place on, if there are as many.
 #[inline(always)]
@@ -67,25 +63,11 @@ pub fn same(left: &[u8; BLOCK], right: &[u8; BLOCK]) -> Marks {
 #[cfg(target_feature = "sse2")]
 mod wide {
     use std::arch::x86_64::{
-        __m128i, _mm_cmpeq_epi8, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set_epi64x,
-        _mm_set1_epi8, _mm_sub_epi8,
+        _mm_cmpeq_epi8, _mm_min_epu8, _mm_or_si128, _mm_set1_epi8, _mm_sub_epi8,
     };
 
     use super::{BLOCK, Marks};
-
-    /// One load, once it is compiled.
-    #[inline]
-    #[target_feature(enable = "sse2")]
-    fn load(block: &[u8; BLOCK]) -> __m128i {
-        let both = u128::from_le_bytes(*block);
-        _mm_set_epi64x((both >> 64) as i64, both as i64)
-    }
-
-    #[inline]
-    #[target_feature(enable = "sse2")]
-    fn marks(found: __m128i) -> Marks {
-        _mm_movemask_epi8(found).cast_unsigned()
-    }
+    use crate::base::block::wide::{load, marks};
 
     #[inline]
     #[target_feature(enable = "sse2")]
@@ -136,10 +118,7 @@ mod wide {
 #[cfg(any(test, not(target_feature = "sse2")))]
 mod plain {
     use super::{BLOCK, Marks};
-
-    fn marks(mut is_found: impl FnMut(usize) -> bool) -> Marks {
-        (0..BLOCK).fold(0, |marks, at| marks | Marks::from(is_found(at)) << at)
-    }
+    use crate::base::block::gathered as marks;
 
     pub fn quotes(block: &[u8; BLOCK], quote: u8) -> (Marks, Marks) {
         let quotes = marks(|at| block[at] == quote);

@@ -102,6 +102,8 @@ struct Reader<'h, 'a> {
 struct Like {
     shape: Shape,
     known_start: usize,
+    /// Whether it is kept already.
+    is_known: bool,
 }
 
 /// What is known of the names of a map.
@@ -156,7 +158,7 @@ impl<'a> Reader<'_, 'a> {
                 Some(behind)
             }
             [b'-' | b'0'..=b'9', ..] => self.number(rest, place),
-            [b'{', behind @ ..] => self.map(behind),
+            [b'{', behind @ ..] => self.map(behind, place),
             [b'[', behind @ ..] => self.list(behind),
             _ => self.word(rest, place),
         }
@@ -180,23 +182,59 @@ impl<'a> Reader<'_, 'a> {
         self.behind(end)
     }
 
-    fn map(&mut self, rest: &'a [u8]) -> Option<&'a [u8]> {
-        let from = self.values.len();
-        let like = std::mem::take(&mut self.like);
+    /// Reads a map whose `{` has been read; of a list also the maps behind it that look like it.
+    fn map(&mut self, mut rest: &'a [u8], place: Place) -> Option<&'a [u8]> {
+        let mut like = std::mem::take(&mut self.like);
+        if !like.is_known && like.shape.len() > 0 {
+            like = self.know(like, rest);
+        }
         self.depth += 1;
-        let (rest, is_like) = self.alike(rest, like)?;
-        let behind = if is_like {
+        let behind = loop {
+            let from = self.values.len();
+            let (behind, is_like) = self.alike(rest, like)?;
+            if !is_like {
+                break self.unlike(behind, from, like)?;
+            }
             let shape = like.shape.first(self.values.len() - from);
             self.like = like;
             let map = self.heap.keep_read_map(shape, &self.values[from..]);
             self.values.truncate(from);
             self.values.push(map);
-            rest
-        } else {
-            self.unlike(rest, from, like)?
+            match behind {
+                [b',', b'{', next @ ..] if place == Place::Item => rest = next,
+                _ => break behind,
+            }
         };
         self.depth -= 1;
         Some(behind)
+    }
+
+    /// What a map is expected to look like that begins like it: only then it is worth it to keep what its
+    /// names look like in the text.
+    #[inline(never)]
+    fn know(&mut self, like: Like, rest: &[u8]) -> Like {
+        let names = self.heap.names(like.shape);
+        let first = names.first().and_then(Value::as_text).unwrap_or_default();
+        let is_begun = match behind_blanks(rest) {
+            [b'"', behind @ ..] => behind.starts_with(first.as_bytes()),
+            _ => false,
+        };
+        if !is_begun {
+            return Like::default();
+        }
+        let known_start = self.known.len();
+        let text = self.text;
+        self.known.extend(names.iter().map(|name| {
+            // A part of the text, one behind its quote.
+            let name = name.as_text().unwrap_or_default();
+            let start = name.as_ptr().addr() - text.as_ptr().addr() - 1;
+            Known::at(text.as_bytes(), start, name.len() + 3)
+        }));
+        Like {
+            known_start,
+            is_known: true,
+            ..like
+        }
     }
 
     /// Reads members as long as their names are those expected. What is left then, and whether the map
@@ -226,7 +264,7 @@ impl<'a> Reader<'_, 'a> {
             place += 1;
             rest = match behind {
                 [b'[', behind @ ..] if is_shallow => self.list(behind)?,
-                [b'{', behind @ ..] if is_shallow => self.map(behind)?,
+                [b'{', behind @ ..] if is_shallow => self.map(behind, Place::Member)?,
                 _ => self.value(behind, Place::Member)?,
             };
             match rest {
@@ -351,15 +389,8 @@ impl<'a> Reader<'_, 'a> {
                 if seen.is_plain {
                     self.like = Like {
                         shape,
-                        known_start: self.known.len(),
+                        ..Like::default()
                     };
-                    let text = self.text;
-                    self.known.extend(names.iter().map(|name| {
-                        // A part of the text, one behind its quote.
-                        let name = name.as_text().unwrap_or_default();
-                        let start = name.as_ptr().addr() - text.as_ptr().addr() - 1;
-                        Known::at(text.as_bytes(), start, name.len() + 3)
-                    }));
                 }
                 self.heap.keep_read_map(shape, values)
             }
@@ -400,7 +431,7 @@ impl<'a> Reader<'_, 'a> {
         let is_shallow = self.depth <= DEPTH_MAX;
         let behind = loop {
             match rest {
-                [b'{', behind @ ..] if is_shallow => rest = self.map(behind)?,
+                [b'{', behind @ ..] if is_shallow => rest = self.map(behind, Place::Item)?,
                 [b']', behind @ ..] => break behind,
                 [b',' | b' ' | b'\t' | b'\n' | b'\r', behind @ ..] => {
                     rest = behind;
