@@ -23,7 +23,7 @@ pub use map::{Map, Members};
 pub use number::{Number, Operation};
 pub use print::{Style, quote};
 pub use read::{DEPTH_MAX, ReadError, read};
-pub use scan::{DIGITS_MAX, POWERS, digits, is_ascii, special};
+pub use scan::{DIGITS_MAX, Known, POWERS, behind_blanks, digits, is_ascii, special};
 pub use text::{TEXT_BYTES, Texts};
 
 /// One value. Cheap to copy: what is large is borrowed or on the heap.
