@@ -2,8 +2,8 @@
 //! meanwhile.
 //!
 //! It pays for functions that answer within some hundred microseconds on a machine with CPUs to spare.
-//! So it is tried when the usual answer comes in time, and when that fails it is left alone for a while:
-//! for one call after the first failure, for three after the second, and so on.
+//! So it is tried when the usual answer comes in time. A look in vain may cost a time slice, far more than
+//! others gain: some calls are left alone after it, the more of them the more often it happens.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -29,7 +29,7 @@ const SHARE: u32 = 8;
 const LONG_US: u32 = 100_000;
 /// An answer may take twice as long as usual, and so much more.
 const GRACE_US: u32 = 50;
-const SPARES_MAX: u32 = 255;
+const SPARES_MAX: u32 = 511;
 /// A body follows its head within this time, or is long or late anyway.
 const SOON_US: u32 = 50;
 
@@ -64,9 +64,10 @@ impl Pace {
 
     /// Whether the answer came while the core looked for it.
     fn judge(&self, was_in_time: bool) {
+        let before = self.spares.load(Ordering::Relaxed);
         let spares = match was_in_time {
-            true => 0,
-            false => (2 * self.spares.load(Ordering::Relaxed) + 1).min(SPARES_MAX),
+            true => before * 3 / 4,
+            false => (before * 8 + 7).min(SPARES_MAX),
         };
         self.spares.store(spares, Ordering::Relaxed);
         self.spared.store(spares, Ordering::Relaxed);
@@ -181,14 +182,18 @@ mod tests {
                 .take_while(|_| pace.expects(LONGEST).is_none())
                 .count()
         };
-        for expected in [1, 3, 7, 15, 31, 63, 127, 255, 255] {
+        for expected in [7, 63, 511, 511] {
             pace.judge(false);
             assert_eq!(rest(), expected);
         }
-        pace.judge(true);
+        for expected in [383, 287, 215] {
+            pace.judge(true);
+            assert_eq!(rest(), expected);
+        }
+        (0..16).for_each(|_| pace.judge(true));
         assert_eq!(rest(), 0);
         pace.judge(false);
-        assert_eq!(rest(), 1);
+        assert_eq!(rest(), 7);
     }
 
     #[test]

@@ -42,9 +42,6 @@ const CLOCK: u64 = 1 << 32;
 /// Tasks that keep waking each other let the sockets have a turn after so many of their own.
 const BUSY_TURNS_MAX: u32 = 2;
 
-/// A look for news takes a microsecond or two. When it took so long, somebody else wanted the CPU.
-const DISTURBED_NS: u64 = 50_000;
-
 /// A set and who waits for what in it. One for each thread that runs an event loop.
 pub struct Poller {
     set: OwnedFd,
@@ -209,25 +206,20 @@ impl Poller {
         &self.vigil_ns
     }
 
-    /// Looks for news without sleeping. False when the vigil is over without any: its time is up, or
-    /// others want this CPU.
+    /// Looks for news without sleeping. False when the vigil is over without any.
     #[cold]
     fn look_until(&self, until_ns: u64, events: &mut [libc::epoll_event; EVENTS]) -> bool {
-        let mut before_ns = machine_ns();
-        while before_ns < until_ns {
+        loop {
             if self.turn(events, Patience::None) != News::None {
                 return true;
             }
-            // Whom it waits for may be on this CPU.
-            std::thread::yield_now();
-            let now_ns = machine_ns();
-            if now_ns - before_ns > DISTURBED_NS {
-                break;
+            if machine_ns() >= until_ns {
+                self.vigil_ns.set(0);
+                return false;
             }
-            before_ns = now_ns;
+            // Whom it waits for may be on this CPU. If others take it for long, the time is up.
+            std::thread::yield_now();
         }
-        self.vigil_ns.set(0);
-        false
     }
 
     /// Waits for news for as long as `patience` says, and wakes whoever waits for them.

@@ -2,8 +2,8 @@
 //!
 //! Waking a CPU that sleeps takes longer than many a wait: in a virtual machine some ten to a hundred
 //! microseconds. So a task that knows that its news are near may keep its core awake, for a bounded
-//! time. The core looks at all its sockets meanwhile and serves what comes. It lets others have its
-//! CPU after each look, and when they take it the vigil is over.
+//! time. The core looks at all its sockets meanwhile and serves what comes, and lets others have its
+//! CPU after each look: what it waits for may be made there.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -31,7 +31,7 @@ impl Vigil {
         Some(Self { poller, until_ns })
     }
 
-    /// Whether the core still looks: neither was the time up, nor did others want its CPU.
+    /// Whether the core still looks.
     pub fn lasts(&self) -> bool {
         self.poller.vigil().get() == self.until_ns
     }
