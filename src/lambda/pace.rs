@@ -31,7 +31,7 @@ const LONG_US: u32 = 100_000;
 const GRACE_US: u32 = 50;
 const SPARES_MAX: u32 = 511;
 /// A body follows its head within this time, or is long or late anyway.
-const SOON_US: u32 = 50;
+const SOON: Duration = Duration::from_micros(50);
 
 impl Pace {
     /// How long to look for the next answer, at most `longest`. None: not at all.
@@ -94,14 +94,6 @@ impl Vigils {
         }
     }
 
-    /// On a core that has the head of a message whose body is on its way: many runtimes send the two
-    /// one right after the other, and a core that slept between them would be woken twice.
-    pub fn soon(&self) -> Option<Vigil> {
-        let longest_us = self.longest_us.load(Ordering::Relaxed).min(SOON_US);
-        let vigil = || Vigil::begin(Duration::from_micros(longest_us.into()));
-        (longest_us > 0).then(vigil).flatten()
-    }
-
     /// From now on; 0: none.
     pub fn limit(&self, longest_us: u32) {
         self.longest_us.store(longest_us, Ordering::Relaxed);
@@ -135,9 +127,15 @@ impl Awake {
         awake.vigil.is_some().then_some(awake)
     }
 
-    /// The answer comes.
-    pub fn end(self, pace: &Pace) {
-        pace.judge(self.vigil.as_ref().is_some_and(Vigil::lasts));
+    /// The answer comes. If that was while the core looked, it looks for what is missing of it, too: many
+    /// runtimes send head and body one right after the other, and a core that slept between them would be
+    /// woken twice.
+    pub fn heard(mut self, pace: &Pace) -> Option<Vigil> {
+        let vigil = self.vigil.take();
+        let was_in_time = vigil.as_ref().is_some_and(Vigil::lasts);
+        pace.judge(was_in_time);
+        drop(vigil);
+        was_in_time.then(|| Vigil::begin(SOON)).flatten()
     }
 }
 
@@ -168,7 +166,8 @@ mod tests {
         pace.learn(us(1_000_000));
         assert_eq!(pace.expects(LONGEST), None);
         (0..80).for_each(|_| pace.learn(us(200)));
-        assert_eq!(pace.expects(LONGEST), Some(us(450).min(LONGEST)));
+        let expected = pace.expects(LONGEST);
+        assert!(expected.is_some_and(|length| length >= us(450) && length < us(480)));
         assert_eq!(pace.expects(us(100)), None);
     }
 
@@ -219,5 +218,26 @@ mod tests {
         assert_eq!(begun(500, 2), ((true, false, 1), 0));
         assert_eq!(begun(500, 8), ((true, false, 1), 0));
         assert_eq!(begun(0, 8), ((false, false, 0), 0));
+    }
+
+    #[test]
+    fn what_is_missing_is_looked_for_where_the_answer_came_in_time() {
+        let commons = Arc::new(Commons::new(Vigils::new(5_000_000, 2)));
+        let pace = Arc::new(Pace::default());
+        pace.learn(us(100_000));
+        let shared = Arc::clone(&pace);
+        let heard = move || async move {
+            let in_time = Awake::begin(&commons, &pace).unwrap().heard(&pace);
+            let is_looking = in_time.is_some();
+            drop(in_time);
+            let awake = Awake::begin(&commons, &pace).unwrap();
+            Vigil::call_off();
+            let late = awake.heard(&pace);
+            assert_eq!(commons.vigils.kept.load(Ordering::Relaxed), 0);
+            (is_looking, late.is_some())
+        };
+        let heard = std::thread::spawn(move || Driver::Epoll.run(heard()).unwrap());
+        assert_eq!(heard.join().unwrap(), (true, false));
+        assert_eq!(shared.spared.load(Ordering::Relaxed), 7);
     }
 }

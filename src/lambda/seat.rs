@@ -25,6 +25,7 @@ use crate::lambda::outcome::{self, UNHANDLED};
 use crate::lambda::pace::Awake;
 use crate::lambda::phrase::{self, Answer, Begun, Heard};
 use crate::rt::sys::{self, Push};
+use crate::rt::vigil::Vigil;
 
 /// How a conversation on one connection ends.
 #[derive(Debug)]
@@ -249,10 +250,9 @@ impl<'t, L: Link> Talk<'t, L> {
                 Heard::Answer(_) if self.desk.is_streaming() => return End::Strange,
                 Heard::Answer(answer) => {
                     told = None;
-                    if let Some(awake) = self.awake.take() {
-                        awake.end(&self.desk.lane.pace);
-                    }
-                    if !self.answered(&answer).await {
+                    let awake = self.awake.take();
+                    let rest = awake.and_then(|awake| awake.heard(&self.desk.lane.pace));
+                    if !self.answered(&answer, rest).await {
                         return End::Gone;
                     }
                 }
@@ -261,8 +261,8 @@ impl<'t, L: Link> Talk<'t, L> {
     }
 
     /// Reads the rest of an answer, passes it on and acknowledges it; false when the connection is
-    /// gone.
-    async fn answered(&mut self, answer: &Answer) -> bool {
+    /// gone. `rest` is kept until all is there.
+    async fn answered(&mut self, answer: &Answer, rest: Option<Vigil>) -> bool {
         let whole = answer.head_bytes + answer.body_bytes;
         // Before the body is read: it may have megabytes.
         let is_own = self
@@ -272,11 +272,6 @@ impl<'t, L: Link> Talk<'t, L> {
             self.refuse_answer().await;
             return false;
         }
-        let is_missing = self.heard.len() < whole;
-        let soon = match self.home {
-            Home::Core(_) if is_missing => self.desk.lane.commons.vigils.soon(),
-            _ => None,
-        };
         while self.heard.len() < whole {
             let room = (whole - self.heard.len()).clamp(ROOM_BYTES, ROOM_BYTES_MAX);
             if !matches!(self.read(room).await, Ok(count) if count > 0) {
@@ -286,7 +281,7 @@ impl<'t, L: Link> Talk<'t, L> {
                 return false;
             }
         }
-        drop(soon);
+        drop(rest);
         let message = self.heard.split_to(whole).freeze();
         let payload = message.slice(answer.head_bytes..);
         let error = answer.is_error.then_some(UNHANDLED);
