@@ -189,7 +189,7 @@ mod tests {
             pace.judge(true);
             assert_eq!(rest(), expected);
         }
-        (0..16).for_each(|_| pace.judge(true));
+        (0..17).for_each(|_| pace.judge(true));
         assert_eq!(rest(), 0);
         pace.judge(false);
         assert_eq!(rest(), 7);
