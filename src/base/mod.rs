@@ -1,6 +1,7 @@
 //! Things std could have had; knows no HTTP, no AWS, no gateway.
 
 pub mod ascii;
+pub mod block;
 pub mod buffer;
 pub mod clock;
 pub mod crypto;

@@ -381,6 +381,11 @@ fn read(bytes: &[u8]) -> Outcome<Record> {
     }
 }
 
+/// The text of a member of a record; none is empty.
+pub fn text<'r>(record: &'r Record, key: &str) -> &'r str {
+    record.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
 /// Changes the object of this name inside of a record, made where there is none.
 pub fn within<T>(
     record: &mut Record,

@@ -183,6 +183,7 @@ async fn ask(worker: &'static Worker, stream: Stream, request: &[u8]) -> Result<
         target: 0,
         idle_since_ms: 0,
         is_reused: false,
+        expects_long: false,
     };
     let request = Request {
         head: request,

@@ -12,6 +12,13 @@ use crate::wire::h1::Chunked;
 use crate::wire::head::{Body, RequestHead};
 use crate::wire::limits::Limits;
 
+/// A body of which so many bytes are to come is worth moving unread.
+pub const LONG_BYTES_MIN: u64 = 32 * 1024;
+/// What comes in shorter pieces is sooner read and written.
+pub const PIECE_BYTES_MIN: usize = 16 * 1024;
+/// Moved unread in one step: what a slow receiver leaves of it has to fit a buffer.
+pub const PIECE_BYTES_MAX: u64 = 64 * 1024;
+
 /// How far a request body has come. At most one buffer of it is held at any time.
 #[derive(Debug)]
 pub struct Upload {
@@ -33,6 +40,8 @@ pub struct Upload {
     /// Something was read from the client behind what came with the head.
     has_moved: bool,
     is_abandoned: bool,
+    /// Much of it came at once the last time.
+    flows: bool,
     /// The whole payload, once it has been gathered.
     gathered: Option<Vec<u8>>,
 }
@@ -93,6 +102,7 @@ impl Upload {
             upstream_timeout_ms: 0,
             has_moved: false,
             is_abandoned: false,
+            flows: held_bytes >= PIECE_BYTES_MIN,
             gathered: None,
         })
     }
@@ -250,13 +260,55 @@ impl Upload {
         Ok(())
     }
 
+    /// Moves what has come of a long body on to the upstream without reading it; false: it has to be
+    /// read, or is not worth it.
+    fn move_on(&mut self, client: &Client, upstream: &Stream) -> Result<bool, UploadError> {
+        let rest = match self.rest {
+            Rest::Length(rest @ LONG_BYTES_MIN..) if self.flows => rest,
+            _ => return Ok(false),
+        };
+        if client.is_tls || upstream.is_tls() {
+            return Ok(false);
+        }
+        let pulled = client.stream.try_pull(rest.min(PIECE_BYTES_MAX) as usize);
+        let mut piped = match pulled {
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => return Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
+            Ok(piped) if !piped.is_empty() => piped,
+            Ok(_) if client.stream.deadline.expired() => return Err(UploadError::ClientSlow),
+            Ok(_) | Err(_) => return Err(UploadError::ClientGone),
+        };
+        let count = piped.len();
+        self.flows = count >= PIECE_BYTES_MIN;
+        self.has_moved = true;
+        self.received_bytes += count as u64;
+        self.rest = match rest - count as u64 {
+            0 => Rest::Nothing,
+            rest => Rest::Length(rest),
+        };
+        let pushed = upstream.try_push(&mut piped);
+        pushed.map_err(|_| UploadError::UpstreamGone)?;
+        upstream.deadline.set(client.due(self.upstream_timeout_ms));
+        if !piped.is_empty() {
+            let mut unsent = client.core.buffers.take();
+            let copied = piped.copy_to(&mut unsent);
+            copied.map_err(|_| UploadError::ClientGone)?;
+            self.keep(unsent);
+        }
+        Ok(true)
+    }
+
     /// One read from the client and one write to the upstream.
     fn step(&mut self, client: &Client, upstream: &Stream) -> Result<(), UploadError> {
+        if self.move_on(client, upstream)? {
+            return Ok(());
+        }
         let mut scratch = client.core.body.borrow_mut();
         let count = self.read(client, &mut scratch)?;
         if count == 0 {
             return Ok(());
         }
+        self.flows = count >= PIECE_BYTES_MIN;
         let used = self.take(client, &scratch[..count], |_| ())?;
         let part = [IoSlice::new(&scratch[..used])];
         let sent = upstream

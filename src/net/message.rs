@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use crate::base::Buffer;
-use crate::rt::Core;
+use crate::rt::{Core, FuturePool};
 use crate::wire::head::{RequestHead, ResponseHead};
 
 /// The head's ranges point into `buffer.unread()`, so the buffer is not moved during the exchange.
@@ -21,12 +21,14 @@ impl<H> Message<H> {
     }
 }
 
-/// Messages of a core between two uses: their field lists keep their room, so that reading a
-/// head allocates nothing.
+/// What a request needs and a resting connection does not, between two uses: nothing is allocated
+/// for a request. Messages keep the room of their field lists.
 #[derive(Debug, Default)]
 pub struct Pools {
     pub requests: Pool<RequestHead>,
     pub responses: Pool<ResponseHead>,
+    /// What serving a request remembers while it waits.
+    pub exchanges: FuturePool,
 }
 
 #[derive(Debug, Default)]

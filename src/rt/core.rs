@@ -10,7 +10,7 @@ use crate::base::Pool;
 use crate::base::clock::machine_ns;
 use crate::rt::deadline::Deadlines;
 use crate::rt::tls::Scratch;
-use crate::rt::{Driver, Ready, sys, task};
+use crate::rt::{Driver, Pipes, Ready, sys, task};
 
 /// What the tasks of one thread share. It lives as long as the process, so tasks borrow it freely.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub struct Core {
     pub out: RefCell<Vec<u8>>,
     /// Where TLS records are opened and sealed; borrowed within one call only.
     pub tls: LazyTls,
+    /// Where bodies pass by that nobody looks at.
+    pub pipes: Pipes,
     started_ns: u64,
     /// As of the last look at the clock.
     now_ms: Cell<u64>,
@@ -60,6 +62,7 @@ impl Core {
             body: RefCell::new(vec![0; BUFFER_BYTES].into_boxed_slice()),
             out: RefCell::new(Vec::with_capacity(BUFFER_BYTES)),
             tls: LazyTls::default(),
+            pipes: Pipes::default(),
             started_ns: machine_ns(),
             now_ms: Cell::new(0),
             ticks: Cell::new(0),

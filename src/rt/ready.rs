@@ -10,6 +10,7 @@ use std::task::Poll;
 
 use crate::rt::poller::{Poller, Source};
 use crate::rt::sys::{self, Push};
+use crate::rt::{Piped, Pipes};
 
 /// Owns a descriptor and waits for its readiness; both waits may be dropped at any time.
 ///
@@ -149,6 +150,33 @@ impl Ready {
             _ => {}
         }
         written
+    }
+
+    /// Takes at most `bytes_max` of what has come without reading it. Whether that was all is not
+    /// known until the next one finds nothing.
+    pub fn pull<'p>(&self, pipes: &'p Pipes, bytes_max: usize) -> io::Result<Piped<'p>> {
+        let pulled = pipes.pull(self.fd(), bytes_max);
+        match &pulled {
+            Ok(piped) if piped.is_empty() => self.source.ended.set(true),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.source.readable.set(false);
+            }
+            _ => {}
+        }
+        pulled
+    }
+
+    /// Sends what is in `piped`.
+    pub fn push_piped(&self, piped: &mut Piped<'_>) -> io::Result<usize> {
+        let total = piped.len();
+        self.note_write(total, piped.push(self.fd(), self.push.get()))
+    }
+
+    /// Asks the kernel whether something is there.
+    pub fn look(&self) {
+        let found = sys::peek(self.fd());
+        // The byte that was looked at is the whole room, so it stays readable.
+        let _ = self.note_read(1, found);
     }
 
     /// The descriptor was emptied by other means than `recv`.

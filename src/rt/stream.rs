@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 use crate::base::Buffer;
 use crate::rt::sys::Push;
 use crate::rt::tls::{self, ClientCertificate, Progress, Session, Socket};
-use crate::rt::{Core, Deadline, Ready, sys};
+use crate::rt::{Core, Deadline, Piped, Ready, sys};
 
 /// A connected socket with its deadline. All methods that move bytes take `&self`, so that one
 /// task can read and write it at the same time; nothing is borrowed while waiting.
@@ -151,10 +151,18 @@ impl Stream {
     /// Appends what is there to `buffer`, at most its free room, which must not be empty.
     #[inline]
     pub fn try_fill(&self, buffer: &mut Buffer) -> io::Result<usize> {
+        self.try_fill_some(buffer, usize::MAX)
+    }
+
+    /// As `try_fill`, at most `bytes_max`, if it is no TLS connection.
+    #[inline]
+    pub fn try_fill_some(&self, buffer: &mut Buffer, bytes_max: usize) -> io::Result<usize> {
         if self.is_tls() {
             return self.try_fill_tls(buffer);
         }
-        let count = self.ready.recv_uninit(buffer.space())?;
+        let space = buffer.space();
+        let room = space.len().min(bytes_max);
+        let count = self.ready.recv_uninit(&mut space[..room])?;
         // SAFETY: recv wrote exactly `count` bytes to the start of the space.
         unsafe { buffer.filled(count) };
         Ok(count)
@@ -192,6 +200,33 @@ impl Stream {
         self.tls
             .as_ref()
             .is_some_and(|tls| tls.borrow().wants_flush())
+    }
+
+    /// Takes what is there, at most `bytes_max`, without reading it: empty at the end. Not under TLS.
+    ///
+    /// # Errors
+    /// `WouldBlock`: nothing yet; `Unsupported`: to be read as ever; else the system's.
+    pub fn try_pull(&self, bytes_max: usize) -> io::Result<Piped<'static>> {
+        self.ready.pull(&self.core.pipes, bytes_max)
+    }
+
+    /// Sends what fits of what was taken elsewhere; 0 when nothing fits now. Not under TLS.
+    pub fn try_push(&self, piped: &mut Piped<'_>) -> io::Result<usize> {
+        match self.ready.push_piped(piped) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            other => other,
+        }
+    }
+
+    /// All that had come was taken by `try_pull`, as of now. Asks the kernel.
+    pub fn is_drained(&self) -> bool {
+        self.ready.look();
+        self.ready.is_quiet()
+    }
+
+    /// What is written next leaves together with what comes behind it, which has to follow at once.
+    pub fn hold_for_more(&self) {
+        self.ready.push(Push::WithNext);
     }
 
     /// What is written next is the last: it leaves together with the end of the connection, in one

@@ -123,6 +123,33 @@ fn sendmsg(fd: RawFd, parts: &[IoSlice<'_>], push: Push) -> io::Result<usize> {
     checked(unsafe { libc::sendmsg(fd, &raw const message, push.flags()) })
 }
 
+/// A pipe with room for about `bytes`, as far as the system lends it: what comes out, and what goes in.
+pub fn pipe(bytes: libc::c_int) -> io::Result<(OwnedFd, OwnedFd)> {
+    let mut ends = [0; 2];
+    // SAFETY: the array lives through the call.
+    let made = unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC | libc::O_NONBLOCK) };
+    checked(made as isize)?;
+    // SAFETY: the call returned these descriptors, nobody else owns them. Their room is only a
+    // matter of speed.
+    Ok(unsafe {
+        libc::fcntl(ends[1], libc::F_SETPIPE_SZ, bytes);
+        (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1]))
+    })
+}
+
+/// Moves at most `bytes_max` between a pipe and a socket, without copying them if it can.
+pub fn splice(from: RawFd, to: RawFd, bytes_max: usize, push: Push) -> io::Result<usize> {
+    let none = std::ptr::null_mut();
+    let flags = libc::SPLICE_F_NONBLOCK
+        | libc::SPLICE_F_MOVE
+        | match push {
+            Push::Now => 0,
+            Push::WithNext => libc::SPLICE_F_MORE,
+        };
+    // SAFETY: no memory is passed.
+    checked(unsafe { libc::splice(from, none, to, none, bytes_max, flags) })
+}
+
 /// Ends one or both directions; a peer that is gone already is fine.
 pub fn shutdown(fd: RawFd, how: i32) {
     // SAFETY: no memory is passed.

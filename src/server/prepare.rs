@@ -226,7 +226,13 @@ pub fn draft(api: Arc<v2::Api>, config: &Snapshot) -> Result<Published, String> 
     };
     let compiled = compiled(&snapshot, &Ledger::default(), None);
     let (published, _) = compiled.map_err(|problems| {
-        let texts = problems.into_iter().map(|problem| problem.message);
+        let texts = problems.into_iter().map(|problem| {
+            let what = problem
+                .message
+                .split_once(": ")
+                .map_or("", |(_, what)| what);
+            compile::Problem::by_route(&problem.path, what).unwrap_or(problem.message)
+        });
         texts.collect::<Vec<String>>().join("\n")
     })?;
     Ok(published)

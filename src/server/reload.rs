@@ -14,14 +14,16 @@ use crate::server::control::tell_supervisor;
 use crate::server::credentials::Desk;
 use crate::server::keys;
 use crate::server::prepare::{self, Current, Prepared};
+use crate::server::watch;
 
 impl Running {
     /// Reads the config again. A bad one changes nothing.
     pub async fn reload(&mut self) {
-        if self.source.file().is_none() {
+        let Some(file) = self.source.file().cloned() else {
             tracing::info!("there is no config file to read again");
             return;
-        }
+        };
+        let state = watch::fingerprint(&file);
         tell_supervisor(Notice::Reloading);
         let before = (Some(&self.current), Some(&self.memory));
         let outcome = match prepare::prepare(&self.source, &self.making.made, before) {
@@ -39,6 +41,8 @@ impl Running {
                 facts.reloads_failed += 1;
                 tracing::error!("config not reloaded; the one before stays\n{problems}");
                 facts.last_reload_error = Some(problems);
+                // Told once, also when a signal came before the change of the file was seen.
+                self.files.settle(&file, state);
             }
         }
         drop(facts);

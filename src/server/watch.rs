@@ -73,6 +73,16 @@ impl FileWatch {
         }
     }
 
+    /// Takes a file for reported as it was when it was read, whoever asked for that. `state` is from
+    /// before it was read, so that a later edit is news.
+    pub fn settle(&mut self, file: &Path, state: Option<Fingerprint>) {
+        if let Some(reported) = self.reported.get_mut(file)
+            && state.is_some()
+        {
+            *reported = state;
+        }
+    }
+
     fn look(&mut self) -> Vec<PathBuf> {
         let now: BTreeMap<PathBuf, Option<Fingerprint>> = self
             .reported
@@ -99,7 +109,7 @@ impl FileWatch {
 /// Differs after every edit: the time alone has the file system's grain, the size alone misses a
 /// changed digit, and a replaced file may carry an old time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Fingerprint {
+pub struct Fingerprint {
     device: u64,
     inode: u64,
     bytes: u64,
@@ -107,7 +117,7 @@ struct Fingerprint {
 }
 
 /// None when the file is missing or cannot be looked at.
-fn fingerprint(file: &Path) -> Option<Fingerprint> {
+pub fn fingerprint(file: &Path) -> Option<Fingerprint> {
     let meta = fs::metadata(file).ok()?;
     Some(Fingerprint {
         device: meta.dev(),
@@ -241,6 +251,22 @@ mod tests {
             fs::write(folder.join("a"), "changed meanwhile").unwrap();
             watch.watch([folder.join("a")]);
             assert_eq!(settled(watch), ["a"]);
+        });
+    }
+
+    #[test]
+    fn what_was_read_already_is_not_reported_but_what_came_after_is() {
+        with_watch(|watch, folder| {
+            let file = folder.join("a");
+            fs::write(&file, "read at once").unwrap();
+            let state = fingerprint(&file);
+            watch.settle(&file, state);
+            assert!(settled(watch).is_empty());
+            fs::write(&file, "edited before it was read").unwrap();
+            watch.settle(&file, state);
+            assert_eq!(settled(watch), ["a"]);
+            watch.settle(&file, None);
+            assert!(settled(watch).is_empty());
         });
     }
 

@@ -22,6 +22,9 @@ BINARY = os.environ.get("DAEMUN", str(ROOT / "target" / "debug" / "daemun"))
 os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
 ACCOUNT = "111111111111"
 REGION = "eu-west-1"
+#: What names a function for an authorizer that nobody asks.
+AUTHORIZER = (f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/"
+              f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f/invocations")
 
 CONFIG = """
 workers = 1

@@ -1,5 +1,6 @@
 """Lambda authorizers of REST APIs and HTTP APIs: who is asked, what is remembered, and how callers are refused."""
 
+import concurrent.futures
 import json
 import sys
 import time
@@ -8,11 +9,13 @@ import botocore.exceptions
 import pytest
 from conftest import ACCOUNT, REGION, Gateway, free_port
 from fake_aws import settings
+from raw import connect
 from rest import Api
 
 #: Does as the token says: the JSON of an output, or what to raise. It counts how often it was asked.
 HANDLER = '''
 import json
+import time
 
 asked = 0
 
@@ -28,6 +31,8 @@ def judge(event, context):
     if word.startswith("raw "):
         return json.loads(word[4:])
     said = json.loads(word.replace('"TOLD"', json.dumps(event.get("methodArn") or event.get("routeArn"))))
+    if "slow" in said.get("context", {}):
+        time.sleep(0.4)
     said.setdefault("context", {}).update(asked=asked, event=json.dumps(event))
     return said
 
@@ -174,6 +179,39 @@ def test_decisions_are_remembered(api):
             break
         time.sleep(0.1)
     assert after["asked"] != before["asked"]
+
+
+def test_calls_at_once_are_judged_once(api):
+    """Those who come with the same token while it is judged wait for the decision; a failure is everybody's own."""
+    method = guarded(api, **TOKEN, authorizerResultTtlInSeconds=300)
+    api.mock("/x", "GET", body=SHOWN, method=method)
+    api.deploy()
+    with concurrent.futures.ThreadPoolExecutor(12) as pool:
+        for round_ in range(3):
+            token = says(context={"slow": str(round_)})
+            made = list(pool.map(lambda _, token=token: call(api, token), range(12)))
+            assert [status for status, _, _ in made] == [200] * 12
+            assert len({told["asked"] for _, _, told in made}) == 1
+        failed = list(pool.map(lambda _: call(api, "raise nothing"), range(12)))
+        assert failed == [BROKEN] * 12
+        assert call(api, says())[0] == 200
+
+
+def test_a_header_in_two_spellings_is_one(api):
+    """To the authorizer as to the function behind it: under the first of its names, with all its values."""
+    method = guarded(api, type="REQUEST")
+    api.method("/x", "GET", method=method, type="AWS_PROXY", uri=uri("echo"), integrationHttpMethod="POST")
+    api.deploy()
+    head = f"X-Word: {says()}\r\nX-Twice: 1\r\nx-twice: 2\r\nConnection: close\r\n"
+    connection, got = connect(api.gateway, api, "/x", head), b""
+    while more := connection.recv(65_536):
+        got += more
+    event = json.loads(got.partition(b"\r\n\r\n")[2])
+    judged = json.loads(event["requestContext"]["authorizer"]["event"])
+    for told in (event, judged):
+        assert told["headers"]["X-Twice"] == "2" and told["multiValueHeaders"]["X-Twice"] == ["1", "2"]
+        assert "x-twice" not in told["headers"] and "x-twice" not in told["multiValueHeaders"]
+    assert judged["headers"] == event["headers"]
 
 
 def test_a_request_is_judged(api):

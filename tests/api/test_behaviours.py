@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import ACCOUNT, plain, refused
+from conftest import ACCOUNT, AUTHORIZER, plain, refused
 
 NOT_FOUND = ("NotFoundException", 404)
 BAD_REQUEST = ("BadRequestException", 400)
@@ -338,9 +338,9 @@ def test_gateway_responses_inherit_from_their_class(v1, api):
 
 def test_authorizers_know_their_type(v1, api):
     """Tokens are judged by a function of the user's own, pools by themselves."""
-    token = v1.create_authorizer(restApiId=api[0], name="t", type="TOKEN", authorizerUri="arn:x", identitySource="method.request.header.A")
+    token = v1.create_authorizer(restApiId=api[0], name="t", type="TOKEN", authorizerUri=AUTHORIZER, identitySource="method.request.header.A")
     assert token["authType"] == "custom"
-    twice = refused(v1.create_authorizer, restApiId=api[0], name="t", type="TOKEN", authorizerUri="arn:x")
+    twice = refused(v1.create_authorizer, restApiId=api[0], name="t", type="TOKEN", authorizerUri=AUTHORIZER)
     assert twice[:2] == BAD_REQUEST
     assert status(v1.delete_authorizer(restApiId=api[0], authorizerId=token["id"])) == 202
 
@@ -391,7 +391,7 @@ def test_a_patch_is_refused_where_its_value_makes_no_sense(v1, api):
     v1.put_integration(**where, type="HTTP", uri="http://backend.example", integrationHttpMethod="GET")
     v1.create_deployment(restApiId=api, stageName="s")
     plan = v1.create_usage_plan(name="p", apiStages=[{"apiId": api, "stage": "s"}])["id"]
-    authorizer = v1.create_authorizer(restApiId=api, name="t", type="TOKEN", authorizerUri="arn:x")["id"]
+    authorizer = v1.create_authorizer(restApiId=api, name="t", type="TOKEN", authorizerUri=AUTHORIZER)["id"]
     stage = {"restApiId": api, "stageName": "s"}
     calls = {
         "stage": (v1.update_stage, v1.get_stage, stage),

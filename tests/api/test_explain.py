@@ -76,7 +76,9 @@ def test_a_call_with_mappings_and_templates_is_told_whole(api):
                 "responseParameters": {"method.response.header.x-got": "integration.response.header.x-b"},
             }
         },
-        {"requestParameters": {"method.request.path.id": True, "method.request.querystring.q": False}},
+        {"requestParameters": {
+            "method.request.path.id": True, "method.request.querystring.q": False, "method.request.header.absent": False,
+        }},
         type="HTTP",
         uri=api.backend.url + "/own/{id}",
         requestParameters={

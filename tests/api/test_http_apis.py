@@ -7,7 +7,7 @@ import socket
 import threading
 
 import pytest
-from conftest import REGION, free_port, plain, refused
+from conftest import AUTHORIZER, REGION, free_port, plain, refused
 
 
 @pytest.fixture
@@ -278,7 +278,7 @@ def test_authorizers_models_and_responses_are_kept(v2, api):
     v2.update_authorizer(ApiId=api, AuthorizerId=made["AuthorizerId"], Name="k")
     assert [item["Name"] for item in v2.get_authorizers(ApiId=api)["Items"]] == ["k"]
     needs = refused(
-        v2.create_authorizer, ApiId=api, AuthorizerType="REQUEST", IdentitySource=[], Name="r", AuthorizerUri="arn:x"
+        v2.create_authorizer, ApiId=api, AuthorizerType="REQUEST", IdentitySource=[], Name="r", AuthorizerUri=AUTHORIZER
     )
     assert needs[2] == "AuthorizerPayloadFormatVersion is a required parameter for REQUEST authorizer"
     v2.delete_authorizer(ApiId=api, AuthorizerId=made["AuthorizerId"])

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import ACCOUNT, REGION, plain, refused
+from conftest import ACCOUNT, AUTHORIZER, REGION, plain, refused
 
 
 @pytest.fixture
@@ -25,7 +25,9 @@ def patch(op, path, value=None):
 def put(v1, api, resource, verb="GET", **integration):
     """A method with its integration."""
     where = {"restApiId": api, "resourceId": resource, "httpMethod": verb}
-    v1.put_method(**where, authorizationType="NONE")
+    mapped = (integration.get("requestParameters") or {}).values()
+    declared = {name: False for name in mapped if name.startswith("method.request.")}
+    v1.put_method(**where, authorizationType="NONE", requestParameters=declared)
     v1.put_integration(**where, **integration)
     return where
 
@@ -427,7 +429,7 @@ def test_an_account_has_its_role(gateway):
 def test_authorizers_are_kept(v1, api):
     api, _ = api
     made = v1.create_authorizer(
-        restApiId=api, name="a", type="TOKEN", authorizerUri="arn:x", identitySource="method.request.header.Auth"
+        restApiId=api, name="a", type="TOKEN", authorizerUri=AUTHORIZER, identitySource="method.request.header.Auth"
     )
     assert made["authType"] == "custom"
     where = {"restApiId": api, "authorizerId": made["id"]}

@@ -6,7 +6,7 @@ import datetime
 import json
 
 import pytest
-from conftest import ACCOUNT, REGION, Gateway, plain, refused
+from conftest import ACCOUNT, AUTHORIZER, REGION, Gateway, plain, refused
 
 
 @pytest.fixture
@@ -259,7 +259,7 @@ def test_an_api_is_cloned(gateway, v1, api):
     pets = v1.create_resource(restApiId=source, parentId=root, pathPart="pets")["id"]
     where = put_mock(v1, source, pets, body="cloned")
     validator = v1.create_request_validator(restApiId=source, name="v")["id"]
-    authorizer = v1.create_authorizer(restApiId=source, name="a", type="TOKEN", authorizerUri="arn:x", identitySource="method.request.header.A")["id"]
+    authorizer = v1.create_authorizer(restApiId=source, name="a", type="TOKEN", authorizerUri=AUTHORIZER, identitySource="method.request.header.A")["id"]
     v1.put_method(restApiId=source, resourceId=root, httpMethod="PUT", authorizationType="CUSTOM", authorizerId=authorizer, requestValidatorId=validator)
     v1.put_gateway_response(restApiId=source, responseType="THROTTLED", statusCode="420")
     link = f"https://apigateway.amazonaws.com/restapis/{source}/models/Empty"
@@ -449,8 +449,8 @@ def test_quotas_hold_only_where_they_are_asked_for(v1, strict, api):
     made = strict.create_rest_api(name="full")
     where, root = {"restApiId": made["id"]}, made["rootResourceId"]
     for number in range(10):
-        strict.create_authorizer(**where, name=f"a{number}", type="TOKEN", authorizerUri="arn:x", identitySource="method.request.header.A")
-    code, found, message = refused(strict.create_authorizer, **where, name="b", type="TOKEN", authorizerUri="arn:x")
+        strict.create_authorizer(**where, name=f"a{number}", type="TOKEN", authorizerUri=AUTHORIZER, identitySource="method.request.header.A")
+    code, found, message = refused(strict.create_authorizer, **where, name="b", type="TOKEN", authorizerUri=AUTHORIZER)
     assert (code, found) == ("LimitExceededException", 429)
     assert message == (
         "Maximum number of Authorizers for this API has been reached.  Please contact AWS if you need additional "

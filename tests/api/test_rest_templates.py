@@ -54,6 +54,7 @@ def test_a_template_overrides_what_is_mapped(api, backend):
         "/{name}",
         "POST",
         {"200": {"responseTemplates": {JSON: response}}},
+        {"requestParameters": {"method.request.path.name": True}},
         type="HTTP",
         uri=backend.url + "/x/{name}",
         requestParameters={

@@ -210,7 +210,7 @@ fn the_first_run_prints_curl_lines_that_work() {
     if !installed("curl") {
         return;
     }
-    for port in [8080, 9901] {
+    for port in [8080, 8081, 9901] {
         if TcpListener::bind(("127.0.0.1", port)).is_err() {
             eprintln!("skipped: port {port} is taken");
             return;

@@ -20,6 +20,7 @@ mod interim;
 mod lane;
 mod limits;
 mod load;
+mod long_body;
 mod pool;
 mod reload;
 mod routing;

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use crate::kit::{
     Driver, Gateway, PATIENCE, Setup, Upstream, eventually, mock, proxy, route, table,
@@ -58,6 +59,11 @@ fn a_bad_config_changes_nothing_and_is_reported(driver: Driver) {
         "the hint is missing:\n{said}"
     );
     assert!(said.contains("^^^^"), "the caret is missing:\n{said}");
+    // The watch sees the change, too, within two looks, and has nothing to add.
+    thread::sleep(Duration::from_millis(1500));
+    let failed = r#"daemun_reloads_total{result="failed"}"#;
+    assert_eq!(gateway.metric(failed), Some(1.0));
+    assert_eq!(gateway.stderr().matches("config not reloaded").count(), 1);
     std::fs::write(gateway.file(), "").unwrap();
     eventually("a word about the empty file", || {
         gateway.stderr().contains("the file is empty").then_some(())

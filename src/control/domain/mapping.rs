@@ -3,8 +3,7 @@
 
 use serde_json::Value;
 
-use crate::control::desk::{Desk, Record};
-use crate::control::domain::record::text;
+use crate::control::desk::{Desk, Record, text};
 use crate::control::error::Outcome;
 use crate::control::kind;
 use crate::model::quota;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::control::desk::{Desk, Record};
+use crate::control::desk::{Desk, Record, text};
 use crate::control::domain::zone;
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
@@ -21,10 +21,6 @@ const MODES: &[(&str, &str)] = &[
     ),
     ("ROUTING_RULE_ONLY", "ROUTING_RULE_ONLY"),
 ];
-
-pub fn text<'r>(record: &'r Record, key: &str) -> &'r str {
-    record.get(key).and_then(Value::as_str).unwrap_or_default()
-}
 
 /// The key of the domain name that the path names; private ones of one name differ by their id.
 pub fn key(input: &Input) -> String {

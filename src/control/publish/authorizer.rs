@@ -2,8 +2,10 @@
 
 use serde_json::Value;
 
-use crate::control::desk::{Desk, Record};
-use crate::control::error::Outcome;
+use crate::aws::arn::IntegrationUri;
+use crate::aws::function::FunctionName;
+use crate::control::desk::{Desk, Record, text};
+use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::lang::mapping::{Expression, Side};
 use crate::lang::params::{Part, Source};
@@ -11,7 +13,7 @@ use crate::lang::pattern::Bounded;
 use crate::model::v2::{Authorizer, AuthorizerKind, EventFormat, FunctionCall};
 
 /// AWS's default of REST APIs, seconds; HTTP APIs remember nothing unless they are told to.
-const REST_TTL_S: u64 = 300;
+pub(in crate::control) const REST_TTL_S: u64 = 300;
 /// How long functions have, milliseconds. AWS: "Authorizer timeout: 10,000 milliseconds" of HTTP APIs.
 const REST_TIMEOUT_MS: u32 = 29_000;
 const HTTP_TIMEOUT_MS: u32 = 10_000;
@@ -52,6 +54,7 @@ pub(in crate::control::publish) fn of(
         EventFormat::Http1 | EventFormat::Http2 => "authorizerId",
     };
     let found = all.find(|other| other[key] == *id);
+    let found = found.and_then(Value::as_object);
     let found = found.ok_or_else(|| fault("it is not there"))?;
     let made = match facts.format {
         EventFormat::Rest => rest(found, facts),
@@ -64,7 +67,7 @@ pub(in crate::control::publish) fn of(
     .map_err(|what| fault(&what))
 }
 
-fn rest(found: &Value, facts: &FunctionCall) -> Result<Authorizer, String> {
+fn rest(found: &Record, facts: &FunctionCall) -> Result<Authorizer, String> {
     let kind = match text(found, "type") {
         "TOKEN" => AuthorizerKind::Token,
         "REQUEST" => AuthorizerKind::Request,
@@ -96,6 +99,35 @@ fn rest(found: &Value, facts: &FunctionCall) -> Result<Authorizer, String> {
         validation: validation.map(str::to_owned),
         ttl_s: ttl_s(found, REST_TTL_S),
     })
+}
+
+/// Whether a function is named as authorizers name theirs: the path of API Gateway's own ARN that
+/// invokes it. Stage variables may stand in its name.
+///
+/// # Errors
+/// What AWS says of it.
+pub(in crate::control) fn check_uri(uri: &str) -> Outcome<()> {
+    let parsed = IntegrationUri::parse(uri).ok();
+    let parsed = parsed.filter(|uri| !uri.region.is_empty());
+    let function = parsed.and_then(|uri| uri.function());
+    let is_function = function.is_some_and(|arn| {
+        let is_open = arn.contains("${stageVariables.");
+        arn.starts_with("arn:") && (is_open || FunctionName::parse(arn).is_some())
+    });
+    match is_function {
+        true => Ok(()),
+        false => Err(Error::bad_request(format!(
+            "Invalid Authorizer URI: {uri}. Authorizer URI should be a valid API Gateway ARN that \
+             represents a Lambda function invocation."
+        ))),
+    }
+}
+
+/// AWS's words for an authorizer that is to remember nobody knows whom.
+pub(in crate::control) fn unnamed_callers() -> Error {
+    Error::bad_request(
+        "Identity source must be set if authorizer caching is enabled (TTL is greater than 0)",
+    )
 }
 
 /// The identity sources of a REST API, as they are written: with commas between them.
@@ -134,14 +166,18 @@ pub(in crate::control) fn is_http_source(source: &str) -> bool {
         && Expression::parse(source, Side::Request).is_ok()
 }
 
-fn http(found: &Value, facts: &FunctionCall) -> Result<Authorizer, String> {
+fn http(found: &Record, facts: &FunctionCall) -> Result<Authorizer, String> {
+    let is_simple = found.get("enableSimpleResponses") == Some(&Value::Bool(true));
     let kind = match text(found, "authorizerType") {
-        "REQUEST" if found["enableSimpleResponses"] == true => AuthorizerKind::Simple,
+        "REQUEST" if is_simple => AuthorizerKind::Simple,
         "REQUEST" => AuthorizerKind::Request,
         other => return Err(format!("its type is {other}")),
     };
-    let sources = found["identitySource"].as_array().into_iter().flatten();
-    let sources = sources.filter_map(|source| source.as_str().map(str::to_owned));
+    let sources = found.get("identitySource").and_then(Value::as_array);
+    let sources = sources
+        .into_iter()
+        .flatten()
+        .filter_map(|source| source.as_str().map(str::to_owned));
     let sources: Vec<String> = sources.collect();
     if let Some(source) = sources.iter().find(|source| !is_http_source(source)) {
         return Err(format!("`{source}` is no identity source"));
@@ -165,11 +201,9 @@ fn http(found: &Value, facts: &FunctionCall) -> Result<Authorizer, String> {
     })
 }
 
-fn ttl_s(found: &Value, usual: u64) -> u32 {
-    let seconds = found["authorizerResultTtlInSeconds"].as_u64();
+fn ttl_s(found: &Record, usual: u64) -> u32 {
+    let seconds = found
+        .get("authorizerResultTtlInSeconds")
+        .and_then(Value::as_u64);
     u32::try_from(seconds.unwrap_or(usual)).unwrap_or_default()
-}
-
-fn text<'v>(value: &'v Value, key: &str) -> &'v str {
-    value[key].as_str().unwrap_or_default()
 }

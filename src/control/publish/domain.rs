@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::base::id::ResourceIds;
-use crate::control::desk::{Desk, Record, Rows, Scope};
+use crate::control::desk::{Desk, Record, Rows, Scope, text};
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
-use crate::control::publish::{Surroundings, compiled, scopes, text};
+use crate::control::publish::{Surroundings, compiled, scopes};
 use crate::model::domain::{Condition, Mapping, Routing, RoutingRule};
 use crate::model::{Domain, Snapshot};
 use crate::rt::tls::Version;

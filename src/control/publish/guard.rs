@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::aws::arn::partition_of;
-use crate::control::desk::{Record, Scope};
+use crate::control::desk::{Record, Scope, text};
+use crate::control::publish::authorizer;
 use crate::control::publish::refusal::unchecked;
-use crate::control::publish::{authorizer, text};
 use crate::lang::policy::{Kind, Policy};
 use crate::model::v2::{Authorization, FunctionCall, Guard, Integration};
 

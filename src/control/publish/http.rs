@@ -5,10 +5,10 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::aws::subtype::REGION;
-use crate::control::desk::{Record, Scope};
+use crate::control::desk::{Record, Scope, text};
 use crate::control::error::{Error, Outcome};
 use crate::control::publish::{
-    AUTHORIZER_EPOCH, access_log, epoch, guard, link, method_of, text, throttle, timeout, unserved,
+    AUTHORIZER_EPOCH, access_log, epoch, guard, link, method_of, throttle, timeout, unserved,
     variables,
 };
 use crate::control::v2;

@@ -2,10 +2,9 @@
 
 use serde_json::Value;
 
-use crate::control::desk::{Desk, Record};
+use crate::control::desk::{Desk, Record, text};
 use crate::control::error::Outcome;
 use crate::control::kind;
-use crate::control::publish::text;
 
 /// The member of an integration that says why its link cannot be used.
 const FAULT: &str = "linkFault";

@@ -18,8 +18,8 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::base::id::ResourceIds;
-use crate::compile::{self, Ledger};
-use crate::control::desk::{Desk, Fixed, Record, Rows, Scope};
+use crate::compile::{self, Ledger, Problem};
+use crate::control::desk::{Desk, Fixed, Record, Rows, Scope, text};
 use crate::control::domain::trust::Truststores;
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
@@ -288,9 +288,13 @@ fn compiled(snapshot: &Snapshot) -> Outcome<()> {
     let Err(problems) = compile::compile(snapshot, &Ledger::default()) else {
         return Ok(());
     };
-    let texts = problems.iter().map(|problem| match &problem.hint {
-        Some(hint) => format!("{problem}; {hint}"),
-        None => problem.to_string(),
+    let texts = problems.iter().map(|problem| {
+        let text = Problem::by_route(&problem.path, &problem.message);
+        let text = text.unwrap_or_else(|| problem.to_string());
+        match &problem.hint {
+            Some(hint) => format!("{text}; {hint}"),
+            None => text,
+        }
     });
     let texts: Vec<String> = texts.collect();
     Err(Error::bad_request(texts.join("\n")))
@@ -337,8 +341,4 @@ fn epoch(stage: &Record, key: &str) -> u64 {
 fn access_log(stage: &Record) -> Option<String> {
     let format = stage.get("accessLogSettings")?.get("format")?.as_str()?;
     (!format.is_empty()).then(|| format.to_owned())
-}
-
-fn text<'r>(record: &'r Record, key: &str) -> &'r str {
-    record.get(key).and_then(Value::as_str).unwrap_or_default()
 }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::control::desk::{Desk, Record, Scope};
+use crate::control::desk::{Desk, Record, Scope, text};
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::publish::domain::KEY;
 use crate::control::publish::{
-    AUTHORIZER_EPOCH, CACHE_EPOCH, access_log, epoch, guard, link, method_of, text, throttle,
-    timeout, unserved, variables,
+    AUTHORIZER_EPOCH, CACHE_EPOCH, access_log, epoch, guard, link, method_of, throttle, timeout,
+    unserved, variables,
 };
 use crate::model::Throttle;
 use crate::model::rest::{

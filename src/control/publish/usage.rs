@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use crate::control::desk::{Desk, Record};
+use crate::control::desk::{Desk, Record, text};
 use crate::control::error::Outcome;
 use crate::control::kind;
-use crate::control::publish::{text, throttle};
+use crate::control::publish::throttle;
 use crate::control::usage::{self, Day};
 use crate::model::usage::{Period, PlanKey, PlanStage, Quota, Usage, UsagePlan};
 

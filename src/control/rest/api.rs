@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use crate::control::Handler;
-use crate::control::desk::{Desk, Record};
+use crate::control::desk::{Desk, Record, text};
 use crate::control::domain::mapping;
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::patch::{ANY, As, Family, LIST, Patch, REPLACE, Rules};
 use crate::control::protocol::Input;
-use crate::control::rest::noun::{self, given, text};
+use crate::control::rest::noun::{self, given};
 use crate::control::rest::{clone, domain, plan, schema};
 use crate::control::tags;
 use crate::lang::policy::{Kind, Policy};
@@ -178,13 +178,20 @@ fn check_policy(text: &str) -> Outcome<()> {
     if text.is_empty() {
         return Ok(());
     }
-    Policy::parse(text, Kind::Resource).map_err(|error| {
+    let refused = |what: String| {
         Error::bad_request(format!(
             "Invalid policy document. Please check the policy syntax and ensure that Principals \
-             are valid. ({error})"
+             are valid. ({what})"
         ))
-    })?;
-    Ok(())
+    };
+    let policy = Policy::parse(text, Kind::Resource).map_err(|error| refused(error.to_string()))?;
+    match policy.foreign_action("execute-api") {
+        None => Ok(()),
+        Some(place) => {
+            let what = "only actions of execute-api can be allowed or denied here";
+            Err(refused(format!("{place}: {what}")))
+        }
+    }
 }
 
 fn list(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {

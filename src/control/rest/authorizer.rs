@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use crate::control::Handler;
-use crate::control::desk::{Desk, Record};
+use crate::control::desk::{Desk, Record, text};
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::patch::{As, Family, LIST, Patch, REPLACE, Rules};
 use crate::control::protocol::Input;
-use crate::control::publish::authorizer::rest_sources;
-use crate::control::rest::noun::{self, given, text};
+use crate::control::publish::authorizer::{REST_TTL_S, check_uri, rest_sources, unnamed_callers};
+use crate::control::rest::noun::{self, given};
 use crate::lang::pattern::Bounded;
 use crate::model::quota;
 
@@ -104,8 +104,9 @@ fn check(desk: &Desk<'_>, input: &Input, record: &Record) -> Outcome<()> {
     }
     let ttl = record.get("authorizerResultTtlInSeconds");
     if ttl.is_some_and(|ttl| ttl.as_u64().is_none_or(|ttl_s| ttl_s > 3600)) {
-        let message = "authorizerResultTtlInSeconds must be between 0 and 3600";
-        return Err(Error::bad_request(message));
+        return Err(Error::bad_request(
+            "Authorizer result TTL outside allowable range. TTL must be between 0 and 3600 seconds.",
+        ));
     }
     let below = format!("{}/", input.given("restApiId"));
     for (_, other) in desk.list(kind::AUTHORIZER, &below)? {
@@ -126,7 +127,10 @@ fn check(desk: &Desk<'_>, input: &Input, record: &Record) -> Outcome<()> {
         _ if text(record, "authorizerUri").is_empty() => {
             Err(Error::bad_request("Invalid Authorizer URI: it is required"))
         }
-        kind => check_identity(kind, record),
+        kind => {
+            check_uri(text(record, "authorizerUri"))?;
+            check_identity(kind, record)
+        }
     }
 }
 
@@ -139,12 +143,17 @@ fn check_identity(kind: &str, record: &Record) -> Outcome<()> {
              header, matching 'method.request.header.[a-zA-Z0-9._-]+'."
         )));
     }
-    rest_sources(written).map_err(|source| {
+    let sources = rest_sources(written).map_err(|source| {
         Error::bad_request(format!(
             "Invalid identitySource: {source}. Each must be method.request.header.{{name}}, \
              method.request.querystring.{{name}}, stageVariables.{{name}} or context.{{name}}."
         ))
     })?;
+    let ttl = record.get("authorizerResultTtlInSeconds");
+    let ttl_s = ttl.and_then(Value::as_u64).unwrap_or(REST_TTL_S);
+    if kind == "REQUEST" && sources.is_empty() && ttl_s > 0 {
+        return Err(unnamed_callers());
+    }
     let expression = text(record, "identityValidationExpression");
     if kind == "TOKEN" && !expression.is_empty() {
         Bounded::full(expression).map_err(|error| {

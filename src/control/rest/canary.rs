@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::control::desk::{Desk, Record, within};
+use crate::control::desk::{Desk, Record, text, within};
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::patch::Patch;
 use crate::control::protocol::Input;
-use crate::control::rest::noun::{self, text};
+use crate::control::rest::noun;
 
 /// The member of a stage that it lives in.
 pub const PART: &str = "canarySettings";

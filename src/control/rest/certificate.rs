@@ -3,13 +3,13 @@
 use serde_json::Value;
 
 use crate::control::Handler;
-use crate::control::desk::{Desk, Record};
+use crate::control::desk::{Desk, Record, text};
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::patch::{As, Family, Patch, REPLACE, Rules};
 use crate::control::protocol::Input;
 use crate::control::publish::domain::KEY;
-use crate::control::rest::noun::{self, given, text};
+use crate::control::rest::noun::{self, given};
 use crate::control::tags;
 use crate::model::quota;
 use crate::rt::tls;

@@ -4,10 +4,9 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::control::desk::{Desk, Record};
+use crate::control::desk::{Desk, Record, text};
 use crate::control::error::Outcome;
 use crate::control::kind;
-use crate::control::rest::noun::text;
 
 /// Members that a clone has from its original unless it is given others.
 pub const MEMBERS: &[&str] = &[

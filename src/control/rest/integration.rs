@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 
 use crate::aws::Arn;
 use crate::control::Handler;
-use crate::control::desk::{Desk, Record};
+use crate::control::desk::{Desk, Record, text};
 use crate::control::error::{Error, Outcome};
 use crate::control::patch::{ANY, As, Family, LIST, Patch, REPLACE, Rules};
 use crate::control::protocol::Input;
 use crate::control::rest::method::{self, Found};
-use crate::control::rest::noun::{given, text};
+use crate::control::rest::noun::given;
 use crate::model::quota;
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
@@ -105,6 +105,7 @@ fn put(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
         }
     }
     check(desk, &record)?;
+    check_declared(&found.method, &record, None)?;
     found.method.insert(PART.to_owned(), json!(record));
     found.put(desk)?;
     Ok(Value::Object(record))
@@ -115,6 +116,7 @@ fn update(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
     let mut record = found.part(PART).cloned().unwrap_or_default();
     RULES.apply(&mut record, &Patch::all(input))?;
     check(desk, &record)?;
+    check_declared(&found.method, &record, found.part(PART))?;
     found.method.insert(PART.to_owned(), json!(record));
     found.put(desk)?;
     Ok(Value::Object(record))
@@ -146,6 +148,12 @@ fn check(desk: &Desk<'_>, record: &Record) -> Outcome<()> {
     if text(record, "httpMethod").is_empty() {
         let message = "Enumeration value for HttpMethod must be non-empty";
         return Err(Error::bad_request(message));
+    }
+    if text(record, "connectionType") == "VPC_LINK" && text(record, "connectionId").is_empty() {
+        return Err(Error::bad_request(
+            "ConnectionId should be set to the vpcLinkId or stage variable on connection type \
+             VPC_LINK",
+        ));
     }
     let uri = text(record, "uri");
     let lower = uri.to_ascii_lowercase();
@@ -257,10 +265,48 @@ pub fn check_mapping(parameters: Option<&Value>, target_of: &str, origin: &str) 
             true => source,
             false => target,
         };
-        return Err(Error::bad_request(format!(
-            "Invalid mapping expression specified: Validation Result: warnings : [], errors : \
-             [Invalid mapping expression specified: {wrong}]"
-        )));
+        return Err(wrong_mapping("expression specified", wrong));
+    }
+    Ok(())
+}
+
+/// What AWS says of a mapping that is none, or of a `parameter` that is not there.
+pub fn wrong_mapping(what: &str, name: &str) -> Error {
+    Error::bad_request(format!(
+        "Invalid mapping expression specified: Validation Result: warnings : [], errors : \
+         [Invalid mapping {what}: {name}]"
+    ))
+}
+
+/// What is mapped and what caches tell requests by must be parameters of the method. "It must have
+/// been defined before it can be referenced." What an integration had `before` stays as it was.
+fn check_declared(method: &Record, record: &Record, before: Option<&Record>) -> Outcome<()> {
+    let declared = method.get("requestParameters");
+    let is_declared = |name: &str| {
+        // One with many values may be declared as the one value that it is, too.
+        let single = name.replacen(".multivalue", ".", 1);
+        declared.is_some_and(|all| all.get(name).or_else(|| all.get(&single)).is_some())
+    };
+    let had = before.and_then(|before| before.get("requestParameters"));
+    let mapped = record.get("requestParameters").and_then(Value::as_object);
+    for (target, source) in mapped.into_iter().flatten() {
+        let name = source.as_str().unwrap_or_default();
+        let is_kept = had.is_some_and(|had| had.get(target) == Some(source));
+        let is_body = name
+            .strip_prefix("method.request.body")
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+        if name.starts_with("method.request.") && !is_body && !is_kept && !is_declared(name) {
+            return Err(wrong_mapping("expression parameter specified", name));
+        }
+    }
+    let had = before.and_then(|before| before.get("cacheKeyParameters")?.as_array());
+    let keys = record.get("cacheKeyParameters").and_then(Value::as_array);
+    for key in keys.into_iter().flatten() {
+        let name = key.as_str().unwrap_or_default();
+        let is_kept = had.is_some_and(|had| had.contains(key));
+        if name.starts_with("method.request.") && !is_kept && !is_declared(name) {
+            return Err(Error::bad_request("Invalid cache key parameter specified"));
+        }
     }
     Ok(())
 }

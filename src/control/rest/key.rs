@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use crate::control::Handler;
-use crate::control::desk::{Desk, Record};
+use crate::control::desk::{Desk, Record, text};
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::patch::{As, Family, Patch, REPLACE, Rules};
 use crate::control::protocol::Input;
 use crate::control::rest::key_import;
-use crate::control::rest::noun::{self, given, text};
+use crate::control::rest::noun::{self, given};
 use crate::control::tags;
 use crate::model::quota;
 

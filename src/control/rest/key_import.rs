@@ -4,11 +4,10 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use crate::control::desk::{Desk, Record};
+use crate::control::desk::{Desk, Record, text};
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::protocol::Input;
-use crate::control::rest::noun::text;
 use crate::control::rest::{csv, key, plan};
 use crate::model::quota;
 

@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 
 use crate::control::Handler;
-use crate::control::desk::{Desk, Record};
+use crate::control::desk::{Desk, Record, text};
 use crate::control::domain::mapping;
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::patch::Patch;
 use crate::control::protocol::Input;
 use crate::control::rest::domain;
-use crate::control::rest::noun::{self, text};
+use crate::control::rest::noun;
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
     ("CreateBasePathMapping", create),

@@ -3,13 +3,13 @@
 use serde_json::{Map, Value};
 
 use crate::control::Handler;
-use crate::control::desk::{Desk, Record, within};
+use crate::control::desk::{Desk, Record, text, within};
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::patch::{ANY, As, Family, LIST, Patch, REPLACE, Rules};
 use crate::control::protocol::Input;
-use crate::control::rest::noun::{self, given, text};
-use crate::control::rest::resource;
+use crate::control::rest::noun::{self, given};
+use crate::control::rest::{integration, resource};
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
     ("PutMethod", put),
@@ -201,10 +201,10 @@ fn check_parameters(record: &Record) -> Outcome<()> {
         let rest = expression.strip_prefix("method.request.");
         let name = rest.and_then(|rest| places.iter().find_map(|place| rest.strip_prefix(place)));
         let Some(name) = name else {
-            return Err(Error::bad_request(format!(
-                "Invalid mapping expression specified: Validation Result: warnings : [], errors : \
-                 [Invalid mapping expression specified: {expression}]"
-            )));
+            return Err(integration::wrong_mapping(
+                "expression specified",
+                expression,
+            ));
         };
         if names.contains(&name) {
             return Err(Error::bad_request(

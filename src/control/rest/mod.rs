@@ -25,7 +25,7 @@ mod resource;
 mod response;
 mod schema;
 mod setting;
-mod stage;
+pub(in crate::control) mod stage;
 mod template;
 pub mod test_invoke;
 mod usage;

@@ -47,10 +47,6 @@ pub fn shown(input: &Input, all: Vec<(String, Record)>) -> Outcome<Value> {
     )
 }
 
-pub fn text<'r>(record: &'r Record, key: &str) -> &'r str {
-    record.get(key).and_then(Value::as_str).unwrap_or_default()
-}
-
 /// The members that the body gave, of these names.
 pub fn given(input: &Input, names: &[&str]) -> Record {
     let members = names.iter().filter_map(|name| {

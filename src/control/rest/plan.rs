@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use crate::control::Handler;
-use crate::control::desk::{Desk, Record};
+use crate::control::desk::{Desk, Record, text};
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::patch::{ANY, As, Family, Patch, Rules};
 use crate::control::protocol::Input;
-use crate::control::rest::noun::{self, given, text};
+use crate::control::rest::noun::{self, given};
 use crate::control::rest::{key, plan_stage};
 use crate::control::{tags, usage};
 use crate::model::quota;

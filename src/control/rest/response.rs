@@ -3,12 +3,12 @@
 use serde_json::{Map, Value, json};
 
 use crate::control::Handler;
-use crate::control::desk::{Desk, Record, within};
+use crate::control::desk::{Desk, Record, text, within};
 use crate::control::error::{Error, Outcome};
 use crate::control::patch::{ANY, As, Family, Patch, Rules};
 use crate::control::protocol::Input;
 use crate::control::rest::method::{self, Found};
-use crate::control::rest::noun::{given, text};
+use crate::control::rest::noun::given;
 use crate::control::rest::{integration, resource};
 use crate::lang::pattern::Pattern;
 
@@ -45,6 +45,7 @@ const OF_INTEGRATION: Rules = Rules {
     ],
 };
 
+const PARAMETERS: &str = "responseParameters";
 const METHOD: &str = "methodResponses";
 const INTEGRATION: &str = "integrationResponses";
 
@@ -79,7 +80,7 @@ fn update_of_method(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
         check_removal(
             &record,
             &patch,
-            "responseParameters",
+            PARAMETERS,
             "Invalid parameter name specified",
         )?;
         check_removal(
@@ -145,9 +146,38 @@ fn put_of_integration(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
         }
     }
     check_of_integration(&record)?;
+    check_declared(&found, input, &record, None)?;
     keep_in_integration(&mut found, input, record.clone());
     found.put(desk)?;
     Ok(Value::Object(record))
+}
+
+/// Headers are mapped to those of the method's response alone. "It must have been defined before
+/// it can be referenced." What the response had `before` stays as it was.
+fn check_declared(
+    found: &Found,
+    input: &Input,
+    record: &Record,
+    before: Option<&Record>,
+) -> Outcome<()> {
+    let response = of_method(found, input).ok();
+    let declared = response.as_ref().and_then(|own| own.get(PARAMETERS));
+    let had = before.and_then(|before| before.get(PARAMETERS));
+    let mapped = record.get(PARAMETERS).and_then(Value::as_object);
+    for (name, source) in mapped.into_iter().flatten() {
+        let is_kept = had.is_some_and(|had| had.get(name) == Some(source));
+        if is_kept || declared.is_some_and(|all| all.get(name).is_some()) {
+            continue;
+        }
+        return Err(match response {
+            Some(_) => integration::wrong_mapping("expression parameter specified", name),
+            None => Error::bad_request(
+                "Invalid mapping expression specified: Validation Result: warnings : [], errors : \
+                 [No method response exists for method.]",
+            ),
+        });
+    }
+    Ok(())
 }
 
 /// A pattern that is none is refused here, where its place is known, and not only when it is
@@ -162,7 +192,7 @@ fn check_of_integration(record: &Record) -> Outcome<()> {
     for content in templates.into_iter().flat_map(Map::keys) {
         integration::check_content_type(content)?;
     }
-    let parameters = record.get("responseParameters");
+    let parameters = record.get(PARAMETERS);
     integration::check_mapping(
         parameters,
         "method.response.header.",
@@ -173,8 +203,10 @@ fn check_of_integration(record: &Record) -> Outcome<()> {
 fn update_of_integration(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
     let mut found = integration::find(desk, input)?;
     let mut record = of_integration(&found, input)?;
+    let before = record.clone();
     OF_INTEGRATION.apply(&mut record, &Patch::all(input))?;
     check_of_integration(&record)?;
+    check_declared(&found, input, &record, Some(&before))?;
     keep_in_integration(&mut found, input, record.clone());
     found.put(desk)?;
     Ok(Value::Object(record))

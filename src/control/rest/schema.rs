@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use crate::control::Handler;
-use crate::control::desk::{Desk, Record};
+use crate::control::desk::{Desk, Record, text};
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::patch::{As, Family, Patch, REPLACE, Rules};
 use crate::control::protocol::Input;
-use crate::control::rest::noun::{self, given, text};
+use crate::control::rest::noun::{self, given};
 use crate::control::rest::template;
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
@@ -114,12 +114,23 @@ fn create(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
 fn check(schema: &str) -> Outcome<()> {
     let parsed: Value = serde_json::from_str(schema).unwrap_or_default();
     match parsed.as_object() {
-        Some(object) if !object.is_empty() => Ok(()),
+        Some(object) if !object.is_empty() => match object.get("type").and_then(Value::as_str) {
+            Some(kind) if !TYPES.contains(&kind) => Err(Error::bad_request(
+                "Invalid model specified: Validation Result: warnings : [], errors : [Invalid model \
+                 schema specified]",
+            )),
+            _ => Ok(()),
+        },
         _ => Err(Error::bad_request(
             "Model schema must have at least 1 property or array items defined",
         )),
     }
 }
+
+/// Of draft 4 of JSON Schema.
+const TYPES: &[&str] = &[
+    "array", "boolean", "integer", "null", "number", "object", "string",
+];
 
 fn update(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {
     let (key, mut record) = find(desk, input)?;

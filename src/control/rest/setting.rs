@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::control::desk::{Record, within};
 use crate::control::error::{Error, Outcome};
 use crate::control::patch::{self, As, Patch};
+use crate::control::rest::method;
 
 /// What stands behind the last two parts of the path of a method setting.
 const SETTINGS: &[(&str, &str, As)] = &[
@@ -58,7 +59,9 @@ pub fn patch(stage: &mut Record, patch: &Patch) -> Outcome<()> {
         && above.len() >= 2
     {
         let wanted = format!("{group}/{last}");
-        if let Some((_, name, kind)) = SETTINGS.iter().find(|(path, _, _)| *path == wanted) {
+        let found = SETTINGS.iter().find(|(path, _, _)| *path == wanted);
+        let is_method = |verb: &String| *verb == "*" || method::VERBS.contains(&verb.as_str());
+        if let Some((_, name, kind)) = found.filter(|_| above.last().is_some_and(is_method)) {
             return set(stage, patch, &key(above), name, *kind);
         }
     }

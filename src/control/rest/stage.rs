@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 
+use crate::aws::Arn;
 use crate::control::Handler;
-use crate::control::desk::{Desk, Record, within};
+use crate::control::desk::{Desk, Record, text, within};
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::patch::{ANY, As, Family, Patch, REPLACE, Rules};
 use crate::control::protocol::Input;
-use crate::control::rest::noun::{self, given, text};
+use crate::control::rest::noun::{self, given};
 use crate::control::rest::{canary, certificate, deployment, plan, setting};
 use crate::control::{AUTHORIZER_EPOCH, CACHE_EPOCH, tags};
 use crate::model::quota;
@@ -238,6 +239,9 @@ fn patch_access_log(record: &mut Record, patch: &Patch, name: &str) -> Outcome<(
     if patch.op != "remove" && patch.text().is_empty() {
         return Err(Error::bad_request("Access Log value must not be empty"));
     }
+    if patch.op != "remove" && name == "destinationArn" {
+        check_log_destination(patch.text())?;
+    }
     within(record, "accessLogSettings", |settings| {
         match patch.op.as_str() {
             "remove" => {
@@ -249,6 +253,32 @@ fn patch_access_log(record: &mut Record, patch: &Patch, name: &str) -> Outcome<(
         }
     });
     Ok(())
+}
+
+/// A group of CloudWatch Logs or a stream of Firehose. Nothing is sent there, but what is none was
+/// meant to be something else.
+pub fn check_log_destination(arn: &str) -> Outcome<()> {
+    let parsed = Arn::parse(arn).filter(|arn| !arn.region.is_empty());
+    let is_named = |text: &str, kind: &str| {
+        let name = text.strip_prefix(kind);
+        name.is_some_and(|name| !name.is_empty())
+    };
+    match parsed.map(|arn| (arn.service, arn.resource)) {
+        Some(("logs", group)) if is_named(group, "log-group:") => Ok(()),
+        Some(("firehose", stream)) if is_named(stream, "deliverystream/amazon-apigateway-") => {
+            Ok(())
+        }
+        Some(("firehose", stream)) if is_named(stream, "deliverystream/") => {
+            Err(Error::bad_request(
+                "Kinesis Firehose delivery stream name must begin with the characters \
+                 'amazon-apigateway-'",
+            ))
+        }
+        _ => Err(Error::bad_request(
+            "The ARN must be a valid CloudWatch Logs log group or Kinesis Data Firehose delivery \
+             stream",
+        )),
+    }
 }
 
 fn delete(desk: &mut Desk<'_>, input: &Input) -> Outcome<Value> {

@@ -4,10 +4,9 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-use crate::control::desk::Desk;
+use crate::control::desk::{Desk, text};
 use crate::control::error::Outcome;
 use crate::control::kind;
-use crate::control::rest::noun::text;
 
 /// Levels of a schema that are looked into: a model may contain itself.
 const DEPTH_MAX: usize = 16;

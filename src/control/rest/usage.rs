@@ -3,12 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use crate::control::Handler;
-use crate::control::desk::{Desk, Record};
+use crate::control::desk::{Desk, Record, text};
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::patch::{As, Family, Patch, REPLACE, Rules};
 use crate::control::protocol::{Input, ServiceName, page};
-use crate::control::rest::noun::text;
 use crate::control::rest::plan;
 use crate::control::usage::{self, Day, Quota, Tally};
 

@@ -3,12 +3,12 @@
 use serde_json::Value;
 
 use crate::control::Handler;
-use crate::control::desk::{Desk, Record};
+use crate::control::desk::{Desk, Record, text};
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::patch::{As, Family, Patch, REPLACE, Rules};
 use crate::control::protocol::Input;
-use crate::control::rest::noun::{self, text};
+use crate::control::rest::noun;
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
     ("CreateRequestValidator", create),

@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use crate::control::Handler;
-use crate::control::desk::Desk;
+use crate::control::desk::{Desk, text};
 use crate::control::domain::mapping;
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::protocol::{Input, ServiceName, page};
 use crate::control::tags;
-use crate::control::v2::noun::{self, given, is_http, text, with_defaults};
+use crate::control::v2::noun::{self, given, is_http, with_defaults};
 use crate::control::v2::quick;
 
 pub const OPERATIONS: &[(&str, Handler)] = &[

@@ -3,12 +3,12 @@
 use serde_json::Value;
 
 use crate::control::Handler;
-use crate::control::desk::{Desk, Record};
+use crate::control::desk::{Desk, Record, text};
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::protocol::Input;
-use crate::control::publish::authorizer::is_http_source;
-use crate::control::v2::noun::{self, Noun, given, is_http, text};
+use crate::control::publish::authorizer::{check_uri, is_http_source, unnamed_callers};
+use crate::control::v2::noun::{self, Noun, given, is_http};
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
     ("CreateAuthorizer", create),
@@ -77,7 +77,8 @@ fn check(desk: &Desk<'_>, input: &Input, api: &Record, record: &Record) -> Outco
                 required(record, "authorizerPayloadFormatVersion", name, "REQUEST")?;
                 check_request(record)?;
             }
-            required(record, "authorizerUri", "AuthorizerUri", "REQUEST")
+            required(record, "authorizerUri", "AuthorizerUri", "REQUEST")?;
+            check_uri(text(record, "authorizerUri"))
         }
     }
 }
@@ -89,8 +90,18 @@ fn check_request(record: &Record) -> Outcome<()> {
             "Invalid AuthorizerPayloadFormatVersion specified. Must be one of [1.0, 2.0]",
         ));
     }
+    let is_simple = record.get("enableSimpleResponses") == Some(&Value::Bool(true));
+    if is_simple && text(record, "authorizerPayloadFormatVersion") != "2.0" {
+        return Err(Error::bad_request(
+            "EnableSimpleResponses can only be set for AuthorizerPayloadFormatVersion \"2.0\".",
+        ));
+    }
     let sources = record.get("identitySource").and_then(Value::as_array);
     let mut sources = sources.into_iter().flatten().filter_map(Value::as_str);
+    let ttl = record.get("authorizerResultTtlInSeconds");
+    if ttl.and_then(Value::as_u64) > Some(0) && sources.clone().next().is_none() {
+        return Err(unnamed_callers());
+    }
     match sources.find(|source| !is_http_source(source)) {
         Some(source) => Err(Error::bad_request(format!(
             "Invalid IdentitySource: {source}. Each must be $request.header.{{name}}, \

@@ -3,14 +3,13 @@
 use serde_json::Value;
 
 use crate::control::Handler;
-use crate::control::desk::{Desk, Record};
+use crate::control::desk::{Desk, Record, text};
 use crate::control::domain::mapping::{self, Protocol};
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::protocol::{Input, ServiceName, page};
 use crate::control::rest::is_path_byte;
 use crate::control::v2::domain;
-use crate::control::v2::noun::text;
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
     ("CreateApiMapping", create),

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::control::desk::{Desk, Record};
+use crate::control::desk::{Desk, Record, text};
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::protocol::{Input, ServiceName, page};
@@ -25,11 +25,6 @@ pub fn api(desk: &Desk<'_>, input: &Input) -> Outcome<Record> {
     let id = input.given("apiId");
     let found = desk.get(kind::API, id)?;
     found.ok_or_else(|| Error::not_found(format!("Invalid API identifier specified {id}")))
-}
-
-/// The text of a member of a record.
-pub fn text<'r>(record: &'r Record, key: &str) -> &'r str {
-    record.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// A member of a record, null where there is none.

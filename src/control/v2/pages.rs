@@ -3,11 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use crate::control::Handler;
-use crate::control::desk::{Desk, Record};
+use crate::control::desk::{Desk, Record, text};
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::protocol::{Input, ServiceName, page};
-use crate::control::v2::noun::{member, text};
+use crate::control::v2::noun::member;
 use crate::control::v2::product;
 
 pub const OPERATIONS: &[(&str, Handler)] = &[

@@ -5,12 +5,12 @@ use serde_json::{Map, Value, json};
 
 use crate::aws::Arn;
 use crate::control::Handler;
-use crate::control::desk::{Desk, Record};
+use crate::control::desk::{Desk, Record, text};
 use crate::control::domain::zone;
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::protocol::{Input, ServiceName, page};
-use crate::control::v2::noun::{given, member, text};
+use crate::control::v2::noun::{given, member};
 use crate::control::v2::product;
 
 pub const OPERATIONS: &[(&str, Handler)] = &[

@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use crate::aws::Arn;
 use crate::aws::arn::partition_of;
 use crate::control::Handler;
-use crate::control::desk::{Desk, Record};
+use crate::control::desk::{Desk, Record, text};
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::protocol::{Input, ServiceName, page};
-use crate::control::v2::noun::{given, text, with_defaults};
+use crate::control::v2::noun::{given, with_defaults};
 use crate::lang::policy::{Kind, Policy};
 
 pub const OPERATIONS: &[(&str, Handler)] = &[

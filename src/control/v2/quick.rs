@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::control::desk::{Desk, Record};
+use crate::control::desk::{Desk, Record, text};
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::protocol::Input;
-use crate::control::v2::noun::{flag, text, with_defaults};
+use crate::control::v2::noun::{flag, with_defaults};
 use crate::control::v2::{integration, route, stage};
 
 pub fn create(desk: &mut Desk<'_>, api: &str, target: &str, input: &Input) -> Outcome<()> {

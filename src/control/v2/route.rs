@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use crate::control::Handler;
-use crate::control::desk::{Desk, Record};
+use crate::control::desk::{Desk, Record, text};
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::protocol::Input;
-use crate::control::v2::noun::{self, Noun, given, is_http, text, with_defaults};
+use crate::control::v2::noun::{self, Noun, given, is_http, with_defaults};
 use crate::model::v2::RouteKey;
 
 pub const OPERATIONS: &[(&str, Handler)] = &[

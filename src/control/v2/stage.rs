@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::control::desk::{Desk, Record};
+use crate::control::desk::{Desk, Record, text};
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::protocol::Input;
-use crate::control::v2::noun::{self, Noun, flag, given, is_http, text, with_defaults};
+use crate::control::rest::stage::check_log_destination;
+use crate::control::v2::noun::{self, Noun, flag, given, is_http, with_defaults};
 use crate::control::{AUTHORIZER_EPOCH, Handler};
 use crate::lang::logline::Format;
 
@@ -110,6 +111,8 @@ fn check(desk: &Desk<'_>, input: &Input, record: &Record) -> Outcome<()> {
 /// A stage without routes is not compiled, so nothing later would say it in time.
 fn check_access_log(record: &Record) -> Outcome<()> {
     let settings = record.get("accessLogSettings");
+    let destination = settings.and_then(|settings| settings.get("destinationArn")?.as_str());
+    destination.map_or(Ok(()), check_log_destination)?;
     let format = settings.and_then(|settings| settings.get("format")?.as_str());
     let Some(format) = format.filter(|format| !format.is_empty()) else {
         return Ok(());

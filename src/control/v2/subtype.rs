@@ -4,9 +4,8 @@ use serde_json::Value;
 
 use crate::aws::Arn;
 use crate::aws::subtype::{Kind, REGION, Subtype};
-use crate::control::desk::Record;
+use crate::control::desk::{Record, text};
 use crate::control::error::{Error, Outcome};
-use crate::control::v2::noun::text;
 use crate::lang::mapping::{Expression, Side};
 
 /// # Errors

@@ -36,14 +36,13 @@ pub(super) async fn authorize(
     authorizing::started(call, &own.id, identity.as_deref().unwrap_or_default());
     let identity = identity.ok_or(Reject::Unauthorized)?;
     let key = (own.ttl_ms > 0 && !identity.is_empty()).then(|| key(own, &identity));
-    if let Some(key) = &key {
-        let now_ms = worker.monotonic_ms();
-        let known = worker.decisions.borrow_mut().get(key, now_ms);
-        if let Some(said) = known {
-            authorizing::decided(call, said.principal.as_deref());
-            return Ok(said);
-        }
+    if let Some(key) = &key
+        && let Some(said) = known(worker, key).await
+    {
+        authorizing::decided(call, said.principal.as_deref());
+        return Ok(said);
     }
+    let _asking = key.as_deref().and_then(|key| Asking::begin(worker, key));
     let event = event(worker, call, exchange, own, (arn, &identity));
     let said = Rc::new(ask(worker, call, lambda::verb(exchange), own, event).await?);
     authorizing::decided(call, said.principal.as_deref());
@@ -52,6 +51,44 @@ pub(super) async fn authorize(
         worker.decisions.borrow_mut().keep(key, &said, until_ms);
     }
     Ok(said)
+}
+
+/// What the function has said of a caller, if need be once it has said it: callers like a browser
+/// come with several calls at once. One that failed tells the others nothing, and each asks for itself.
+async fn known(worker: &'static Worker, key: &[u8]) -> Option<Rc<Said>> {
+    let find = || {
+        let now_ms = worker.monotonic_ms();
+        worker.decisions.borrow_mut().get(key, now_ms)
+    };
+    if let Some(said) = find() {
+        return Some(said);
+    }
+    let awaited = worker.decisions.borrow().awaited(key);
+    awaited?.raised().await;
+    find()
+}
+
+/// While it lives others wait for what it is told, however it ends.
+struct Asking {
+    worker: &'static Worker,
+    key: Box<[u8]>,
+}
+
+impl Asking {
+    /// None where somebody asks already.
+    fn begin(worker: &'static Worker, key: &[u8]) -> Option<Self> {
+        let is_first = worker.decisions.borrow_mut().ask(key);
+        is_first.then(|| Self {
+            worker,
+            key: key.into(),
+        })
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.worker.decisions.borrow_mut().answered(&self.key);
+    }
 }
 
 /// The values of all identity sources; none if one is missing or empty, or a token does not look

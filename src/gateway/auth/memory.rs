@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::gateway::auth::said::Said;
+use crate::rt::task::Flag;
 
 /// Two generations: what is asked for moves to the young one, and when that is full, the old one is
 /// forgotten as a whole.
@@ -12,6 +13,8 @@ pub struct Memory {
     young: HashMap<Box<[u8]>, Decision>,
     old: HashMap<Box<[u8]>, Decision>,
     young_bytes: usize,
+    /// What is being asked for right now: no more than there are calls.
+    asked: HashMap<Box<[u8]>, Rc<Flag>>,
 }
 
 #[derive(Clone, Debug)]
@@ -38,6 +41,26 @@ impl Memory {
         let said = Rc::clone(&decision.said);
         self.put(key, decision);
         Some(said)
+    }
+
+    /// Raised when the call ends that asks for this.
+    pub fn awaited(&self, key: &[u8]) -> Option<Rc<Flag>> {
+        self.asked.get(key).map(Rc::clone)
+    }
+
+    /// Others may wait for this until it is `answered`. False: somebody asks for it already.
+    pub fn ask(&mut self, key: &[u8]) -> bool {
+        let is_first = !self.asked.contains_key(key);
+        if is_first {
+            self.asked.insert(key.into(), Rc::default());
+        }
+        is_first
+    }
+
+    pub fn answered(&mut self, key: &[u8]) {
+        if let Some(flag) = self.asked.remove(key) {
+            flag.raise();
+        }
     }
 
     pub fn keep(&mut self, key: Box<[u8]>, said: &Rc<Said>, until_ms: u64) {
@@ -74,6 +97,17 @@ mod tests {
 
     fn key(number: usize) -> Box<[u8]> {
         number.to_le_bytes().into()
+    }
+
+    #[test]
+    fn one_asks_and_the_others_wait_for_its_end() {
+        let mut memory = Memory::default();
+        assert!(memory.awaited(&key(1)).is_none());
+        assert!(memory.ask(&key(1)) && !memory.ask(&key(1)) && memory.ask(&key(2)));
+        assert!(memory.awaited(&key(1)).is_some());
+        memory.answered(&key(1));
+        assert!(memory.awaited(&key(1)).is_none() && memory.awaited(&key(2)).is_some());
+        assert!(memory.ask(&key(1)));
     }
 
     #[test]

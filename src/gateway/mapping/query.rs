@@ -60,9 +60,9 @@ pub fn changed(
         if !out.is_empty() {
             out.push(b'&');
         }
-        encode(&mut out, name.as_bytes(), is_unreserved);
+        ascii::percent_encode(&mut out, name.as_bytes(), b"");
         out.push(b'=');
-        encode(&mut out, &value, is_unreserved);
+        ascii::percent_encode(&mut out, &value, b"");
     }
     out
 }
@@ -96,33 +96,13 @@ pub fn encode_path(out: &mut Vec<u8>, text: &[u8]) {
     for (at, byte) in text.iter().enumerate() {
         match byte {
             b'%' if ascii::percent_byte(&text[at..]).is_some() => out.push(b'%'),
-            _ => encode(out, &[*byte], is_path),
+            _ => ascii::percent_encode(out, &[*byte], IN_PATHS),
         }
     }
 }
 
-fn encode(out: &mut Vec<u8>, text: &[u8], fits: impl Fn(u8) -> bool) {
-    for &byte in text {
-        if fits(byte) {
-            out.push(byte);
-        } else {
-            const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-            out.push(b'%');
-            out.push(DIGITS[usize::from(byte >> 4)]);
-            out.push(DIGITS[usize::from(byte & 15)]);
-        }
-    }
-}
-
-/// RFC 3986 section 2.3.
-fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
-}
-
-/// RFC 3986 section 3.3: pchar, and the slash.
-fn is_path(byte: u8) -> bool {
-    is_unreserved(byte) || b"/!$&'()*+,;=:@".contains(&byte)
-}
+/// RFC 3986 section 3.3: what pchar has beside the unreserved ones, and the slash.
+const IN_PATHS: &[u8] = b"/!$&'()*+,;=:@";
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

@@ -105,12 +105,12 @@ impl Path {
     }
 
     /// What it means in `root`, if it is only names and single indexes: then it takes next to nothing.
-    #[inline]
-    pub fn read_straight<'a>(
+    #[inline(always)]
+    pub fn straight<'h, 'a>(
         &self,
-        heap: &Heap<'a>,
-        root: &Value<'a>,
-    ) -> Option<Option<Value<'a>>> {
+        heap: &'h Heap<'a>,
+        root: &'h Value<'a>,
+    ) -> Option<Option<&'h Value<'a>>> {
         let is_it = self.straight && self.function.is_none();
         is_it.then(|| walk::straight(&self.steps, heap, root))
     }

@@ -16,7 +16,7 @@ pub(super) fn read<'a>(
     left: &mut Left,
 ) -> Result<Option<Value<'a>>, TooMuch> {
     let found = if path.straight {
-        straight(&path.steps, heap, at)
+        straight(&path.steps, heap, at).copied()
     } else {
         let mut walk = Walk {
             heap,
@@ -49,8 +49,13 @@ pub(super) fn read<'a>(
 }
 
 /// A path of names and single indexes, without a list of what was found.
-pub(super) fn straight<'a>(steps: &[Step], heap: &Heap<'a>, at: &Value<'a>) -> Option<Value<'a>> {
-    let mut at = at;
+#[inline(always)]
+pub(super) fn straight<'h, 'a>(
+    steps: &[Step],
+    heap: &'h Heap<'a>,
+    root: &'h Value<'a>,
+) -> Option<&'h Value<'a>> {
+    let mut at = root;
     for step in steps {
         at = match (step, at) {
             (Step::Member(name), Value::Map(id)) => heap.member(*id, name)?,
@@ -61,7 +66,7 @@ pub(super) fn straight<'a>(steps: &[Step], heap: &Heap<'a>, at: &Value<'a>) -> O
             _ => return None,
         };
     }
-    Some(*at)
+    Some(at)
 }
 
 /// Negative indexes count from the end.

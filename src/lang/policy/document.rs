@@ -150,6 +150,17 @@ impl Policy {
         })
     }
 
+    /// Where an `Action` stands that can be none of this service: `Statement[0].Action`. What is
+    /// excepted by `NotAction` may be anybody's.
+    pub fn foreign_action(&self, service: &str) -> Option<String> {
+        let is_foreign = |statement: &&Statement| match &statement.actions {
+            Choice::AnyOf(actions) => !actions.iter().all(|action| action.may_be_of(service)),
+            Choice::NoneOf(_) => false,
+        };
+        let found = self.statements.iter().find(is_foreign)?;
+        Some(format!("Statement[{}].Action", found.index))
+    }
+
     /// # Errors
     /// The first thing that is wrong.
     pub fn from_value(value: &Value, kind: Kind) -> Result<Self, PolicyError> {

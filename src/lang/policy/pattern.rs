@@ -76,6 +76,18 @@ impl Pattern {
         glob(&symbols, &text.chars().collect::<Vec<_>>(), case)
     }
 
+    /// Whether it may be an action of this service, whose name is in lower case: `service:…`, or the
+    /// service is left open by a wildcard.
+    pub(crate) fn may_be_of(&self, service: &str) -> bool {
+        match self.0.first() {
+            Some(Piece::Text(text)) => match text.split_once(':') {
+                Some((named, _)) => named.eq_ignore_ascii_case(service),
+                None => self.0.len() > 1 && service.starts_with(&text.to_ascii_lowercase()),
+            },
+            _ => true,
+        }
+    }
+
     fn symbols(&self, context: &Context) -> Option<Vec<Symbol>> {
         let mut symbols = Vec::new();
         for piece in &self.0 {

@@ -7,8 +7,13 @@
 mod document;
 #[cfg(test)]
 mod document_tests;
+mod keywords;
+mod plan;
+#[cfg(test)]
+mod plan_tests;
 mod reader;
 mod representation;
+mod walk;
 mod wording;
 
 use std::collections::HashMap;
@@ -20,6 +25,7 @@ use jsonschema::{Draft, PatternOptions, Retrieve, Uri, Validator};
 use serde_json::Value;
 
 use document::Document;
+use plan::Plan;
 use representation::Items;
 
 pub use wording::Fault;
@@ -48,8 +54,16 @@ pub struct Library(Arc<HashMap<String, String>>);
 /// one that does not by the second, which needs a tree of it.
 #[derive(Debug)]
 struct Validators {
-    quick: Validator<Items>,
+    quick: Quick,
     telling: Validator,
+}
+
+#[derive(Debug)]
+enum Quick {
+    /// While the body is read.
+    Plan(Plan),
+    /// Once it is: for models that say what a plan cannot.
+    Items(Validator<Items>),
 }
 
 /// Why a schema cannot be compiled.
@@ -86,17 +100,29 @@ impl Schema {
     pub fn check(&self, body: &[u8]) -> Result<(), Refused> {
         let body = if body.is_empty() { b"{}" } else { body };
         let Validators { quick, telling } = &*self.0;
-        let document = Document::read(body);
-        if document.is_some_and(|document| quick.is_valid(document.root())) {
+        if quick.allows(body) {
             return Ok(());
         }
         let value: Value =
             serde_json::from_slice(body).map_err(|error| Refused::Malformed(error.to_string()))?;
         let errors = telling.iter_errors(&value).take(FAULTS_MAX);
         match wording::faults(errors) {
-            // A tree that holds what the list of items does not.
+            // Of a name that comes twice only the last value counts, which a tree knows.
             faults if faults.is_empty() => Ok(()),
             faults => Err(Refused::Invalid(faults)),
+        }
+    }
+}
+
+impl Quick {
+    /// Whether a body surely follows its model.
+    fn allows(&self, body: &[u8]) -> bool {
+        match self {
+            Self::Plan(plan) => plan.allows(body),
+            Self::Items(validator) => {
+                let document = Document::read(body);
+                document.is_some_and(|document| validator.is_valid(document.root()))
+            }
         }
     }
 }
@@ -177,10 +203,12 @@ impl Library {
         }
         let schema: Value = serde_json::from_str(text)
             .map_err(|error| SchemaError(format!("the schema is not JSON: {error}")))?;
-        Ok(Schema(Arc::new(Validators {
-            telling: build(&schema, self.clone())?,
-            quick: build(&schema, self.clone())?,
-        })))
+        let telling = build(&schema, self.clone())?;
+        let quick = match Plan::of(&schema, self) {
+            Some(plan) => Quick::Plan(plan),
+            None => Quick::Items(build(&schema, self.clone())?),
+        };
+        Ok(Schema(Arc::new(Validators { quick, telling })))
     }
 }
 

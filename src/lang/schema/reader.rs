@@ -3,16 +3,16 @@
 use serde_json::Number;
 
 use super::document::{Document, Item, SCANNED_MAX, Slice, UNSORTED, key_of};
-use crate::lang::value::{DIGITS_MAX, POWERS, digits, special};
+use crate::lang::value::{DIGITS_MAX, POWERS, behind_blanks, digits, special};
 
 /// `serde_json` refuses lists and objects in more of each other.
-const DEPTH_MAX: usize = 127;
+pub(super) const DEPTH_MAX: usize = 127;
 
 /// How much room an item of a body takes, roughly: a guess for what has to be reserved.
 const BYTES_PER_ITEM: usize = 6;
 
 /// Numbers of items and places in a text are held in 32 bits, those of decoded texts behind it.
-const BYTES_MAX: usize = u32::MAX as usize / 2;
+pub(super) const BYTES_MAX: usize = u32::MAX as usize / 2;
 
 impl<'b> Document<'b> {
     /// None: it is not JSON, as `serde_json` reads it.
@@ -22,17 +22,25 @@ impl<'b> Document<'b> {
         }
         let text = std::str::from_utf8(body).ok()?;
         let items = Vec::with_capacity(body.len() / BYTES_PER_ITEM + 4);
-        let document = Self::over(text, items);
+        let (document, end) = Self::read_part(text, 0, 0, items)?;
+        behind_blanks(&body[end..]).is_empty().then_some(document)
+    }
+
+    /// The value at a place of a body, so deep in others, and where it ends. `items` is room for it.
+    pub(super) fn read_part(
+        text: &'b str,
+        at: usize,
+        depth: usize,
+        mut items: Vec<Item>,
+    ) -> Option<(Self, usize)> {
+        items.clear();
         let mut reader = Reader {
-            bytes: body,
-            at: 0,
-            document,
+            bytes: text.as_bytes(),
+            at,
+            document: Self::over(text, items),
         };
-        reader.value(0)?;
-        match reader.peek() {
-            None => Some(reader.document),
-            Some(_) => None,
-        }
+        reader.value(depth)?;
+        Some((reader.document, reader.at))
     }
 }
 
@@ -65,7 +73,11 @@ impl Reader<'_> {
             b'"' => Item::Text(self.string()?),
             b'{' => return self.members(depth),
             b'[' => return self.list(depth),
-            b'-' | b'0'..=b'9' => self.number()?,
+            b'-' | b'0'..=b'9' => {
+                let (item, behind) = number(&self.bytes[self.at..])?;
+                self.at = self.bytes.len() - behind.len();
+                item
+            }
             b't' => self.word("true", Item::Bool(true))?,
             b'f' => self.word("false", Item::Bool(false))?,
             b'n' => self.word("null", Item::Null)?,
@@ -175,65 +187,77 @@ impl Reader<'_> {
 
     /// A text in which something special was found; what is meant is written behind the body.
     #[cold]
-    fn escaped(&mut self, start: usize, (mut end, mut byte): (usize, u8)) -> Option<Slice> {
+    fn escaped(&mut self, start: usize, found: (usize, u8)) -> Option<Slice> {
         let (text, decoded) = (self.document.text, &mut self.document.decoded);
         let at = decoded.len();
-        let mut plain = start;
-        while byte == b'\\' {
-            decoded.push_str(text.get(plain..end)?);
-            plain = unescape(self.bytes, end + 1, decoded)?;
-            (end, byte) = special(self.bytes, plain)?;
-        }
-        if byte != b'"' {
-            return None;
-        }
-        decoded.push_str(text.get(plain..end)?);
-        self.at = end + 1;
+        self.at = escaped(text, start, found, decoded)?;
         Some(Slice::of(text.len() + at, decoded.len() - at))
     }
+}
 
-    fn number(&mut self) -> Option<Item> {
-        let start = self.at;
-        let is_negative = self.bytes[start] == b'-';
-        let first = start + usize::from(is_negative);
-        let (mut value, mut at) = digits(self.bytes, first, 0);
-        let whole = at - first;
-        let mut places = 0;
-        let mut is_usual = whole == 1 || (whole > 1 && self.bytes[first] != b'0');
-        if self.bytes.get(at) == Some(&b'.') {
-            let point = at;
-            (value, at) = digits(self.bytes, point + 1, value);
-            places = at - point - 1;
-            is_usual &= places > 0;
-        }
-        is_usual &= whole + places <= DIGITS_MAX
-            && !(is_negative && value == 0)
-            && !matches!(self.bytes.get(at), Some(b'e' | b'E'));
-        if !is_usual {
-            return self.unusual();
-        }
-        self.at = at;
-        Some(match (places, is_negative) {
-            (0, false) => Item::Unsigned(value),
-            (0, true) => Item::Negative(-(value as i64)),
-            // One division of two numbers that are held exactly rounds once.
-            (_, false) => Item::Float(value as f64 / POWERS[places]),
-            (_, true) => Item::Float(-(value as f64 / POWERS[places])),
-        })
+/// Appends what is meant by the text that begins at `start`, in which something special was found;
+/// says what is behind its quote.
+pub(super) fn escaped(
+    text: &str,
+    start: usize,
+    (mut end, mut byte): (usize, u8),
+    out: &mut String,
+) -> Option<usize> {
+    let mut plain = start;
+    while byte == b'\\' {
+        out.push_str(text.get(plain..end)?);
+        plain = unescape(text.as_bytes(), end + 1, out)?;
+        (end, byte) = special(text.as_bytes(), plain)?;
     }
+    if byte != b'"' {
+        return None;
+    }
+    out.push_str(text.get(plain..end)?);
+    Some(end + 1)
+}
 
-    /// A number for who knows all rules.
-    #[cold]
-    fn unusual(&mut self) -> Option<Item> {
-        let rest = &self.bytes[self.at..];
-        let of_number = |byte: &u8| !matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
-        let end = rest.iter().position(of_number).unwrap_or(rest.len());
-        self.at += end;
-        let number: Number = serde_json::from_slice(&rest[..end]).ok()?;
-        let whole = number.as_u64().map(Item::Unsigned);
-        let whole = whole.or_else(|| number.as_i64().map(Item::Negative));
-        whole.or_else(|| number.as_f64().map(Item::Float))
+/// The number that a text begins with, and what is behind it.
+#[inline(always)]
+pub(super) fn number(bytes: &[u8]) -> Option<(Item, &[u8])> {
+    let is_negative = bytes.first() == Some(&b'-');
+    let first = usize::from(is_negative);
+    let (mut value, mut at) = digits(bytes, first, 0);
+    let whole = at - first;
+    let mut places = 0;
+    let mut is_usual = whole == 1 || (whole > 1 && bytes[first] != b'0');
+    if bytes.get(at) == Some(&b'.') {
+        let point = at;
+        (value, at) = digits(bytes, point + 1, value);
+        places = at - point - 1;
+        is_usual &= places > 0;
     }
+    is_usual &= whole + places <= DIGITS_MAX
+        && !(is_negative && value == 0)
+        && !matches!(bytes.get(at), Some(b'e' | b'E'));
+    if !is_usual {
+        return unusual(bytes);
+    }
+    let item = match (places, is_negative) {
+        (0, false) => Item::Unsigned(value),
+        (0, true) => Item::Negative(-(value as i64)),
+        // One division of two numbers that are held exactly rounds once.
+        (_, false) => Item::Float(value as f64 / POWERS[places]),
+        (_, true) => Item::Float(-(value as f64 / POWERS[places])),
+    };
+    Some((item, bytes.get(at..)?))
+}
+
+/// A number for who knows all rules.
+#[cold]
+fn unusual(bytes: &[u8]) -> Option<(Item, &[u8])> {
+    let of_number = |byte: &u8| !matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+    let end = bytes.iter().position(of_number).unwrap_or(bytes.len());
+    let (number, behind) = bytes.split_at(end);
+    let number: Number = serde_json::from_slice(number).ok()?;
+    let whole = number.as_u64().map(Item::Unsigned);
+    let whole = whole.or_else(|| number.as_i64().map(Item::Negative));
+    let item = whole.or_else(|| number.as_f64().map(Item::Float))?;
+    Some((item, behind))
 }
 
 /// Appends what is meant by the escape whose backslash is in front of `at`; says where it ends.

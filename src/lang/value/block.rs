@@ -1,10 +1,6 @@
 //! Sixteen bytes at a time: which of them a reader of JSON looks for.
 
-/// Bytes of a block.
-pub const BLOCK: usize = 16;
-
-/// A bit for each byte of a block.
-pub type Marks = u32;
+pub use crate::base::block::{BLOCK, Marks};
 
 /// The sixteen bytes from a place on, if there are as many.
 #[inline(always)]
@@ -32,6 +28,26 @@ pub fn specials(block: &[u8; BLOCK]) -> Marks {
     plain::specials(block)
 }
 
+/// Where a digit is, and where a point is.
+#[inline(always)]
+pub fn digits_and_points(block: &[u8; BLOCK]) -> (Marks, Marks) {
+    #[cfg(target_feature = "sse2")]
+    // SAFETY: what this is compiled for has SSE2.
+    return unsafe { wide::digits_and_points(block) };
+    #[cfg(not(target_feature = "sse2"))]
+    plain::digits_and_points(block)
+}
+
+/// Whether the bytes of four blocks are all ASCII.
+#[inline(always)]
+pub fn is_ascii_four(blocks: &[u8; 4 * BLOCK]) -> bool {
+    #[cfg(target_feature = "sse2")]
+    // SAFETY: what this is compiled for has SSE2.
+    return unsafe { wide::is_ascii_four(blocks) };
+    #[cfg(not(target_feature = "sse2"))]
+    blocks.is_ascii()
+}
+
 /// Where both have the same byte.
 #[inline(always)]
 pub fn same(left: &[u8; BLOCK], right: &[u8; BLOCK]) -> Marks {
@@ -47,25 +63,11 @@ pub fn same(left: &[u8; BLOCK], right: &[u8; BLOCK]) -> Marks {
 #[cfg(target_feature = "sse2")]
 mod wide {
     use std::arch::x86_64::{
-        __m128i, _mm_cmpeq_epi8, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set_epi64x,
-        _mm_set1_epi8,
+        _mm_cmpeq_epi8, _mm_min_epu8, _mm_or_si128, _mm_set1_epi8, _mm_sub_epi8,
     };
 
     use super::{BLOCK, Marks};
-
-    /// One load, once it is compiled.
-    #[inline]
-    #[target_feature(enable = "sse2")]
-    fn load(block: &[u8; BLOCK]) -> __m128i {
-        let both = u128::from_le_bytes(*block);
-        _mm_set_epi64x((both >> 64) as i64, both as i64)
-    }
-
-    #[inline]
-    #[target_feature(enable = "sse2")]
-    fn marks(found: __m128i) -> Marks {
-        _mm_movemask_epi8(found).cast_unsigned()
-    }
+    use crate::base::block::wide::{load, marks};
 
     #[inline]
     #[target_feature(enable = "sse2")]
@@ -86,6 +88,27 @@ mod wide {
 
     #[inline]
     #[target_feature(enable = "sse2")]
+    pub fn digits_and_points(block: &[u8; BLOCK]) -> (Marks, Marks) {
+        let block = load(block);
+        let points = _mm_cmpeq_epi8(block, _mm_set1_epi8(b'.'.cast_signed()));
+        let values = _mm_sub_epi8(block, _mm_set1_epi8(b'0'.cast_signed()));
+        let low = _mm_min_epu8(values, _mm_set1_epi8(9));
+        (marks(_mm_cmpeq_epi8(low, values)), marks(points))
+    }
+
+    #[inline]
+    #[target_feature(enable = "sse2")]
+    pub fn is_ascii_four(blocks: &[u8; 4 * BLOCK]) -> bool {
+        let (blocks, _) = blocks.as_chunks();
+        let mut all = _mm_set1_epi8(0);
+        for block in blocks {
+            all = _mm_or_si128(all, load(block));
+        }
+        marks(all) == 0
+    }
+
+    #[inline]
+    #[target_feature(enable = "sse2")]
     pub fn same(left: &[u8; BLOCK], right: &[u8; BLOCK]) -> Marks {
         marks(_mm_cmpeq_epi8(load(left), load(right)))
     }
@@ -95,10 +118,7 @@ mod wide {
 #[cfg(any(test, not(target_feature = "sse2")))]
 mod plain {
     use super::{BLOCK, Marks};
-
-    fn marks(mut is_found: impl FnMut(usize) -> bool) -> Marks {
-        (0..BLOCK).fold(0, |marks, at| marks | Marks::from(is_found(at)) << at)
-    }
+    use crate::base::block::gathered as marks;
 
     pub fn quotes(block: &[u8; BLOCK], quote: u8) -> (Marks, Marks) {
         let quotes = marks(|at| block[at] == quote);
@@ -107,6 +127,11 @@ mod plain {
 
     pub fn specials(block: &[u8; BLOCK]) -> Marks {
         marks(|at| matches!(block[at], b'"' | b'\\' | 0..0x20))
+    }
+
+    pub fn digits_and_points(block: &[u8; BLOCK]) -> (Marks, Marks) {
+        let digits = marks(|at| block[at].is_ascii_digit());
+        (digits, marks(|at| block[at] == b'.'))
     }
 
     pub fn same(left: &[u8; BLOCK], right: &[u8; BLOCK]) -> Marks {
@@ -140,6 +165,7 @@ mod tests {
                         assert_eq!(quotes(&block, quote), plain::quotes(&block, quote));
                     }
                     assert_eq!(specials(&block), plain::specials(&block));
+                    assert_eq!(digits_and_points(&block), plain::digits_and_points(&block));
                     let all = [byte; BLOCK];
                     assert_eq!(same(&block, &all), plain::same(&block, &all));
                 }

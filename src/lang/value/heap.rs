@@ -85,6 +85,23 @@ impl Shape {
     }
 }
 
+/// Where a map is that was read, until it is written.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadMap {
+    shape: Shape,
+    start: u32,
+}
+
+impl ReadMap {
+    pub const NONE: Self = Self {
+        shape: Shape {
+            start: 0,
+            length: 0,
+        },
+        start: 0,
+    };
+}
+
 /// Where one key was found the last time it was looked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Hint {
@@ -147,6 +164,7 @@ impl<'a> Heap<'a> {
         Value::List(ListId(self.keep(Place::List(self.lists.len() - 1))))
     }
 
+    #[inline(always)]
     fn keep(&mut self, place: Place) -> u32 {
         self.places.push(place);
         // The budget of memory ends long before four thousand million maps.
@@ -167,6 +185,11 @@ impl<'a> Heap<'a> {
         keys.get(..shape.len())?.get(place)?.as_text()
     }
 
+    /// The names of maps of this shape.
+    pub(super) fn names(&self, shape: Shape) -> &[Value<'a>] {
+        part(&self.keys, shape.start, shape.length)
+    }
+
     /// Keeps keys for maps that have them; none beyond what 32 bits count.
     pub(super) fn keep_shape(&mut self, names: &[Value<'a>]) -> Option<Shape> {
         let start = u32::try_from(self.keys.len()).ok()?;
@@ -175,19 +198,24 @@ impl<'a> Heap<'a> {
         Some(Shape { start, length })
     }
 
+    #[inline(always)]
     pub(super) fn keep_read_map(&mut self, shape: Shape, values: &[Value<'a>]) -> Value<'a> {
-        Value::Map(match u32::try_from(self.read.len()) {
+        match u32::try_from(self.read.len()) {
             Ok(start) => {
                 self.read.extend_from_slice(values);
-                MapId(self.keep(Place::ReadMap(shape, start)))
+                Value::Map(MapId(self.keep(Place::ReadMap(shape, start))))
             }
-            Err(_) => {
-                let keys = part(&self.keys, shape.start, shape.length).to_vec();
-                self.keep_map(Map::plain(keys, values.to_vec()))
-            }
-        })
+            Err(_) => self.keep_far_map(shape, values),
+        }
     }
 
+    #[cold]
+    fn keep_far_map(&mut self, shape: Shape, values: &[Value<'a>]) -> Value<'a> {
+        let keys = part(&self.keys, shape.start, shape.length).to_vec();
+        Value::Map(self.keep_map(Map::plain(keys, values.to_vec())))
+    }
+
+    #[inline(always)]
     pub(super) fn keep_read_list(&mut self, items: &[Value<'a>]) -> Value<'a> {
         let place = (u32::try_from(self.read.len()), u32::try_from(items.len()));
         match place {
@@ -212,15 +240,36 @@ impl<'a> Heap<'a> {
     }
 
     /// A member by its name.
-    #[inline]
+    #[inline(never)]
     pub fn member(&self, id: MapId, name: &str) -> Option<&Value<'a>> {
-        let Place::ReadMap(shape, start) = &self.places[id.0 as usize] else {
+        let Some(Place::ReadMap(shape, start)) = self.places.get(id.0 as usize) else {
             return self.map(id).member(name);
         };
-        let keys = part(&self.keys, shape.start, shape.length);
         let is_it = |key: &Value<'_>| matches!(key, Value::Text(key) if same_name(key, name));
-        let place = keys.iter().position(is_it)?;
+        let place = self.names(*shape).iter().position(is_it)?;
         self.read.get(*start as usize + place)
+    }
+
+    /// Where a map is that was read and not written since.
+    #[inline(always)]
+    pub fn read_map(&self, id: MapId) -> ReadMap {
+        match self.places.get(id.0 as usize) {
+            Some(Place::ReadMap(shape, start)) => ReadMap {
+                shape: *shape,
+                start: *start,
+            },
+            _ => ReadMap::NONE,
+        }
+    }
+
+    /// A member of such a map, if it is where it was the last time.
+    #[inline(always)]
+    pub fn hinted_in(&self, map: ReadMap, hint: &Cell<Hint>) -> Option<&Value<'a>> {
+        let Hint { shape_start, place } = hint.get();
+        if shape_start != map.shape.start || place >= map.shape.length {
+            return None;
+        }
+        self.read.get((map.start + place) as usize)
     }
 
     /// A member whose name is always the same for this hint.

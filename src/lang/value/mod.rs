@@ -9,18 +9,21 @@ mod block;
 mod heap;
 mod map;
 mod number;
+mod plain;
 mod print;
 mod read;
+#[cfg(test)]
+mod read_tests;
 mod scan;
 mod text;
 mod unescape;
 
-pub use heap::{Heap, Hint, Items, List, ListId, ListKind, MapId};
+pub use heap::{Heap, Hint, Items, List, ListId, ListKind, MapId, ReadMap};
 pub use map::{Map, Members};
 pub use number::{Number, Operation};
 pub use print::{Style, quote};
 pub use read::{DEPTH_MAX, ReadError, read};
-pub use scan::{DIGITS_MAX, POWERS, digits, special};
+pub use scan::{DIGITS_MAX, Known, POWERS, behind_blanks, digits, is_ascii, special};
 pub use text::{TEXT_BYTES, Texts};
 
 /// One value. Cheap to copy: what is large is borrowed or on the heap.

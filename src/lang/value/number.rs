@@ -186,7 +186,38 @@ fn print_integer(out: &mut String, value: i64) {
     if value < 0 {
         out.push('-');
     }
-    out.extend(digits[at..].iter().map(|digit| char::from(*digit)));
+    out.push_str(std::str::from_utf8(&digits[at..]).unwrap_or_default());
+}
+
+/// The digits of a number that has at most six decimals, and how many of them are those. No other number
+/// of as many digits is nearer to it, so these are the fewest that mean it.
+fn few_decimals(value: f64) -> Option<(u64, usize)> {
+    let mut power = 1.0;
+    for decimals in 1..=6 {
+        power *= 10.0;
+        let digits = (value * power + 0.5) as i64;
+        // Both are exact, so the division gives what these digits mean.
+        if digits as f64 / power == value {
+            return Some((digits.unsigned_abs(), decimals));
+        }
+    }
+    None
+}
+
+fn print_decimals(out: &mut String, digits: u64, decimals: usize) {
+    let mut text = [b'0'; 24];
+    let mut at = text.len();
+    let mut rest = digits;
+    while rest > 0 || at + decimals + 1 >= text.len() {
+        at -= 1;
+        if at + decimals + 1 == text.len() {
+            text[at] = b'.';
+        } else {
+            text[at] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+    }
+    out.push_str(std::str::from_utf8(&text[at..]).unwrap_or_default());
 }
 
 /// Java's `Double.toString`: digits and point from 0.001 to 10,000,000, else with an exponent.
@@ -204,6 +235,9 @@ fn print_double(out: &mut String, value: f64) {
     } else if value == 0.0 {
         out.push_str("0.0");
     } else if (1e-3..1e7).contains(&value) {
+        if let Some((digits, decimals)) = few_decimals(value) {
+            return print_decimals(out, digits, decimals);
+        }
         use std::fmt::Write as _;
         let start = out.len();
         // Writing into a text cannot fail.
@@ -246,6 +280,26 @@ mod tests {
         check(0.00012, "1.2E-4");
         check(1e21, "1.0E21");
         check(-0.0, "-0.0");
+    }
+
+    /// The short way prints what the long one does.
+    #[test]
+    fn doubles_with_few_decimals_print_as_all_others() {
+        let mut seed = 5_u64;
+        for _ in 0..200_000 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let decimals = (seed >> 33) % 9;
+            let digits = (seed >> 34) % 10_u64.pow(2 + (seed >> 50) as u32 % 11);
+            let value = digits as f64 / 10_f64.powi(decimals as i32);
+            let beside = f64::from_bits(value.to_bits() + 1);
+            for value in [value, beside] {
+                if (1e-3..1e7).contains(&value) {
+                    let plain = value.to_string();
+                    let point = if plain.contains('.') { "" } else { ".0" };
+                    check(value, &format!("{plain}{point}"));
+                }
+            }
+        }
     }
 
     #[test]

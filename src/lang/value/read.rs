@@ -8,7 +8,8 @@ use std::fmt;
 use super::bare::{Place, bare, number, trimmed};
 use super::heap::Shape;
 use super::map::PLAIN_MAX;
-use super::scan::{Known, behind_blanks, plain_number, quote_or_backslash};
+use super::plain::{Stop, members, part, scalar};
+use super::scan::{Known, behind_blanks, quote_or_backslash};
 use super::unescape::unescaped;
 use super::{Heap, Map, Number, Value};
 
@@ -40,6 +41,12 @@ impl std::error::Error for ReadError {}
 #[cold]
 pub(super) fn wrong(at: usize, what: &'static str) -> ReadError {
     ReadError { at, what }
+}
+
+/// What is wrong with a text whose opening quote is at this byte.
+#[cold]
+pub(super) fn endless(at: usize) -> ReadError {
+    wrong(at, "a text without an end")
 }
 
 /// Reads one value; its maps and lists go to `heap`. Nothing but blanks is the empty text.
@@ -95,6 +102,8 @@ struct Reader<'h, 'a> {
 struct Like {
     shape: Shape,
     known_start: usize,
+    /// Whether it is kept already.
+    is_known: bool,
 }
 
 /// What is known of the names of a map.
@@ -117,7 +126,10 @@ impl Seen {
     /// Whether this name is sure to be new; from now on it is not.
     #[inline(always)]
     fn is_new(&mut self, name: &[u8]) -> bool {
-        let [first, last] = [name.first(), name.last()].map(|byte| byte.copied().unwrap_or(0));
+        let (first, last) = match name {
+            [first, .., last] => (*first, *last),
+            _ => (0, 0),
+        };
         let sum = usize::from(first) + 5 * usize::from(last) + 11 * name.len();
         let bit = 1 << (sum % 64);
         let is_new = self.bits & bit == 0;
@@ -127,7 +139,8 @@ impl Seen {
 }
 
 impl<'a> Reader<'_, 'a> {
-    #[inline(always)]
+    /// Any value. What most are is looked at before.
+    #[inline(never)]
     fn value(&mut self, mut rest: &'a [u8], place: Place) -> Option<&'a [u8]> {
         if self.depth > DEPTH_MAX {
             return self.wrong(rest, "too deeply nested");
@@ -135,27 +148,17 @@ impl<'a> Reader<'_, 'a> {
         if let [0..=b' ', ..] = rest {
             rest = behind_blanks(rest);
         }
+        if let Some(behind) = scalar(&mut self.values, rest, place) {
+            return Some(behind);
+        }
         match rest {
             [b'"', behind @ ..] => {
                 let (text, behind) = self.string(behind, b'"')?;
                 self.values.push(Value::Text(text));
                 Some(behind)
             }
-            [digit @ b'0'..=b'9', end, ..] if place.is_end(*end) => {
-                let value = i32::from(digit - b'0');
-                self.values.push(Value::Number(Number::Int(value)));
-                rest.get(1..)
-            }
-            [b'-' | b'0'..=b'9', ..] => {
-                if let Some((number, behind @ [end, ..])) = plain_number(rest)
-                    && place.is_end(*end)
-                {
-                    self.values.push(Value::Number(number));
-                    return Some(behind);
-                }
-                self.number(rest, place)
-            }
-            [b'{', behind @ ..] => self.map(behind),
+            [b'-' | b'0'..=b'9', ..] => self.number(rest, place),
+            [b'{', behind @ ..] => self.map(behind, place),
             [b'[', behind @ ..] => self.list(behind),
             _ => self.word(rest, place),
         }
@@ -179,43 +182,91 @@ impl<'a> Reader<'_, 'a> {
         self.behind(end)
     }
 
-    fn map(&mut self, rest: &'a [u8]) -> Option<&'a [u8]> {
-        let from = self.values.len();
-        let like = std::mem::take(&mut self.like);
+    /// Reads a map whose `{` has been read; of a list also the maps behind it that look like it.
+    fn map(&mut self, mut rest: &'a [u8], place: Place) -> Option<&'a [u8]> {
+        let mut like = std::mem::take(&mut self.like);
+        if !like.is_known && like.shape.len() > 0 {
+            like = self.know(like, rest);
+        }
         self.depth += 1;
-        let (rest, is_like) = self.alike(rest, like)?;
-        let behind = if is_like {
+        let behind = loop {
+            let from = self.values.len();
+            let (behind, is_like) = self.alike(rest, like)?;
+            if !is_like {
+                break self.unlike(behind, from, like)?;
+            }
             let shape = like.shape.first(self.values.len() - from);
             self.like = like;
             let map = self.heap.keep_read_map(shape, &self.values[from..]);
             self.values.truncate(from);
             self.values.push(map);
-            rest
-        } else {
-            self.unlike(rest, from, like)?
+            match behind {
+                [b',', b'{', next @ ..] if place == Place::Item => rest = next,
+                _ => break behind,
+            }
         };
         self.depth -= 1;
         Some(behind)
+    }
+
+    /// What a map is expected to look like that begins like it: only then it is worth it to keep what its
+    /// names look like in the text.
+    #[inline(never)]
+    fn know(&mut self, like: Like, rest: &[u8]) -> Like {
+        let names = self.heap.names(like.shape);
+        let first = names.first().and_then(Value::as_text).unwrap_or_default();
+        let is_begun = match behind_blanks(rest) {
+            [b'"', behind @ ..] => behind.starts_with(first.as_bytes()),
+            _ => false,
+        };
+        if !is_begun {
+            return Like::default();
+        }
+        let known_start = self.known.len();
+        let text = self.text;
+        self.known.extend(names.iter().map(|name| {
+            // A part of the text, one behind its quote.
+            let name = name.as_text().unwrap_or_default();
+            let start = name.as_ptr().addr() - text.as_ptr().addr() - 1;
+            Known::at(text.as_bytes(), start, name.len() + 3)
+        }));
+        Like {
+            known_start,
+            is_known: true,
+            ..like
+        }
     }
 
     /// Reads members as long as their names are those expected. What is left then, and whether the map
     /// has ended.
     #[inline(always)]
     fn alike(&mut self, mut rest: &'a [u8], like: Like) -> Option<(&'a [u8], bool)> {
-        for place in like.known_start..like.known_start + like.shape.len() {
-            let name = self.known.get(place)?;
-            let whole = self.text.as_bytes();
-            let behind = match name.behind(rest, whole) {
-                Some(behind) => behind,
-                None => {
-                    rest = behind_blanks(rest);
-                    match name.behind(rest, whole) {
+        let whole = self.text.as_bytes();
+        let end = like.known_start + like.shape.len();
+        let mut place = like.known_start;
+        let is_shallow = self.depth <= DEPTH_MAX;
+        while place < end {
+            let names = self.known.get(place..end)?;
+            let run = members(&mut self.values, names, rest, whole, is_shallow);
+            place += run.count;
+            let behind = match run.stop {
+                Stop::End => return Some((run.rest, true)),
+                Stop::Names => return Some((run.rest, false)),
+                Stop::Value => run.rest,
+                Stop::Name => {
+                    rest = behind_blanks(run.rest);
+                    match self.known.get(place)?.behind(rest, whole) {
                         Some(behind) => behind,
                         None => break,
                     }
                 }
             };
-            rest = self.value(behind, Place::Member)?;
+            place += 1;
+            rest = match behind {
+                [b'[', behind @ ..] if is_shallow => self.list(behind)?,
+                [b'{', behind @ ..] if is_shallow => self.map(behind, Place::Member)?,
+                _ => self.value(behind, Place::Member)?,
+            };
             match rest {
                 [b',', behind @ ..] => rest = behind,
                 [b'}', behind @ ..] => return Some((behind, true)),
@@ -236,9 +287,11 @@ impl<'a> Reader<'_, 'a> {
     }
 
     /// Reads on a map that began like another.
+    #[inline(never)]
     fn unlike(&mut self, mut rest: &'a [u8], from: usize, like: Like) -> Option<&'a [u8]> {
         let names_from = self.names.len();
         let mut seen = self.differ(like.shape, from);
+        let is_shallow = self.depth <= DEPTH_MAX;
         let behind = loop {
             match rest {
                 [b'}', behind @ ..] => break behind,
@@ -249,7 +302,14 @@ impl<'a> Reader<'_, 'a> {
                 _ => {}
             }
             rest = self.name(rest, names_from, &mut seen)?;
-            rest = self.value(rest, Place::Member)?;
+            let found = match is_shallow {
+                true => scalar(&mut self.values, rest, Place::Member),
+                false => None,
+            };
+            rest = match found {
+                Some(behind) => behind,
+                None => self.value(rest, Place::Member)?,
+            };
             match rest {
                 [b',', behind @ ..] => rest = behind,
                 [b'}', behind @ ..] => break behind,
@@ -277,23 +337,36 @@ impl<'a> Reader<'_, 'a> {
     /// Keeps the next name of a map; what is left behind its colon.
     #[inline(always)]
     fn name(&mut self, rest: &'a [u8], names_from: usize, seen: &mut Seen) -> Option<&'a [u8]> {
-        let (name, behind) = match rest {
-            [b'"', behind @ ..] => self.string(behind, b'"')?,
-            _ => self.sloppy_name(rest)?,
-        };
-        // Else it has escapes or stood in other quotes.
-        seen.is_plain &= matches!((rest, behind), ([b'"', ..], [b':', ..]))
-            && rest.len() - behind.len() == name.len() + 2;
+        if let [b'"', behind @ ..] = rest
+            && let Some((length, true)) = quote_or_backslash(behind, b'"')
+            && let Some((name, [_, b':', behind @ ..])) = behind.split_at_checked(length)
+        {
+            self.keep_name(part(name), names_from, seen);
+            return Some(behind);
+        }
+        self.other_name(rest, names_from, seen)
+    }
+
+    #[inline(always)]
+    fn keep_name(&mut self, name: &'a str, names_from: usize, seen: &mut Seen) {
         if !seen.is_new(name.as_bytes()) {
             seen.has_twice = seen.has_twice || self.has(names_from, name);
         }
         self.names.push(Value::Text(name));
-        match behind {
+    }
+
+    /// One with escapes, in other quotes or in none, or with blanks before its colon.
+    #[inline(never)]
+    fn other_name(&mut self, rest: &'a [u8], from: usize, seen: &mut Seen) -> Option<&'a [u8]> {
+        let (name, behind) = match rest {
+            [b'"', behind @ ..] => self.string(behind, b'"')?,
+            _ => self.sloppy_name(rest)?,
+        };
+        seen.is_plain = false;
+        self.keep_name(name, from, seen);
+        match behind_blanks(behind) {
             [b':', behind @ ..] => Some(behind),
-            _ => match behind_blanks(behind) {
-                [b':', behind @ ..] => Some(behind),
-                behind => self.wrong(behind, "`:` expected"),
-            },
+            behind => self.wrong(behind, "`:` expected"),
         }
     }
 
@@ -316,15 +389,8 @@ impl<'a> Reader<'_, 'a> {
                 if seen.is_plain {
                     self.like = Like {
                         shape,
-                        known_start: self.known.len(),
+                        ..Like::default()
                     };
-                    let text = self.text;
-                    self.known.extend(names.iter().map(|name| {
-                        // A part of the text, one behind its quote.
-                        let name = name.as_text().unwrap_or_default();
-                        let start = name.as_ptr().addr() - text.as_ptr().addr() - 1;
-                        Known::at(text.as_bytes(), start, name.len() + 3)
-                    }));
                 }
                 self.heap.keep_read_map(shape, values)
             }
@@ -334,13 +400,38 @@ impl<'a> Reader<'_, 'a> {
         map
     }
 
+    #[inline(never)]
     fn list(&mut self, mut rest: &'a [u8]) -> Option<&'a [u8]> {
         let from = self.values.len();
         // The maps in a list are often alike: what each looks like is kept for the next one.
         self.like = Like::default();
+        // What is in it is one deeper.
+        while self.depth < DEPTH_MAX
+            && let Some(behind) = scalar(&mut self.values, rest, Place::Item)
+        {
+            match behind {
+                [b',', behind @ ..] => rest = behind,
+                [b']', behind @ ..] => {
+                    self.end_list(from);
+                    return Some(behind);
+                }
+                _ => {
+                    rest = behind;
+                    break;
+                }
+            }
+        }
+        self.mixed_list(rest, from)
+    }
+
+    /// Reads on a list that may have more than texts and numbers.
+    #[inline(never)]
+    fn mixed_list(&mut self, mut rest: &'a [u8], from: usize) -> Option<&'a [u8]> {
         self.depth += 1;
+        let is_shallow = self.depth <= DEPTH_MAX;
         let behind = loop {
             match rest {
+                [b'{', behind @ ..] if is_shallow => rest = self.map(behind, Place::Item)?,
                 [b']', behind @ ..] => break behind,
                 [b',' | b' ' | b'\t' | b'\n' | b'\r', behind @ ..] => {
                     rest = behind;
@@ -360,11 +451,16 @@ impl<'a> Reader<'_, 'a> {
                 _ => {}
             }
         };
+        self.end_list(from);
+        self.depth -= 1;
+        Some(behind)
+    }
+
+    #[inline(always)]
+    fn end_list(&mut self, from: usize) {
         let list = self.heap.keep_read_list(&self.values[from..]);
         self.values.truncate(from);
         self.values.push(list);
-        self.depth -= 1;
-        Some(behind)
     }
 
     /// A text whose opening quote has been read, and what is left behind it.
@@ -373,21 +469,15 @@ impl<'a> Reader<'_, 'a> {
         match quote_or_backslash(rest, quote) {
             Some((length, true)) => {
                 let (text, behind) = rest.split_at_checked(length)?;
-                Some((Self::part(text), behind.get(1..)?))
+                Some((part(text), behind.get(1..)?))
             }
             Some(_) => self.escaped_string(rest, quote),
-            None => self.wrong(rest, "a text without an end"),
+            None => {
+                let start = self.at(rest) - 1;
+                self.why = Some(endless(start));
+                None
+            }
         }
-    }
-
-    /// Bytes of the text from behind a quote to the next one, as text. Asking whether they are would take a
-    /// twentieth of all instructions of a reading.
-    #[inline(always)]
-    fn part(bytes: &'a [u8]) -> &'a str {
-        debug_assert!(std::str::from_utf8(bytes).is_ok());
-        // SAFETY: the bytes are a part of a text with ASCII on both sides, so it begins and ends where
-        // characters do.
-        unsafe { std::str::from_utf8_unchecked(bytes) }
     }
 
     #[inline(never)]
@@ -442,148 +532,5 @@ impl<'a> Reader<'_, 'a> {
     fn wrong<T>(&mut self, rest: &[u8], what: &'static str) -> Option<T> {
         self.why = Some(wrong(self.at(rest), what));
         None
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::expect_used)]
-mod tests {
-    use super::*;
-    use crate::lang::value::{Style, Texts};
-
-    fn compact(text: &str) -> Result<String, ReadError> {
-        let texts = Texts::new();
-        let mut heap = Heap::new(&texts);
-        let value = read(&mut heap, text)?;
-        let mut out = String::new();
-        assert!(heap.write_json(&mut out, &value, Style::Compact, 10_000));
-        Ok(out)
-    }
-
-    #[track_caller]
-    fn check(text: &str, expected: &str) {
-        assert_eq!(compact(text).as_deref(), Ok(expected), "{text}");
-    }
-
-    #[test]
-    fn json_keeps_its_order_and_loses_its_blanks() {
-        check(
-            r#" {"b" : [1, 2.50, true, null], "a":"x/y"} "#,
-            r#"{"b":[1,2.5,true,null],"a":"x/y"}"#,
-        );
-        check(r#""\u00e9\ud83d\ude00\n""#, "\"é😀\\n\"");
-        check(r#"{"a":1,"a":2}"#, r#"{"a":2}"#);
-        check("12345678901", "12345678901");
-        check("[1e-7]", "[1.0E-7]");
-        let long = |zeros: usize| format!("[1.{}1]", "0".repeat(zeros));
-        check(&long(100), &long(100));
-        check(&long(2000), "[1.0]");
-    }
-
-    #[test]
-    fn sloppy_json_is_read_too() {
-        check("{statusCode: 200}", r#"{"statusCode":200}"#);
-        check(
-            "{'a': 'b', c: hello world,}",
-            r#"{"a":"b","c":"hello world"}"#,
-        );
-        check("[1,,2,]", "[1,2]");
-        check("hello", r#""hello""#);
-        check("12abc", r#""12abc""#);
-        check("{} trailing", "{}");
-    }
-
-    /// What a map before it in a list looked like changes nothing.
-    #[test]
-    fn a_map_in_a_list_is_read_as_alone() {
-        let items = [
-            r#"{"sku":"a","name":"b","qty":1,"longer name":2.5}"#,
-            r#"{"sku":"c","name":"d","qty":2,"longer name":3.5}"#,
-            r#"{ "sku" : "c" , "name":"d","qty":{"sku":1},"longer name":[{"sku":2}]}"#,
-            r#"{"sku":"c","name":"d"}"#,
-            r#"{"sku":"c","name":"d","qty":1,"longer name":1,"more":[]}"#,
-            r#"{"sku":"c","name":"d","sku":"e"}"#,
-            r#"{"name":"d","sku":"c"}"#,
-            r#"{"s\u006bu":"c","name":"d"}"#,
-            r#"{'sku':'c','name':'d'}"#,
-            r#"{sku:c,name:d}"#,
-            r#"{"a\"b":1}"#,
-            r#"{'a"b':1}"#,
-            r#"{"":1}"#,
-            "{}",
-            "7",
-            r#"["x"]"#,
-        ];
-        for first in items {
-            for second in items {
-                for third in items {
-                    let alone = [first, second, third].map(|item| compact(item).expect("JSON"));
-                    check(
-                        &format!("[{first},{second} , {third}]"),
-                        &format!("[{}]", alone.join(",")),
-                    );
-                }
-            }
-        }
-        // Here a name only begins like the one before.
-        assert!(compact(r#"[{'a"b':1},{"a"b":1}]"#).is_err());
-        assert!(compact(r#"[{"a":1},{"a" 1}]"#).is_err());
-    }
-
-    #[test]
-    fn many_members_are_found_and_the_last_of_a_name_counts() {
-        let names = |different: bool| -> String {
-            let name = |index| if different { index } else { 7 };
-            let members = (0..100_000).map(|index| format!("\"k{}\":{index}", name(index)));
-            members.collect::<Vec<_>>().join(",")
-        };
-        check(&format!("{{{}}}", names(false)), r#"{"k7":99999}"#);
-        let text = format!("{{{},\"k5\":-1}}", names(true));
-        let texts = Texts::new();
-        let mut heap = Heap::new(&texts);
-        let Ok(Value::Map(id)) = read(&mut heap, &text) else {
-            unreachable!("a map");
-        };
-        assert_eq!(heap.map(id).len(), 100_000);
-        for (name, expected) in [("k5", -1), ("k99999", 99_999)] {
-            let value = heap.map(id).member(name);
-            assert!(matches!(value, Some(Value::Number(Number::Int(value))) if *value == expected));
-        }
-    }
-
-    /// Parts of the text are taken as text unasked: in a build with debug assertions it is asked.
-    #[test]
-    fn texts_begin_and_end_where_characters_do() {
-        for c in ["é", "文", "😀"] {
-            for length in 0..20 {
-                let text = format!("{}{c}", "x".repeat(length));
-                check(
-                    &format!("[\"{text}\",'{text}']"),
-                    &format!("[\"{text}\",\"{text}\"]"),
-                );
-                check(
-                    &format!("{{\"{text}\":1,{text}:2}}"),
-                    &format!("{{\"{text}\":2}}"),
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_too_deep_is_refused() {
-        for (open, close) in [("[", "]"), ("{\"a\":", "}"), ("[{\"a\":", "}]")] {
-            let nested = |times| [open.repeat(times), "1".to_owned(), close.repeat(times)].concat();
-            let levels = open.bytes().filter(|byte| b"[{".contains(byte)).count();
-            assert!(compact(&nested(DEPTH_MAX / levels)).is_ok(), "{open}");
-            assert!(compact(&nested(DEPTH_MAX / levels + 1)).is_err(), "{open}");
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_refused() {
-        for text in ["{", "[1", "{\"a\"}", "\"open", "]", r#""\u12""#] {
-            assert!(compact(text).is_err(), "{text}");
-        }
-        assert!(compact(&"[".repeat(100_000)).is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! What a reader of JSON looks for, byte by byte or sixteen at a time.
 
 use super::Number;
-use super::block::{BLOCK, Marks, block, quotes, same, specials};
+use super::block::{BLOCK, Marks, block, digits_and_points, is_ascii_four, quotes, same, specials};
 
 /// Digits that both an integer and a floating number of their own hold exactly.
 pub const DIGITS_MAX: usize = 15;
@@ -14,6 +14,18 @@ pub const POWERS: [f64; DIGITS_MAX] = [
 #[inline(always)]
 pub fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
+
+/// Whether all bytes are ASCII.
+pub fn is_ascii(bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    while let Some((four, behind)) = rest.split_first_chunk() {
+        if !is_ascii_four(four) {
+            return false;
+        }
+        rest = behind;
+    }
+    rest.is_ascii()
 }
 
 /// What is behind blanks.
@@ -32,6 +44,15 @@ pub fn behind_blanks(mut bytes: &[u8]) -> &[u8] {
 #[inline(always)]
 pub fn quote_or_backslash(bytes: &[u8], quote: u8) -> Option<(usize, bool)> {
     let mut rest = bytes;
+    // Most texts end in the first block.
+    if let Some((block, behind)) = rest.split_first_chunk() {
+        let (marks, quotes) = quotes(block, quote);
+        if marks != 0 {
+            let place = marks.trailing_zeros();
+            return Some((place as usize, quotes >> place & 1 == 1));
+        }
+        rest = behind;
+    }
     while let Some((block, behind)) = rest.split_first_chunk() {
         let (marks, quotes) = quotes(block, quote);
         if marks != 0 {
@@ -41,10 +62,15 @@ pub fn quote_or_backslash(bytes: &[u8], quote: u8) -> Option<(usize, bool)> {
         }
         rest = behind;
     }
-    let end = bytes.len() - rest.len();
+    short_quote_or_backslash(rest, bytes.len() - rest.len(), quote)
+}
+
+/// The same in less than a block, behind so many bytes.
+#[inline(never)]
+fn short_quote_or_backslash(rest: &[u8], before: usize, quote: u8) -> Option<(usize, bool)> {
     let is_it = |byte: &u8| *byte == quote || *byte == b'\\';
     let place = rest.iter().position(is_it)?;
-    Some((end + place, rest[place] == quote))
+    Some((before + place, rest[place] == quote))
 }
 
 /// The first double quote, backslash or control character from a byte on, and which.
@@ -114,14 +140,104 @@ impl Known {
     }
 }
 
-/// A number of few digits without an exponent, and what is behind it.
+/// A number of at most [`DIGITS_MAX`] digits without an exponent, and what is behind it.
 #[inline(always)]
 pub fn plain_number<'v>(bytes: &[u8]) -> Option<(Number<'v>, &[u8])> {
-    const NONE: usize = usize::MAX;
     let (is_negative, bytes) = match bytes {
         [b'-', behind @ ..] => (true, behind),
         _ => (false, bytes),
     };
+    if let Some(short) = bytes.first_chunk().and_then(short_number) {
+        let number = match short.is_integer() {
+            true => Number::Int(short.integer(is_negative)),
+            false => Number::Double(short.double(is_negative)),
+        };
+        return Some((number, bytes.get(short.length()..)?));
+    }
+    longer_number(is_negative, bytes)
+}
+
+/// A number of at most eight digits, without its sign.
+#[derive(Clone, Copy, Debug)]
+pub struct Short {
+    /// Of all its digits, without the point.
+    digits: u32,
+    decimals: u32,
+    length: u32,
+}
+
+impl Short {
+    /// Its bytes.
+    #[inline(always)]
+    pub fn length(self) -> usize {
+        self.length as usize
+    }
+
+    #[inline(always)]
+    pub fn is_integer(self) -> bool {
+        self.decimals == 0
+    }
+
+    #[inline(always)]
+    pub fn integer(self, is_negative: bool) -> i32 {
+        let value = self.digits.cast_signed();
+        if is_negative { -value } else { value }
+    }
+
+    /// Both parts of the division are exact, so it rounds as if it was of all digits at once.
+    #[inline(always)]
+    pub fn double(self, is_negative: bool) -> f64 {
+        let power = POWERS.get(self.decimals as usize).unwrap_or(&1.0);
+        let value = f64::from(self.digits.cast_signed()) / power;
+        if is_negative { -value } else { value }
+    }
+}
+
+/// A number of at most eight digits, maybe with a point between them. It may go on behind it.
+#[inline(always)]
+pub fn short_number(block: &[u8; BLOCK]) -> Option<Short> {
+    let (digits, points) = digits_and_points(block);
+    let first_point = points & points.wrapping_neg();
+    let length = (digits | first_point).trailing_ones();
+    let point = points.trailing_zeros();
+    let [first, second] = [0, 1].map(|at| {
+        let eight = block.get(at..at + 8).and_then(<[u8]>::first_chunk);
+        u64::from_le_bytes(eight.copied().unwrap_or_default())
+    });
+    if point >= length {
+        return matches!(length, 1..=8).then(|| Short {
+            digits: eight_digits(first << (64 - 8 * length)),
+            decimals: 0,
+            length,
+        });
+    }
+    let is_between = point > 0 && point + 1 < length && length <= 9;
+    is_between.then(|| {
+        // Those behind the point come one byte nearer.
+        let behind = u64::MAX << (8 * point);
+        let digits = first & !behind | second & behind;
+        Short {
+            digits: eight_digits(digits << (72 - 8 * length)),
+            decimals: length - 1 - point,
+            length,
+        }
+    })
+}
+
+/// The value of eight digits, the first in the lowest byte; a zero byte is a zero.
+#[inline(always)]
+fn eight_digits(digits: u64) -> u32 {
+    const PAIRS: u64 = 0xff_0000_00ff;
+    let digits = digits & 0x0f0f_0f0f_0f0f_0f0f;
+    let pairs = (digits * 10).wrapping_add(digits >> 8);
+    let left = (pairs & PAIRS).wrapping_mul(100 + (1_000_000 << 32));
+    let right = (pairs >> 16 & PAIRS).wrapping_mul(1 + (10_000 << 32));
+    (left.wrapping_add(right) >> 32) as u32
+}
+
+#[inline(never)]
+fn longer_number<'v>(is_negative: bool, bytes: &[u8]) -> Option<(Number<'v>, &[u8])> {
+    const NONE: usize = usize::MAX;
     let (mut value, mut point, mut end) = (0_u64, NONE, bytes.len());
     // One more than there may be, with a point.
     for (at, byte) in bytes.iter().take(DIGITS_MAX + 2).enumerate() {
@@ -203,6 +319,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_ascii_is_found_wherever_it_is() {
+        for length in 0..150 {
+            let mut bytes = vec![0x7f; length];
+            assert!(is_ascii(&bytes));
+            for place in 0..length {
+                bytes[place] = 0x80;
+                assert!(!is_ascii(&bytes));
+                bytes[place] = 0;
+            }
+        }
+    }
+
+    #[test]
     fn plain_numbers_are_what_they_are_elsewhere() {
         let mut seed = 17_u64;
         for _ in 0..100_000 {
@@ -243,6 +372,55 @@ mod tests {
             "1.234567890123456",
         ] {
             assert!(plain_number(text.as_bytes()).is_none(), "{text}");
+        }
+    }
+
+    /// The two ways to read a number agree, wherever its point is and whatever is behind it.
+    #[test]
+    fn short_numbers_are_read_as_longer_ones() {
+        let digits = "9081726354";
+        for (sign, count) in ["", "-"]
+            .into_iter()
+            .flat_map(|sign| (0..10).map(move |count| (sign, count)))
+        {
+            for point in
+                (0..=count).flat_map(|first| (first..=count).map(move |second| [first, second]))
+            {
+                for behind in [",", "}", ".", "e", "-", "/", ":", " "] {
+                    for points in 0..3 {
+                        let mut text = digits[..count].to_owned();
+                        point[..points]
+                            .iter()
+                            .rev()
+                            .for_each(|at| text.insert(*at, '.'));
+                        let text = format!("{text}{behind}");
+                        let expected = longer_number(sign == "-", text.as_bytes());
+                        let padded = format!("{sign}{text}{:16}", "");
+                        let found = plain_number(padded.as_bytes());
+                        let same = match (found, expected) {
+                            (Some((found, rest)), Some((expected, behind))) => {
+                                found.equals(&expected) && rest.starts_with(behind)
+                            }
+                            (found, expected) => found.is_none() && expected.is_none(),
+                        };
+                        assert!(same, "{padded}: {found:?} {expected:?}");
+                    }
+                }
+            }
+        }
+        for text in [
+            "0",
+            "00000000",
+            "0.0",
+            "99999999",
+            "00000001",
+            "0.0000001",
+            "9999999.9",
+        ] {
+            let padded = format!("{text},{:16}", "");
+            let (found, _) = plain_number(padded.as_bytes()).expect("a number");
+            let (expected, _) = longer_number(false, text.as_bytes()).expect("a number");
+            assert!(found.equals(&expected), "{text}");
         }
     }
 

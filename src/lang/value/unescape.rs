@@ -1,13 +1,14 @@
 //! Texts with escapes in them.
 
-use super::read::{ReadError, wrong};
+use super::read::{ReadError, endless, wrong};
 
-/// The text from a byte up to its quote, and where it ends.
+/// The text from a byte behind its first quote up to its last, and where it ends.
 pub(super) fn unescaped(
     text: &str,
     mut at: usize,
     quote: u8,
 ) -> Result<(String, usize), ReadError> {
+    let start = at - 1;
     let mut out = String::new();
     // The first half of a surrogate pair, until the second one is read.
     let mut high = None;
@@ -15,7 +16,7 @@ pub(super) fn unescaped(
         let rest = &text.as_bytes()[at..];
         let is_plain = |byte: u8| !byte.is_ascii_control() && byte != b'\\' && byte != quote;
         let length = rest.iter().position(|byte| !is_plain(*byte));
-        let length = length.ok_or_else(|| wrong(text.len(), "a text without an end"))?;
+        let length = length.ok_or_else(|| endless(start))?;
         if length > 0 {
             push_unit(&mut out, &mut high, Unit::Nothing);
             out.push_str(&text[at..at + length]);
@@ -23,7 +24,7 @@ pub(super) fn unescaped(
         at += length + 1;
         match rest[length] {
             b'\\' => {
-                let (unit, end) = escape(text, at)?;
+                let (unit, end) = escape(text, at, start)?;
                 push_unit(&mut out, &mut high, unit);
                 at = end;
             }
@@ -37,10 +38,10 @@ pub(super) fn unescaped(
     }
 }
 
-/// What stands behind a backslash.
-fn escape(text: &str, at: usize) -> Result<(Unit, usize), ReadError> {
+/// What stands behind a backslash, in a text that starts at a byte.
+fn escape(text: &str, at: usize, start: usize) -> Result<(Unit, usize), ReadError> {
     let c = text[at..].chars().next();
-    let c = c.ok_or_else(|| wrong(at, "a text without an end"))?;
+    let c = c.ok_or_else(|| endless(start))?;
     let at = at + c.len_utf8();
     let unit = match c {
         't' => Unit::Char('\t'),

@@ -22,6 +22,7 @@ mod number_method;
 mod overrides;
 mod parse;
 mod reference;
+mod row;
 mod rule;
 mod run;
 mod scan;

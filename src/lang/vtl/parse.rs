@@ -190,7 +190,7 @@ impl<'t, 's> Parser<'t, 's> {
             }
         }
         self.depth -= 1;
-        Ok(block)
+        Ok(block.joined())
     }
 
     fn statement(&mut self) -> Result<Option<Node>, ParseError> {

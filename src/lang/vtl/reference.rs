@@ -42,12 +42,9 @@ impl<'a> Engine<'a, '_> {
     }
 
     /// What most references mean: a variable or a member of a map in one that is already there and no null;
-    /// none where it takes a closer look.
+    /// none where it takes a closer look. It counts only where values may be looked at without telling.
     #[inline(always)]
     pub(super) fn member(&self, member: &Member) -> Option<&Value<'a>> {
-        if !self.may_look() {
-            return None;
-        }
         let variable = self.slots.get(member.slot)?.as_ref()?;
         let Some(property) = &member.property else {
             return Some(variable);
@@ -59,28 +56,38 @@ impl<'a> Engine<'a, '_> {
         self.heap.hinted_member(*id, &property.name, hint)
     }
 
-    /// The value of a simple reference to a member of a map or to where a loop is, as most are; none
-    /// where it takes a closer look.
+    /// Whether a simple condition holds: a boolean that is a member of a map, or where a loop is, as most
+    /// are; none where it takes a closer look.
     #[inline(always)]
-    pub(super) fn simple(&mut self, reference: &'a Reference) -> Option<Value<'a>> {
+    pub(super) fn truth(&self, condition: &Expression) -> Option<bool> {
+        let Expression::Reference(reference) = condition else {
+            return None;
+        };
         if !reference.is_simple || !self.may_look() {
             return None;
         }
         let [Step::Property(property)] = &reference.steps[..] else {
             return None;
         };
-        let value = match self.slots.get(reference.slot)?.as_ref()? {
+        match self.slots.get(reference.slot)?.as_ref()? {
             Value::Map(id) => {
                 let hint = self.hints.get(property.number)?;
-                *self.heap.hinted_member(*id, &property.name, hint)?
+                match self.heap.hinted_member(*id, &property.name, hint)? {
+                    Value::Bool(value) => Some(*value),
+                    _ => None,
+                }
             }
-            Value::Handle(Handle::Loop(open)) => self.loop_property(*open, property.of_loop?)?,
-            _ => return None,
-        };
-        if matches!(value, Value::Null) {
-            return None;
+            Value::Handle(Handle::Loop(open)) => {
+                let at = self.loops.get(*open as usize)?;
+                match property.of_loop? {
+                    LoopProperty::HasNext => Some(at.has_next),
+                    LoopProperty::First => Some(at.index == 0),
+                    LoopProperty::Last => Some(!at.has_next),
+                    _ => None,
+                }
+            }
+            _ => None,
         }
-        self.spend(1).is_ok().then_some(value)
     }
 
     #[inline(never)]

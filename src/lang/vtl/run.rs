@@ -200,31 +200,24 @@ impl<'a> Engine<'a, '_> {
     /// All its nodes are paid for at its beginning, also those that a `#break` leaves out.
     pub(super) fn block(&mut self, block: &'a Block, out: &mut String) -> Result<(), Halt> {
         self.spend(block.steps)?;
-        // Of one that is only text nothing can be deeper.
-        if let [Node::Text(text)] = &block.nodes[..]
-            && self.may_enter()
-        {
-            out.push_str(text);
-            return self.fits(out);
-        }
         self.enter()?;
         for node in &block.nodes {
             match node {
                 Node::Text(text) => out.push_str(text),
-                Node::Member(member) => match self.member(member) {
-                    Some(Value::Text(text)) => {
-                        out.push_str(text);
-                        self.fits(out)?;
-                    }
-                    Some(Value::Number(Number::Int(digit @ 0..=9))) => {
-                        out.push(char::from(b'0' + *digit as u8));
-                    }
-                    _ => self.node(node, out)?,
-                },
+                Node::Row(pieces) => self.row(pieces, out)?,
                 Node::If {
                     branches,
                     otherwise,
-                } => self.branch(branches, otherwise.as_ref(), out)?,
+                } => match self.only_branch(branches, otherwise.as_ref()) {
+                    Some((is_true, inner)) => {
+                        self.condition_steps()?;
+                        if is_true {
+                            self.inner_block(inner, out)?;
+                        }
+                    }
+                    None => self.branch(branches, otherwise.as_ref(), out)?,
+                },
+                Node::Set { target, value } if self.set_straight(target, value) => {}
                 node => self.node(node, out)?,
             }
         }
@@ -232,10 +225,43 @@ impl<'a> Engine<'a, '_> {
         self.fits(out)
     }
 
+    /// Of an `#if` with a simple condition and nothing behind it: whether it holds, and what is in it.
+    #[inline(always)]
+    fn only_branch<'t>(
+        &self,
+        branches: &'t [(Expression, Block)],
+        otherwise: Option<&Block>,
+    ) -> Option<(bool, &'t Block)> {
+        match (branches, otherwise) {
+            ([(condition, inner)], None) => Some((self.truth(condition)?, inner)),
+            _ => None,
+        }
+    }
+
+    /// A simple condition is a step, and so is its property.
+    #[inline(always)]
+    fn condition_steps(&mut self) -> Result<(), Halt> {
+        self.spend(2)
+    }
+
+    /// A block in another, often only a text.
+    #[inline(always)]
+    fn inner_block(&mut self, block: &'a Block, out: &mut String) -> Result<(), Halt> {
+        let [Node::Text(text)] = &block.nodes[..] else {
+            return self.block(block, out);
+        };
+        if !self.may_enter() {
+            return self.block(block, out);
+        }
+        self.spend(block.steps)?;
+        out.push_str(text);
+        self.fits(out)
+    }
+
     /// Whether the result is not too long yet. The texts of a template are not long: for them it is
     /// enough to ask at the end of a block. Values may be: each is asked about when it is printed.
     #[inline(always)]
-    fn fits(&self, out: &str) -> Result<(), Halt> {
+    pub(super) fn fits(&self, out: &str) -> Result<(), Halt> {
         match out.len() <= self.output_bytes_max {
             true => Ok(()),
             false => Err(Halt::runaway(TOO_LONG)),
@@ -246,17 +272,11 @@ impl<'a> Engine<'a, '_> {
     fn node(&mut self, node: &'a Node, out: &mut String) -> Result<(), Halt> {
         match node {
             Node::Text(text) => out.push_str(text),
-            Node::Member(member) => match self.member(member) {
-                Some(Value::Text(text)) => out.push_str(text),
-                Some(Value::Number(Number::Int(value))) => Number::Int(*value).print(out),
-                _ => self.print_reference(&member.reference, out)?,
-            },
+            Node::Row(pieces) => self.row(pieces, out)?,
+            Node::Member(member) => self.print_member(member, out)?,
             Node::Reference(reference) => self.print_reference(reference, out)?,
             Node::Set { target, value } => {
-                let value = match self.straight(value) {
-                    Some(value) => value,
-                    None => self.evaluate(value)?,
-                };
+                let value = self.evaluate(value)?;
                 self.note(target, " =", &value);
                 // What has no value leaves the variable as it was.
                 if !matches!(value, Value::Null) {
@@ -292,22 +312,18 @@ impl<'a> Engine<'a, '_> {
         out: &mut String,
     ) -> Result<(), Halt> {
         for (condition, block) in branches {
-            let quick = match condition {
-                Expression::Reference(reference) => self.simple(reference),
-                _ => None,
-            };
-            let is_true = match quick {
-                Some(Value::Bool(value)) => {
-                    self.spend(1)?;
+            let is_true = match self.truth(condition) {
+                Some(value) => {
+                    self.condition_steps()?;
                     value
                 }
-                _ => self.is_true(condition)?,
+                None => self.is_true(condition)?,
             };
             if is_true {
-                return self.block(block, out);
+                return self.inner_block(block, out);
             }
         }
-        otherwise.map_or(Ok(()), |block| self.block(block, out))
+        otherwise.map_or(Ok(()), |block| self.inner_block(block, out))
     }
 
     fn foreach(&mut self, foreach: &'a Foreach, out: &mut String) -> Result<(), Halt> {
@@ -344,21 +360,24 @@ impl<'a> Engine<'a, '_> {
         out: &mut String,
     ) -> Result<(), Halt> {
         let depth_left = self.depth_left;
-        let (count, _) = self.item(list, 0);
+        let count = items(&self.heap, list).len();
+        let is_list = matches!(list, Value::List(_));
         for index in 0..FOREACH_ROUNDS_MAX {
             // Java's iterators see what was replaced, and throw when something came or went. A list
             // has its end where it ends now, a map where it ended at first.
-            let (now, item) = self.item(list, index);
-            let end = if matches!(list, Value::List(_)) {
-                now
-            } else {
-                count
-            };
+            let items = items(&self.heap, list);
+            let (now, item) = (items.len(), items.get(index));
+            let end = if is_list { now } else { count };
             if index == end {
                 break;
             }
-            let item = item.filter(|_| now == count);
-            let item = item.ok_or_else(|| Halt::error("#foreach: the list changed meanwhile"))?;
+            let Some(item) = item.filter(|_| now == count) else {
+                return Err(Halt::error("#foreach: the list changed meanwhile"));
+            };
+            self.slots[foreach.slot] = match item {
+                Value::Null => None,
+                item => Some(*item),
+            };
             self.spend(1)?;
             let has_next = index + 1 < count;
             if let Some(open) = self.loops.last_mut() {
@@ -368,10 +387,6 @@ impl<'a> Engine<'a, '_> {
                 self.slots[COUNT] = Some(Value::int(index + 1));
                 self.slots[HAS_NEXT] = Some(Value::Bool(has_next));
             }
-            self.slots[foreach.slot] = match item {
-                Value::Null => None,
-                item => Some(item),
-            };
             let outcome = self.block(&foreach.body, out);
             if outcome.is_err() {
                 self.depth_left = depth_left;
@@ -379,22 +394,6 @@ impl<'a> Engine<'a, '_> {
             }
         }
         Ok(())
-    }
-
-    /// The length, and one item. Of a map its values are gone over.
-    #[inline(always)]
-    fn item(&self, list: &Value<'a>, index: usize) -> (usize, Option<Value<'a>>) {
-        match list {
-            Value::List(id) => {
-                let items = self.heap.list(*id).items;
-                (items.len(), items.get(index).copied())
-            }
-            Value::Map(id) => {
-                let values = self.heap.map(*id).values();
-                (values.len(), values.get(index).copied())
-            }
-            _ => (0, None),
-        }
     }
 
     /// The value of a variable.
@@ -424,7 +423,11 @@ impl<'a> Engine<'a, '_> {
         });
     }
 
-    fn print_reference(&mut self, reference: &'a Reference, out: &mut String) -> Result<(), Halt> {
+    pub(super) fn print_reference(
+        &mut self,
+        reference: &'a Reference,
+        out: &mut String,
+    ) -> Result<(), Halt> {
         match reference.kind {
             ReferenceKind::Text => {
                 out.push_str(&reference.prefix);
@@ -555,5 +558,15 @@ impl<'a> Engine<'a, '_> {
             reference: format!("{}{suffix}", reference.literal),
             value: shown,
         });
+    }
+}
+
+/// What is gone over: of a map its values.
+#[inline(always)]
+fn items<'h, 'a>(heap: &'h Heap<'a>, list: &Value<'a>) -> &'h [Value<'a>] {
+    match list {
+        Value::List(id) => heap.list(*id).items,
+        Value::Map(id) => heap.map(*id).values(),
+        _ => &[],
     }
 }

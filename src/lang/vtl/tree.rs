@@ -22,6 +22,53 @@ impl Block {
         };
         self.nodes.push(node);
     }
+
+    /// Joins texts and plain references that stand beside each other to rows.
+    pub fn joined(mut self) -> Self {
+        for node in std::mem::take(&mut self.nodes) {
+            match (self.nodes.last_mut(), node) {
+                (Some(Node::Row(pieces)), Node::Member(member)) => pieces.push(Piece {
+                    before: Box::default(),
+                    member: Some(member),
+                }),
+                (Some(Node::Row(pieces)), Node::Text(text)) => pieces.push(Piece {
+                    before: text,
+                    member: None,
+                }),
+                (Some(Node::Text(text)), Node::Member(member)) => {
+                    let before = std::mem::take(text);
+                    self.nodes.pop();
+                    self.nodes.push(Node::Row(vec![Piece {
+                        before,
+                        member: Some(member),
+                    }]));
+                }
+                (_, Node::Member(member)) => self.nodes.push(Node::Row(vec![Piece {
+                    before: Box::default(),
+                    member: Some(member),
+                }])),
+                (_, node) => self.nodes.push(node),
+            }
+        }
+        for node in &mut self.nodes {
+            if let Node::Row(pieces) = node {
+                join_texts(pieces);
+            }
+        }
+        self
+    }
+}
+
+/// A text goes to the reference behind it.
+fn join_texts(pieces: &mut Vec<Piece>) {
+    for piece in std::mem::take(pieces) {
+        match pieces.last_mut() {
+            Some(last) if last.member.is_none() && piece.before.is_empty() => {
+                last.member = piece.member;
+            }
+            _ => pieces.push(piece),
+        }
+    }
 }
 
 // Without a tag of its own each look at a node would have to work out which one it is.
@@ -29,8 +76,9 @@ impl Block {
 #[repr(u8)]
 pub enum Node {
     Text(Box<str>),
-    /// A plain reference to a variable or a member of one.
+    /// A plain reference to a variable or a member of one, until a whole block is there.
     Member(Box<Member>),
+    Row(Vec<Piece>),
     Reference(Reference),
     Set {
         target: Reference,
@@ -53,6 +101,13 @@ pub enum Node {
     Stop,
     /// A directive that is known and cannot work here.
     Fail(&'static str),
+}
+
+/// A text and the plain reference behind it, if there is one.
+#[derive(Clone, Debug)]
+pub struct Piece {
+    pub before: Box<str>,
+    pub member: Option<Box<Member>>,
 }
 
 /// A reference, and what has to be looked at first: mostly that is all.

@@ -24,7 +24,8 @@ pub async fn serve<H: Handler + Life>(client: &Client, handler: &'static H) {
             return;
         };
         wait_ms = timeouts.idle_ms;
-        let outcome = one(client, handler, &current).await;
+        let pool = &client.pools.exchanges;
+        let outcome = pool.run(|| one(client, handler, &current)).await;
         match outcome {
             Ok(Border::Clean { used, leftover }) => {
                 current.buffer.consume(used);

@@ -6,9 +6,12 @@ use std::pin::pin;
 use std::task::Poll;
 
 use crate::base::{Buffer, Method};
+use crate::net::body::{LONG_BYTES_MIN, PIECE_BYTES_MAX, PIECE_BYTES_MIN};
 use crate::net::exchange::COPY_BYTES_MAX;
+use crate::net::outbound::h1::SHORT_READ_BYTES;
 use crate::net::outbound::{Connection, Reply};
 use crate::net::{Client, Exchange, Gone, Message, Upload};
+use crate::rt::Piped;
 use crate::rt::task::Turns;
 use crate::wire::h1::chunked::Chunked;
 use crate::wire::h1::encode;
@@ -33,10 +36,11 @@ pub async fn deliver(
     add: impl Fn(&mut Vec<u8>, &Exchange<'_>, &Message<ResponseHead>),
 ) -> Delivered {
     let Reply {
-        connection,
+        mut connection,
         message,
     } = reply;
     let core = exchange.client.core;
+    connection.note(message.head.body);
     let coding = coding(exchange, message.head.body);
     // A response before the end of its request: what is still to come will not be read.
     exchange.close |= matches!(coding, Coding::Raw(Body::UntilClose) | Coding::Unchunk(_))
@@ -50,6 +54,7 @@ pub async fn deliver(
         sent_bytes: 0,
         first_us: exchange.first_body_us,
         is_last: exchange.close,
+        flows: message.bytes().len() >= SHORT_READ_BYTES,
     };
     let head_bytes;
     let started = {
@@ -59,7 +64,7 @@ pub async fn deliver(
         head_bytes = out.len() as u64;
         let behind = &message.bytes()[message.head.length as usize..];
         download.came(exchange.client, behind.len());
-        download.pass(exchange.client, &mut out, behind)
+        download.begin(exchange.client, &connection, &mut out, behind)
     };
     let keep_alive = message.head.keep_alive;
     exchange.client.pools.responses.give(core, message);
@@ -166,6 +171,8 @@ struct Download {
     first_us: Option<u64>,
     /// The client's connection ends behind it.
     is_last: bool,
+    /// Much of it came at once the last time.
+    flows: bool,
 }
 
 impl Download {
@@ -177,6 +184,102 @@ impl Download {
         {
             *first_us = client.core.now_us();
         }
+    }
+
+    /// Sends a head with what came behind it, and in one packet with it what else has come by now of
+    /// a long body.
+    fn begin(
+        &mut self,
+        client: &Client,
+        connection: &Connection,
+        out: &mut Vec<u8>,
+        behind: &[u8],
+    ) -> Result<(), Broken> {
+        let piped = match self.movable(client, connection, behind.len() as u64) {
+            Some(bytes_max) if !connection.stream.is_quiet() => {
+                connection.stream.try_pull(bytes_max).ok()
+            }
+            _ => None,
+        };
+        // How it ended, if it did, is seen when it is read on.
+        let Some(piped) = piped.filter(|piped| !piped.is_empty()) else {
+            return self.pass(client, out, behind);
+        };
+        client.stream.hold_for_more();
+        let passed = self.pass(client, out, behind);
+        client.stream.hold_no_more();
+        passed?;
+        self.forward(client, connection, piped)
+    }
+
+    /// How much of what comes behind the next `held` bytes can be moved unread; none: it is to be
+    /// read, or is not worth it.
+    fn movable(&self, client: &Client, connection: &Connection, held: u64) -> Option<usize> {
+        let Coding::Raw(Body::Length(rest)) = self.coding else {
+            return None;
+        };
+        let rest = rest.saturating_sub(held);
+        let is_plain = !client.is_tls && !connection.stream.is_tls();
+        (self.flows && is_plain && rest >= LONG_BYTES_MIN)
+            .then(|| rest.min(PIECE_BYTES_MAX) as usize)
+    }
+
+    /// Sends what was moved of the body; what the client does not take is kept.
+    fn forward(
+        &mut self,
+        client: &Client,
+        connection: &Connection,
+        mut piped: Piped<'_>,
+    ) -> Result<(), Broken> {
+        let count = piped.len();
+        self.came(client, count);
+        self.flows = count >= PIECE_BYTES_MIN;
+        if let Coding::Raw(Body::Length(rest)) = &mut self.coding {
+            *rest -= count as u64;
+            self.done = *rest == 0;
+        }
+        if self.is_last && self.done {
+            client.stream.hold_for_end();
+        }
+        self.sent_bytes += count as u64;
+        if self.pending.is_none() {
+            let pushed = client.stream.try_push(&mut piped);
+            pushed.map_err(|_| Broken::Client)?;
+        }
+        if !piped.is_empty() {
+            let pending = self
+                .pending
+                .get_or_insert_with(|| client.core.buffers.take());
+            let copied = piped.copy_to(pending);
+            copied.map_err(|_| Broken::Upstream("the body could not be read"))?;
+        }
+        // A piece that ends with the body does not say whether there is more behind it.
+        self.excess |= self.done && !connection.stream.is_drained();
+        Ok(())
+    }
+
+    /// Moves what has come on to the client without reading it; false: it has to be read.
+    fn move_on(&mut self, client: &Client, connection: &Connection) -> Result<bool, Broken> {
+        let stream = &connection.stream;
+        let Some(bytes_max) = self.movable(client, connection, 0) else {
+            return Ok(false);
+        };
+        match stream.try_pull(bytes_max) {
+            Ok(piped) if piped.is_empty() => self.ended(client, connection)?,
+            Ok(piped) => self.forward(client, connection, piped)?,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => return Ok(false),
+            Err(_) => return Err(BROKEN),
+        }
+        Ok(true)
+    }
+
+    /// Nothing more will come from the upstream.
+    fn ended(&mut self, client: &Client, connection: &Connection) -> Result<(), Broken> {
+        if connection.stream.deadline.expired() {
+            return Err(Broken::Upstream("the upstream paused for too long"));
+        }
+        self.end(client)
     }
 
     /// Sends `out` (a head, or nothing) and then `bytes` of the body in one call; what the
@@ -276,6 +379,7 @@ impl Download {
     }
 }
 
+const BROKEN: Broken = Broken::Upstream("the upstream connection broke");
 const BAD_CHUNKS: Broken = Broken::Upstream("the upstream sent malformed chunks");
 
 /// Everything behind the first write, with the rest of the request going up meanwhile.
@@ -335,20 +439,21 @@ async fn pass_all(
         stream.deadline.set(client.due(client.pause_ms.get()));
         stream.readable().await;
         turns.count().await;
+        if download.move_on(client, connection)? {
+            continue;
+        }
         let mut scratch = client.core.body.borrow_mut();
         match stream.try_read(&mut scratch) {
-            Ok(0) if stream.deadline.expired() => {
-                return Err(Broken::Upstream("the upstream paused for too long"));
-            }
-            Ok(0) => download.end(client)?,
+            Ok(0) => download.ended(client, connection)?,
             Ok(count) => {
                 download.came(client, count);
+                download.flows = count >= PIECE_BYTES_MIN;
                 let mut out = client.core.out.borrow_mut();
                 out.clear();
                 download.pass(client, &mut out, &scratch[..count])?;
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(_) => return Err(Broken::Upstream("the upstream connection broke")),
+            Err(_) => return Err(BROKEN),
         }
     }
 }

@@ -63,6 +63,7 @@ async fn secure(
         target,
         idle_since_ms: 0,
         is_reused: false,
+        expects_long: false,
     };
     if let Some(tls) = &group.settings.tls {
         let name = match &*tls.server_name {

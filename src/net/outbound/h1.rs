@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{self, IoSlice};
 
+use crate::net::body::LONG_BYTES_MIN;
 use crate::net::exchange::{gathered, keep_unsent};
 use crate::net::{Client, Exchange, Message, UploadError};
 use crate::rt::Stream;
@@ -10,7 +11,7 @@ use crate::rt::task::{Either, Turns, first};
 use crate::wire::error::ResponseError;
 use crate::wire::h1::encode;
 use crate::wire::h1::head_may_be_complete;
-use crate::wire::head::{Parsed, ResponseHead, Version};
+use crate::wire::head::{Body, Parsed, ResponseHead, Version};
 use crate::wire::limits::Limits;
 
 /// A connection to a target of a group.
@@ -22,7 +23,21 @@ pub struct Connection {
     pub idle_since_ms: u64,
     /// It has carried a request before.
     pub is_reused: bool,
+    /// Its last response had a long body: of the next one the head is read alone, so that the body
+    /// need not be.
+    pub expects_long: bool,
 }
+
+impl Connection {
+    /// Learns from a response what the next one may be like.
+    #[inline]
+    pub(super) fn note(&mut self, body: Body) {
+        self.expects_long = matches!(body, Body::Length(LONG_BYTES_MIN..)) && !self.stream.is_tls();
+    }
+}
+
+/// What is read at first of a response that is expected to be long: its head, and little more.
+pub(super) const SHORT_READ_BYTES: usize = 2048;
 
 /// A response whose head has arrived; its body is still on the way.
 #[derive(Debug)]
@@ -90,7 +105,7 @@ pub async fn call(
         .deadline
         .set(exchange.client.due(timeout_ms));
     let mut message = exchange.client.pools.responses.take(exchange.client.core);
-    match await_head(exchange, &connection.stream, &mut message).await {
+    match await_head(exchange, &connection, &mut message).await {
         Ok(()) => Ok(Reply {
             connection,
             message,
@@ -139,15 +154,21 @@ fn send(
 
 async fn await_head(
     exchange: &mut Exchange<'_>,
-    stream: &Stream,
+    connection: &Connection,
     message: &mut Message<ResponseHead>,
 ) -> Result<(), Failure> {
+    let stream = &connection.stream;
     let is_head = exchange.message.head.method == crate::base::Method::Head;
     let mut seen = 0;
+    let mut bytes_max = match connection.expects_long && !exchange.client.is_tls {
+        true => SHORT_READ_BYTES,
+        false => usize::MAX,
+    };
     // Interim responses may come faster than they are read, for as long as an upstream likes.
     let mut turns = Turns::default();
     loop {
-        more(exchange, stream, message).await?;
+        more(exchange, stream, message, bytes_max).await?;
+        bytes_max = usize::MAX;
         turns.count().await;
         let limits = &exchange.client.settings.limits;
         loop {
@@ -211,6 +232,7 @@ async fn more(
     exchange: &mut Exchange<'_>,
     stream: &Stream,
     message: &mut Message<ResponseHead>,
+    bytes_max: usize,
 ) -> Result<(), Failure> {
     loop {
         if exchange.upload.is_done() {
@@ -219,16 +241,20 @@ async fn more(
             // Boxed: most requests come whole, and this would double what a resting connection holds.
             Box::pin(upload_until_readable(exchange, stream)).await?;
         }
-        if fill(stream, message)? {
+        if fill(stream, message, bytes_max)? {
             return Ok(());
         }
     }
 }
 
-/// One read of a response's head; says whether something came.
+/// One read of a response's head, of at most `bytes_max`; says whether something came.
 #[inline]
-pub(super) fn fill(stream: &Stream, message: &mut Message<ResponseHead>) -> Result<bool, Failure> {
-    match stream.try_fill(&mut message.buffer) {
+pub(super) fn fill(
+    stream: &Stream,
+    message: &mut Message<ResponseHead>,
+    bytes_max: usize,
+) -> Result<bool, Failure> {
+    match stream.try_fill_some(&mut message.buffer, bytes_max) {
         Ok(0) | Err(_) if stream.deadline.expired() => Err(Failure::Timeout),
         Ok(1..) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),

@@ -161,7 +161,7 @@ async fn read_head(
     let mut turns = Turns::default();
     loop {
         stream.readable().await;
-        if !fill(stream, message)? {
+        if !fill(stream, message, usize::MAX)? {
             continue;
         }
         turns.count().await;

@@ -10,7 +10,7 @@ use toml::de::{DeArray, DeTable, DeValue};
 
 use crate::server::config::field::{Default, Field, Kind, Plain, Section};
 use crate::server::config::problem::{Fault, Problems, nearest, quoted};
-use crate::server::config::scalar::{article, either, plain_of, scalar, wrong_type, wrong_word};
+use crate::server::config::scalar::{article, either, plain_of, scalar, wrong_value, wrong_word};
 use crate::server::config::table;
 use crate::server::config::value::{Item, Table, Value};
 use crate::server::config::within;
@@ -229,7 +229,7 @@ impl Reader<'_> {
             (_, value) => match plain_of(value).map(|plain| scalar(kind, plain)) {
                 Some(Ok(value)) => value,
                 Some(Err(fault)) => self.fault(fault, &span, trail),
-                None => self.fault(wrong_type(kind, value.type_str()), &span, trail),
+                None => self.fault(wrong_value(kind, value), &span, trail),
             },
         };
         Item { span, value }

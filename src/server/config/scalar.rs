@@ -142,6 +142,24 @@ pub fn wrong_type(kind: &Kind, found: &str) -> Fault {
     }
 }
 
+/// What is no plain value: a date of TOML where a text is wanted is told in the form that is one.
+pub fn wrong_value(kind: &Kind, value: &DeValue<'_>) -> Fault {
+    let fault = wrong_type(kind, value.type_str());
+    match (kind, value) {
+        (Kind::Text(rule), DeValue::Datetime(date)) => {
+            let text = date.to_string();
+            match rule(&text) {
+                Ok(()) => fault.hint(format!("write it in quotes: \"{text}\"")),
+                Err(Fault {
+                    hint: Some(hint), ..
+                }) => fault.hint(hint),
+                Err(_) => fault.hint("write it in quotes"),
+            }
+        }
+        _ => fault,
+    }
+}
+
 /// What a kind wants, in words, for messages and the manual.
 pub fn expected(kind: &Kind) -> String {
     match kind {
