@@ -310,12 +310,12 @@ def bench_python(options, folder, code):
     functions = {"python": lines + "\nconcurrency = 1"}
     relay = folder / "relay"
     subprocess.run(["rustc", "--edition", "2024", "-O", ROOT / "benches/peers/relay.rs", "-o", relay], check=True)
-    names = ["a relay in the gateway's place", "a gateway that sleeps while it waits (functions_poll_us = 0)", "the gateway"]
+    names = ["a relay in the gateway's place", "the gateway", "the gateway with functions_poll_us = 1000"]
     bare, behind, cpu, servers = [], {name: [] for name in names}, dict.fromkeys(names, 0), {}
     try:
         servers[names[0]] = Relay(relay, folder, python)
-        servers[names[1]] = Gateway(options.program, folder, functions, "functions_poll_us = 0")
-        servers[names[2]] = Gateway(options.program, folder, functions)
+        servers[names[1]] = Gateway(options.program, folder, functions)
+        servers[names[2]] = Gateway(options.program, folder, functions, "functions_poll_us = 1000")
         connections = {name: server.connect() for name, server in servers.items()}
         for name, server in servers.items():
             for _ in range(max(options.calls // 10, 50)):

@@ -31,7 +31,7 @@ pub static ROOT: Section = Section {
         field(
             "functions_poll_us",
             Kind::Integer { min: 0, max: 5_000 },
-            Is(Integer(1_000)),
+            Is(Integer(0)),
             "For how many microseconds at most a thread that waits for a fast function of this machine looks for the answer again and again before it sleeps; 0 is off.",
         ),
         field(
