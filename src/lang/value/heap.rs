@@ -243,11 +243,16 @@ impl<'a> Heap<'a> {
     #[inline(never)]
     pub fn member(&self, id: MapId, name: &str) -> Option<&Value<'a>> {
         let Some(Place::ReadMap(shape, start)) = self.places.get(id.0 as usize) else {
-            return self.map(id).member(name);
+            return self.written_member(id, name);
         };
         let is_it = |key: &Value<'_>| matches!(key, Value::Text(key) if same_name(key, name));
         let place = self.names(*shape).iter().position(is_it)?;
         self.read.get(*start as usize + place)
+    }
+
+    #[inline(never)]
+    fn written_member(&self, id: MapId, name: &str) -> Option<&Value<'a>> {
+        self.map(id).member(name)
     }
 
     /// Where a map is that was read and not written since.

@@ -74,21 +74,24 @@ impl<'a> Engine<'a, '_> {
     /// has been read; whether it was done.
     #[inline(never)]
     pub(super) fn set_straight(&mut self, target: &Reference, expression: &Expression) -> bool {
-        match self.straight(expression) {
-            Some(found) if target.steps.is_empty() && self.spend(2).is_ok() => {
-                // The expression is a step, and so is the path. What is nothing is the empty text.
-                self.slots[target.slot] = Some(match found {
-                    Value::Null => Value::EMPTY,
-                    found => found,
-                });
-                true
-            }
-            _ => false,
+        let Some(found) = self.straight(expression) else {
+            return false;
+        };
+        // What is nothing is the empty text.
+        let value = match found {
+            None | Some(Value::Null) => Value::EMPTY,
+            Some(found) => *found,
+        };
+        // The expression is a step, and so is the path.
+        if !target.steps.is_empty() || self.spend(2).is_err() {
+            return false;
         }
+        self.slots[target.slot] = Some(value);
+        true
     }
 
     #[inline(always)]
-    fn straight(&self, expression: &Expression) -> Option<Value<'a>> {
+    fn straight(&self, expression: &Expression) -> Option<Option<&Value<'a>>> {
         let Expression::Reference(reference) = expression else {
             return None;
         };
@@ -100,8 +103,7 @@ impl<'a> Engine<'a, '_> {
         if !is_quick || !matches!(variable, Some(Value::Handle(Handle::Input))) {
             return None;
         }
-        let found = known.path.straight(&self.heap, self.document.as_ref()?)?;
-        Some(found.copied().unwrap_or(Value::Null))
+        known.path.straight(&self.heap, self.document.as_ref()?)
     }
 
     pub(super) fn read_path(&mut self, path: &Path) -> Result<Value<'a>, Halt> {

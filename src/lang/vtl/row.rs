@@ -29,21 +29,18 @@ impl<'a> Engine<'a, '_> {
             if value.is_none() && may_look {
                 value = self.member(member);
             }
-            match value {
-                Some(Value::Text(text)) => {
-                    append(out, &piece.before, text);
-                    self.fits(out)?;
-                }
-                Some(Value::Number(Number::Int(digit @ 0..=9))) => {
-                    let digit = DIGITS.get(*digit as usize);
-                    append(out, &piece.before, digit.copied().unwrap_or_default());
-                }
-                _ => {
-                    out.push_str(&piece.before);
-                    self.print_member(member, out)?;
-                    // What is printed may have changed the variable.
-                    here = (usize::MAX, ReadMap::NONE);
-                }
+            // One after the other: that takes less than to find out which of all it is.
+            if let Some(Value::Text(text)) = value {
+                append(out, &piece.before, text);
+                self.fits(out)?;
+            } else if let Some(Value::Number(Number::Int(digit @ 0..=9))) = value {
+                let digit = DIGITS.get(*digit as usize);
+                append(out, &piece.before, digit.copied().unwrap_or_default());
+            } else {
+                out.push_str(&piece.before);
+                self.print_member(member, out)?;
+                // What is printed may have changed the variable.
+                here = (usize::MAX, ReadMap::NONE);
             }
         }
         Ok(())

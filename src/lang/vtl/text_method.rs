@@ -200,11 +200,40 @@ impl<'a> Engine<'a, '_> {
 
     fn split(&mut self, text: &'a str, pattern: &str, limit: i32) -> Result<Value<'a>, Halt> {
         self.spend(pattern.len() + text.len() / 16)?;
+        if limit == 0
+            && let Some(pieces) = split_plain(text, pattern, self.memory_left())
+        {
+            return self.new_list(ListKind::Array, pieces);
+        }
         let pattern = self.pattern(pattern, false)?;
         let pieces = self.search(|looks| pattern.split(text, limit, PIECES_MAX, looks))?;
         let pieces = pieces.into_iter().map(Value::Text).collect();
         self.new_list(ListKind::Array, pieces)
     }
+}
+
+/// The pieces of a text between a character that means nothing else in a regular expression, without empty
+/// ones at the end. None for other patterns, and for more pieces than there may be or there is room for.
+fn split_plain<'a>(text: &'a str, pattern: &str, room: usize) -> Option<Vec<Value<'a>>> {
+    let [byte] = pattern.as_bytes() else {
+        return None;
+    };
+    let is_plain = byte.is_ascii_alphanumeric() || b" ,;:/_-=&@#%<>\"'~`!".contains(byte);
+    let count = text.bytes().filter(|found| found == byte).count();
+    if !is_plain || count >= PIECES_MAX.min(room / size_of::<Value<'_>>()) {
+        return None;
+    }
+    let mut pieces = Vec::with_capacity(count + 1);
+    pieces.extend(text.split(char::from(*byte)).map(Value::Text));
+    // A text without the character is its own only piece, even if it is empty.
+    while count > 0
+        && pieces
+            .last()
+            .is_some_and(|piece| piece.as_text() == Some(""))
+    {
+        pieces.pop();
+    }
+    Some(pieces)
 }
 
 fn pattern_halt(error: PatternError) -> Halt {
@@ -405,4 +434,36 @@ fn difference<'a>(left: &str, right: &str) -> Value<'a> {
     }
     let lengths = [units(left), units(right)].map(|length| i64::try_from(length).unwrap_or(0));
     Value::Number(Number::from_i64(lengths[0] - lengths[1]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Splitting at a character gives what the regular expression does.
+    #[test]
+    fn a_character_splits_as_its_pattern() {
+        let texts = [
+            "", ",", ",,", "a", "a,", ",a", "a,b", "a,,b,", ",,a,,", "é,ü,,",
+        ];
+        for text in texts {
+            for pattern in [",", "a", "x", "b"] {
+                let pieces = split_plain(text, pattern, 1000).map(|pieces| {
+                    let pieces = pieces.iter().filter_map(Value::as_text);
+                    pieces.collect::<Vec<_>>()
+                });
+                let regex = Pattern::search(pattern).ok();
+                let expected = regex.and_then(|regex| {
+                    let pieces = regex.split(text, 0, PIECES_MAX, &mut 10_000);
+                    pieces.ok()
+                });
+                assert!(expected.is_some());
+                assert_eq!(pieces, expected, "{text} {pattern}");
+            }
+        }
+        for pattern in [".", "|", "", "ab", "^", "$", "\\", "+", "é"] {
+            assert!(split_plain("a.b", pattern, 1000).is_none(), "{pattern}");
+        }
+        assert!(split_plain("a,b", ",", 24).is_none());
+    }
 }

@@ -41,26 +41,39 @@ const JSON_BYTES_A_STEP: usize = 16;
 /// commons-lang 2's, which escapes `'` and `/` too.
 fn escape_java_script(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        match c {
-            '\u{8}' => out.push_str("\\b"),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            '\u{c}' => out.push_str("\\f"),
-            '\r' => out.push_str("\\r"),
-            '\'' | '"' | '\\' | '/' => {
-                out.push('\\');
-                out.push(c);
-            }
-            ' '..='\u{7f}' => out.push(c),
-            _ => {
-                for unit in c.encode_utf16(&mut [0; 2]) {
-                    out.push_str(&format!("\\u{unit:04X}"));
-                }
+    let mut rest = text;
+    let is_special =
+        |byte| !matches!(byte, b' '..=0x7f) || matches!(byte, b'\'' | b'"' | b'\\' | b'/');
+    while let Some((plain, special)) = rest
+        .bytes()
+        .position(is_special)
+        .and_then(|length| rest.split_at_checked(length))
+    {
+        out.push_str(plain);
+        let mut chars = special.chars();
+        if let Some(c) = chars.next() {
+            push_escaped(&mut out, c);
+        }
+        rest = chars.as_str();
+    }
+    out.push_str(rest);
+    out
+}
+
+fn push_escaped(out: &mut String, c: char) {
+    match c {
+        '\u{8}' => out.push_str("\\b"),
+        '\n' => out.push_str("\\n"),
+        '\t' => out.push_str("\\t"),
+        '\u{c}' => out.push_str("\\f"),
+        '\r' => out.push_str("\\r"),
+        '\'' | '"' | '\\' | '/' => out.extend(['\\', c]),
+        _ => {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                out.push_str(&format!("\\u{unit:04X}"));
             }
         }
     }
-    out
 }
 
 /// Java's `URLEncoder`: the form encoding, a blank is `+`.
