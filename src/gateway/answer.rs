@@ -25,12 +25,11 @@ pub struct Headers {
     fields: Vec<Places>,
 }
 
-/// Where a field is: its value stands right behind its name.
+/// Where a field is.
 #[derive(Clone, Copy, Debug)]
 struct Places {
-    start: usize,
-    value: usize,
-    end: usize,
+    name: (u32, u32),
+    value: (u32, u32),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,19 +42,31 @@ impl Answer {
     /// The whole response of an upstream; fields of its connection are among the headers, since
     /// some pipelines show them under another name.
     pub fn of(head: &ResponseHead, bytes: &[u8], body: Vec<u8>) -> Self {
-        let mut headers = Headers::with_room(head.fields.len(), head.length as usize);
-        for field in &head.fields {
-            headers.push_bytes(field.name.of(bytes), field.value.of(bytes));
-        }
         Self {
             status: head.status,
-            headers,
+            headers: Headers::of(head, bytes),
             body,
         }
     }
 }
 
 impl Headers {
+    /// The head as it came, whose parser has looked at each byte.
+    fn of(head: &ResponseHead, bytes: &[u8]) -> Self {
+        // One more, of our own, is usual.
+        let mut headers = Self::with_room(head.fields.len() + 1, head.length as usize + 96);
+        let head_bytes = bytes.get(..head.length as usize);
+        headers
+            .text
+            .extend_from_slice(head_bytes.unwrap_or_default());
+        let places = head.fields.iter().map(|field| Places {
+            name: (field.name.start, field.name.end),
+            value: (field.value.start, field.value.end),
+        });
+        headers.fields.extend(places);
+        headers
+    }
+
     /// For so many fields and bytes.
     pub fn with_room(fields: usize, bytes: usize) -> Self {
         Self {
@@ -66,46 +77,54 @@ impl Headers {
 
     /// Appends a field; says whether it could be one.
     pub fn push(&mut self, name: &str, value: &[u8]) -> bool {
-        self.push_bytes(name.as_bytes(), value)
-    }
-
-    fn push_bytes(&mut self, name: &[u8], value: &[u8]) -> bool {
         let value = ascii::trim(value);
-        let is_clean = ascii::is_token(name) && ascii::is_field_value(value);
+        let name = name.as_bytes();
+        let length = self.text.len() + name.len() + value.len();
+        let is_clean =
+            ascii::is_token(name) && ascii::is_field_value(value) && u32::try_from(length).is_ok();
         if is_clean {
-            let start = self.text.len();
-            self.text.extend_from_slice(name);
-            let at = self.text.len();
-            self.text.extend_from_slice(value);
-            self.fields.push(Places {
-                start,
-                value: at,
-                end: self.text.len(),
-            });
+            let (name, value) = (self.add(name), self.add(value));
+            self.fields.push(Places { name, value });
         }
         is_clean
     }
 
+    fn add(&mut self, text: &[u8]) -> (u32, u32) {
+        let start = self.text.len() as u32;
+        self.text.extend_from_slice(text);
+        (start, self.text.len() as u32)
+    }
+
+    fn part(&self, (start, end): (u32, u32)) -> &[u8] {
+        let part = self.text.get(start as usize..end as usize);
+        part.unwrap_or_default()
+    }
+
     fn header(&self, places: Places) -> Header<'_> {
-        let name = self.text.get(places.start..places.value);
-        let value = self.text.get(places.value..places.end);
         Header {
             // A token is ASCII.
-            name: std::str::from_utf8(name.unwrap_or_default()).unwrap_or_default(),
-            value: value.unwrap_or_default(),
+            name: std::str::from_utf8(self.part(places.name)).unwrap_or_default(),
+            value: self.part(places.value),
         }
     }
 
     /// The value of the first field of this name, in any case.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        let found = self.iter().find(|header| header.is(name));
-        found.map(|header| header.value)
+        let mut all = self.fields.iter();
+        let found = all.find(|places| self.is(**places, name));
+        found.map(|places| self.part(places.value))
     }
 
     /// The values of all fields of this name, in any case.
     pub fn all<'h>(&'h self, name: &'h str) -> impl DoubleEndedIterator<Item = &'h [u8]> {
-        let found = self.iter().filter(move |header| header.is(name));
-        found.map(|header| header.value)
+        let all = self.fields.iter();
+        let found = all.filter(|places| self.is(**places, name));
+        found.map(|places| self.part(places.value))
+    }
+
+    fn is(&self, places: Places, name: &str) -> bool {
+        let own = self.part(places.name);
+        own.eq_ignore_ascii_case(name.as_bytes())
     }
 
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = Header<'_>> {

@@ -1,12 +1,15 @@
 //! `$context` of REST APIs: what mappings, gateway responses and templates may ask of a call.
 //! (AWS: "Variables for data transformations for API Gateway", `$context`.)
 
+use std::borrow::Cow;
+
 use crate::base::ascii;
 use crate::base::date::{self, Style};
 use crate::gateway::Call;
 use crate::gateway::asked::Asked;
 use crate::gateway::transform::body;
 use crate::lang::params::{Part, Source};
+use crate::net::forwarded;
 use crate::plan::rest::RestStage;
 
 /// Where the values of expressions come from: a call so far, and what it was asked.
@@ -16,53 +19,66 @@ pub struct Scene<'a> {
     pub asked: &'a Asked<'a>,
 }
 
-impl Scene<'_> {
-    fn stage(&self) -> Option<&RestStage> {
+impl<'a> Scene<'a> {
+    fn stage(&self) -> Option<&'a RestStage> {
         self.call.stage?.rest.as_deref()
     }
 
     /// The value of `context.{name}`; none if this call has none.
-    pub fn context(&self, name: &str) -> Option<String> {
+    pub fn context(&self, name: &str) -> Option<Cow<'a, str>> {
         let (call, asked) = (self.call, self.asked);
         let of_route = || call.route?.rest.as_deref();
+        let text: &'a str = match name {
+            "accountId" => &self.stage()?.account_id,
+            "apiId" => &call.stage?.api_id,
+            "deploymentId" => &self.stage()?.deployment_id,
+            "extendedRequestId" => call.request_id.as_str(),
+            "identity.accessKey" | "identity.caller" | "identity.user" => call.user.as_ref()?.id(),
+            "identity.accountId" => call.user.as_ref()?.account(),
+            "identity.userArn" => &call.user.as_ref()?.arn,
+            "identity.apiKey" => &call.api_key?.value,
+            "identity.apiKeyId" => &call.api_key?.id,
+            "identity.clientCert.clientCertPem" => &asked.certificate?.pem,
+            "identity.clientCert.issuerDN" => &asked.certificate?.issuer,
+            "identity.clientCert.serialNumber" => &asked.certificate?.serial,
+            "identity.clientCert.subjectDN" => &asked.certificate?.subject,
+            "identity.clientCert.validity.notAfter" => &asked.certificate?.not_after,
+            "identity.clientCert.validity.notBefore" => &asked.certificate?.not_before,
+            "isCanaryRequest" if call.is_canary? => "true",
+            "isCanaryRequest" => "false",
+            "protocol" => asked.protocol(),
+            "resourceId" => &of_route()?.resource_id,
+            "resourcePath" => &of_route()?.resource_path,
+            "stage" => &call.stage?.name,
+            _ => return self.made(name),
+        };
+        Some(Cow::Borrowed(text))
+    }
+
+    /// What has to be put into words first.
+    fn made(&self, name: &str) -> Option<Cow<'a, str>> {
+        let (call, asked) = (self.call, self.asked);
+        let text = |bytes: &'a [u8]| ascii::text(bytes);
         Some(match name {
-            "accountId" => self.stage()?.account_id.to_string(),
-            "apiId" => call.stage?.api_id.to_string(),
-            "deploymentId" => self.stage()?.deployment_id.to_string(),
-            "domainName" => asked.host().into_owned(),
-            "domainPrefix" => asked.host().split('.').next()?.to_owned(),
-            "extendedRequestId" => call.request_id.as_str().to_owned(),
+            "domainName" => asked.host(),
+            "domainPrefix" => asked.host().split('.').next()?.to_owned().into(),
             "httpMethod" => text(asked.head.method_token.of(asked.bytes)),
-            "identity.accessKey" | "identity.caller" | "identity.user" => {
-                call.user.as_ref()?.id().to_owned()
-            }
-            "identity.accountId" => call.user.as_ref()?.account().to_owned(),
-            "identity.userArn" => call.user.as_ref()?.arn.to_string(),
-            "identity.apiKey" => call.api_key?.value.to_string(),
-            "identity.apiKeyId" => call.api_key?.id.to_string(),
-            "identity.clientCert.clientCertPem" => asked.certificate?.pem.clone(),
-            "identity.clientCert.issuerDN" => asked.certificate?.issuer.clone(),
-            "identity.clientCert.serialNumber" => asked.certificate?.serial.clone(),
-            "identity.clientCert.subjectDN" => asked.certificate?.subject.clone(),
-            "identity.clientCert.validity.notAfter" => asked.certificate?.not_after.clone(),
-            "identity.clientCert.validity.notBefore" => asked.certificate?.not_before.clone(),
             "identity.sourceIp" => match asked.peer {
-                Some(ip) => ip.to_canonical().to_string(),
-                None => "test-invoke-source-ip".to_owned(),
+                Some(ip) => {
+                    let mut shown = Vec::with_capacity(16);
+                    forwarded::address(&mut shown, ip);
+                    String::from_utf8(shown).unwrap_or_default().into()
+                }
+                None => "test-invoke-source-ip".into(),
             },
             "identity.userAgent" => text(asked.head.header(asked.bytes, b"user-agent")?),
-            "isCanaryRequest" => call.is_canary?.to_string(),
             "path" => text(asked.head.path.of(asked.bytes)),
-            "protocol" => asked.protocol().to_owned(),
             "requestId" => text(call.shown_request_id()),
-            "requestTime" => date::text(Style::Clf, call.epoch_ms),
-            "requestTimeEpoch" => call.epoch_ms.to_string(),
-            "resourceId" => of_route()?.resource_id.to_string(),
-            "resourcePath" => of_route()?.resource_path.to_string(),
-            "stage" => call.stage?.name.to_string(),
+            "requestTime" => date::text(Style::Clf, call.epoch_ms).into(),
+            "requestTimeEpoch" => call.epoch_ms.to_string().into(),
             _ => match name.strip_prefix("authorizer.") {
-                Some(property) => return call.authorized.as_ref()?.property(property),
-                None => return self.error(name),
+                Some(property) => call.authorized.as_ref()?.property(property)?.into(),
+                None => self.error(name)?.into(),
             },
         })
     }
@@ -84,7 +100,7 @@ impl Scene<'_> {
     }
 
     /// The value of a stage variable.
-    pub fn variable(&self, name: &str) -> Option<&str> {
+    pub fn variable(&self, name: &str) -> Option<&'a str> {
         let all = &self.stage()?.variables;
         let found = all.iter().find(|(other, _)| **other == *name);
         found.map(|(_, value)| &**value)
@@ -95,7 +111,7 @@ impl Scene<'_> {
         let one = |value: Option<String>| value.into_iter().collect();
         match source {
             Source::Static(text) => vec![text.to_string()],
-            Source::Context(name) => one(self.context(name)),
+            Source::Context(name) => one(self.context(name).map(Cow::into_owned)),
             Source::StageVariable(name) => one(self.variable(name).map(str::to_owned)),
             Source::Request(part) => self.parts(part),
             Source::Response(_) => Vec::new(),
@@ -113,23 +129,17 @@ impl Scene<'_> {
         match part {
             Part::Path(name) => {
                 let value = asked.path_parameter(self.call, name);
-                value
-                    .map(std::borrow::Cow::into_owned)
-                    .into_iter()
-                    .collect()
+                value.map(Cow::into_owned).into_iter().collect()
             }
             Part::Query(name) => last(queries(name)),
             Part::QueryAll(name) => queries(name),
             Part::Header(name) => {
                 let value = asked.headers(name).next_back();
-                value
-                    .map(std::borrow::Cow::into_owned)
-                    .into_iter()
-                    .collect()
+                value.map(Cow::into_owned).into_iter().collect()
             }
             Part::HeaderAll(name) => {
                 let values = asked.headers(name);
-                values.map(std::borrow::Cow::into_owned).collect()
+                values.map(Cow::into_owned).collect()
             }
             Part::Body(None) => vec![text(asked.body)],
             Part::Body(Some(path)) => body::find(path, asked.body).into_iter().collect(),

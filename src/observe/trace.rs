@@ -85,7 +85,7 @@ impl Trace {
     pub fn text(&self) -> String {
         let mut out = Vec::with_capacity(80);
         self.write(&mut out);
-        String::from_utf8_lossy(&out).into_owned()
+        String::from_utf8(out).unwrap_or_default()
     }
 }
 

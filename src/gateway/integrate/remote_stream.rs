@@ -101,7 +101,9 @@ impl RemoteStream {
 
     /// Keeps the connection if the body ends where the events do.
     async fn close(self, worker: &'static Worker) {
-        let Opened { mut incoming, busy } = self.opened;
+        let Opened {
+            mut incoming, busy, ..
+        } = self.opened;
         incoming.set_deadline(worker.core.now_ms() + END_MS_MAX);
         let mut behind = self.held;
         behind.clear();

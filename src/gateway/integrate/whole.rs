@@ -25,10 +25,13 @@ pub async fn run(
     method: Method,
     request: Request<'_>,
 ) -> Result<Answer, Failure> {
-    let asked_us = worker.core.now_us();
     let opened = open(worker, call, group, asking, method, request).await?;
+    // A body that came with its head took no time of its own.
+    let asked_us = (!opened.incoming.came_at_once()).then_some(opened.asked_us);
     let outcome = gathered(worker, call, asking, opened).await;
-    call.integration_us = worker.core.now_us() - asked_us;
+    if let Some(asked_us) = asked_us {
+        call.integration_us = worker.core.now_us() - asked_us;
+    }
     outcome
 }
 
@@ -40,7 +43,7 @@ pub async fn gathered(
     worker: &'static Worker,
     call: &mut Call<'_>,
     asking: &Asking<'_>,
-    Opened { incoming, busy }: Opened,
+    Opened { incoming, busy, .. }: Opened,
 ) -> Result<Answer, Failure> {
     let outcome = whole::read(asking, incoming).await;
     let whole = outcome.inspect_err(|kind| {
@@ -64,6 +67,8 @@ pub async fn gathered(
 pub struct Opened {
     pub incoming: Incoming,
     pub busy: Busy,
+    /// When its request began, microseconds of the core's clock.
+    pub asked_us: u64,
 }
 
 /// Asks the group, once more where that is safe, up to the head of the response. `call` learns who
@@ -92,7 +97,11 @@ pub async fn open(
         let failed = match outcome {
             Ok(incoming) => {
                 let busy = Busy::take(group, index);
-                return Ok(Opened { incoming, busy });
+                return Ok(Opened {
+                    incoming,
+                    busy,
+                    asked_us,
+                });
             }
             Err(failed) => failed,
         };

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::base::ascii;
+use crate::gateway::answer::Headers;
 use crate::gateway::asked::{Asked, media_type};
 use crate::gateway::context::Scene;
 use crate::gateway::headers::{self, Rules};
@@ -92,7 +93,9 @@ pub fn answer(
     let answer = &answered.answer;
     let mut given = Answer {
         status: reply.status,
-        ..Answer::default()
+        // With its type and its trace.
+        headers: Headers::with_room(reply.headers.len() + 2, 192),
+        body: Vec::new(),
     };
     let scene = Scene { call, asked };
     let (kind, template) = match template::accepted(&reply.templates, asked) {

@@ -135,7 +135,7 @@ pub fn failed(call: &mut Call<'_>, what: &str, error: &RenderError) -> Reject {
 }
 
 /// `$context` as a map of maps, of which there are the names that a template may look at.
-fn context(scene: &Scene<'_>, names: &[&'static str]) -> Vec<(Cow<'static, str>, Datum<'static>)> {
+fn context<'s>(scene: &Scene<'s>, names: &[&'static str]) -> Vec<(Cow<'s, str>, Datum<'s>)> {
     let mut root = Vec::with_capacity(names.len());
     for name in names {
         let name = *name;
@@ -146,9 +146,9 @@ fn context(scene: &Scene<'_>, names: &[&'static str]) -> Vec<(Cow<'static, str>,
             (_, None) => Datum::Null,
             ("requestTimeEpoch", Some(value)) => match value.parse() {
                 Ok(number) => Datum::Integer(number),
-                Err(_) => Datum::Text(Cow::Owned(value)),
+                Err(_) => Datum::Text(value),
             },
-            (_, Some(value)) => Datum::Text(Cow::Owned(value)),
+            (_, Some(value)) => Datum::Text(value),
         };
         insert(&mut root, name, value);
     }
@@ -204,11 +204,7 @@ fn response_override(earlier: &Overrides) -> Option<(Cow<'static, str>, Datum<'s
 }
 
 /// Puts a value where the dots of its name lead.
-fn insert(
-    members: &mut Vec<(Cow<'static, str>, Datum<'static>)>,
-    name: &'static str,
-    value: Datum<'static>,
-) {
+fn insert<'s>(members: &mut Vec<(Cow<'s, str>, Datum<'s>)>, name: &'s str, value: Datum<'s>) {
     let Some((group, own)) = name.split_once('.') else {
         members.push((Cow::Borrowed(name), value));
         return;

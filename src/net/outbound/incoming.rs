@@ -61,6 +61,12 @@ impl Incoming {
         self.is_done
     }
 
+    /// All of it came together with its head, and nothing will be waited for.
+    pub fn came_at_once(&self) -> bool {
+        let behind = self.message.bytes().len() - self.message.head.length as usize;
+        matches!(self.rest, Rest::Length(length) if !self.has_begun && length <= behind as u64)
+    }
+
     /// Until when the next bytes must come, milliseconds of the core's clock.
     pub fn set_deadline(&self, until_ms: u64) {
         self.connection.stream.deadline.set(until_ms);
