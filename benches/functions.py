@@ -2,7 +2,8 @@
 """Functions of this machine behind an HTTP API: throughput, what the gateway adds, cold starts.
 
 Needs wrk, rustc and a release build; Python's standard library only, with awslambdaric for what is said
-of Python (else the gateway's own client is measured, and said to be). Prints one line for each measure with what is
+of Python (else the gateway's own client is measured, and said to be). Beside the client's own round trip stands what a
+relay in the gateway's place adds, which wakes as many threads and does nothing else. Prints one line for each measure with what is
 wanted of it, as docs/performance.md shows them, and ends with 1 if a request failed. `--quick` is for
 trying it out. With `--beside` serverless-offline runs the same handlers in turns.
 """
@@ -81,18 +82,25 @@ class Server:
             raise SystemExit(f"{name}: {head.decode()}")
         return took
 
+    def cpu_s(self):
+        """Processor time of the program itself, those that it started not counted."""
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / 100
+
     def stop(self):
         self.process.terminate()
         self.process.wait(20)
 
 
 class Gateway(Server):
-    """A gateway with one worker and functions."""
+    """A gateway with one worker and functions; `first` are lines of the config file itself."""
 
-    def __init__(self, program, folder, functions):
+    def __init__(self, program, folder, functions, first=""):
+        folder = pathlib.Path(tempfile.mkdtemp(dir=folder))
         self.port = free_port()
-        config = f'workers = 1\n[listeners.main]\naddress = "127.0.0.1:{self.port}"\n[admin]\naddress = "off"\n'
-        config += '[logging]\nfunction_log = "off"\n'
+        config = f'workers = 1\n{first}\n[listeners.main]\naddress = "127.0.0.1:{self.port}"\n'
+        # Another gateway may run on this machine.
+        config += '[admin]\naddress = "off"\n[management]\naddress = "off"\n[logging]\nfunction_log = "off"\n'
         for name, lines in functions.items():
             config += f'[functions.{name}]\n{lines}\n[apis.main.routes."GET /{name}"]\n'
             config += f'integration = {{ type = "aws_proxy", function = "{name}" }}\n'
@@ -100,10 +108,20 @@ class Gateway(Server):
         file.write_text(config)
         super().__init__([program, "serve", file])
 
-    def cpu_s(self):
-        """Processor time of the gateway itself, its workers not counted."""
-        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / 100
+
+class Relay(Server):
+    """A program in the gateway's place that only passes messages on, and a runtime client."""
+
+    def __init__(self, program, folder, python):
+        self.port, runtime = free_port(), free_port()
+        (folder / "event").write_bytes(EVENT)
+        super().__init__([program, f"127.0.0.1:{self.port}", f"127.0.0.1:{runtime}", folder / "event"])
+        self.client = runtime_client(python, folder / "code", f"127.0.0.1:{runtime}")
+
+    def stop(self):
+        super().stop()
+        self.client.kill()
+        self.client.wait()
 
 
 class Offline(Server):
@@ -187,14 +205,13 @@ def python_command(python):
     return [python, "-c", own_client(), "app.handler"], "the gateway's own client"
 
 
-def bare_round_trips(python, folder, rounds):
-    """What the runtime client takes under a bare Runtime API."""
-    bare = Bare()
+def runtime_client(python, code, address):
+    """A started runtime client that asks there for its invocations."""
     command, _ = python_command(python)
     environment = {
-        "AWS_LAMBDA_RUNTIME_API": bare.address,
+        "AWS_LAMBDA_RUNTIME_API": address,
         "_HANDLER": "app.handler",
-        "LAMBDA_TASK_ROOT": str(folder),
+        "LAMBDA_TASK_ROOT": str(code),
         "AWS_LAMBDA_FUNCTION_NAME": "f",
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
@@ -202,7 +219,14 @@ def bare_round_trips(python, folder, rounds):
         "AWS_LAMBDA_LOG_STREAM_NAME": "s",
         "PYTHONUNBUFFERED": "1",
     }
-    process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL)
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen(command, cwd=code, env=environment, **quiet)
+
+
+def bare_round_trips(python, code, rounds):
+    """What the runtime client takes under a bare Runtime API."""
+    bare = Bare()
+    process = runtime_client(python, code, bare.address)
     try:
         return bare.measure(rounds, EVENT)
     finally:
@@ -283,24 +307,40 @@ def bench_python(options, folder, code):
     python = options.python
     _, client = python_command(python)
     lines = f'runtime = "python3.12"\nhandler = "app.handler"\ncode = "{code}"\ninterpreter = "{python}"'
-    gateway = Gateway(options.program, folder, {"python": lines + "\nconcurrency = 1"})
-    bare, behind = [], []
+    functions = {"python": lines + "\nconcurrency = 1"}
+    relay = folder / "relay"
+    subprocess.run(["rustc", "--edition", "2024", "-O", ROOT / "benches/peers/relay.rs", "-o", relay], check=True)
+    names = ["a relay in the gateway's place", "the gateway", "the gateway with functions_poll_us = 1000"]
+    bare, behind, cpu, servers = [], {name: [] for name in names}, dict.fromkeys(names, 0), {}
     try:
-        connection = gateway.connect()
-        gateway.get(connection, "python")
+        servers[names[0]] = Relay(relay, folder, python)
+        servers[names[1]] = Gateway(options.program, folder, functions)
+        servers[names[2]] = Gateway(options.program, folder, functions, "functions_poll_us = 1000")
+        connections = {name: server.connect() for name, server in servers.items()}
+        for name, server in servers.items():
+            for _ in range(max(options.calls // 10, 50)):
+                time.sleep(PAUSE_S)
+                server.get(connections[name], "python")
         # In turns, since the machine has better and worse minutes.
         for _ in range(options.rounds):
             bare += bare_round_trips(python, code, options.calls)[options.calls // 10 :]
-            for _ in range(options.calls):
-                time.sleep(PAUSE_S)
-                behind.append(gateway.get(connection, "python"))
+            for name, server in servers.items():
+                before = server.cpu_s()
+                for _ in range(options.calls):
+                    time.sleep(PAUSE_S)
+                    behind[name].append(server.get(connections[name], "python"))
+                cpu[name] += server.cpu_s() - before
     finally:
-        gateway.stop()
+        for server in servers.values():
+            server.stop()
     own, least = quartiles(bare)
-    whole, most = quartiles(behind)
     line(f"{client}, its own round trip, µs", own)
-    line("a warm Python function behind an HTTP API, µs", whole)
-    line("added by the gateway, median µs", f"{most - least:.0f}", "150", most - least <= 150)
+    for name in names:
+        whole, median = quartiles(behind[name])
+        line(f"a warm Python function behind {name}, µs", whole)
+        wanted = ("150", median - least <= 150) if name == "the gateway" else ()
+        line(f"added by {name}, median µs", f"{median - least:.0f}", *wanted)
+        line(f"processor time of {name}, µs/call", f"{cpu[name] / options.rounds / options.calls * 1e6:.0f}")
 
 
 def bench_cold(options, folder, noop, code):

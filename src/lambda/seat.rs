@@ -22,8 +22,10 @@ use crate::lambda::desk::{Desk, Seat};
 use crate::lambda::lane::Turn;
 use crate::lambda::link::Link;
 use crate::lambda::outcome::{self, UNHANDLED};
+use crate::lambda::pace::Awake;
 use crate::lambda::phrase::{self, Answer, Begun, Heard};
 use crate::rt::sys::{self, Push};
+use crate::rt::vigil::Vigil;
 
 /// How a conversation on one connection ends.
 #[derive(Debug)]
@@ -62,6 +64,8 @@ pub struct Told {
     desk: Arc<Desk>,
     connection: OwnedFd,
     words: Words,
+    /// This core looks for its answer.
+    awake: Option<Awake>,
 }
 
 impl Words {
@@ -94,6 +98,14 @@ impl Words {
     }
 }
 
+impl Told {
+    /// Looks for the answer without sleeping, where that pays. To be called on the core that listens.
+    pub fn look(&mut self) {
+        let lane = &self.desk.lane;
+        self.awake = Awake::begin(&lane.commons, &lane.pace);
+    }
+}
+
 /// Tells a worker of its job.
 pub fn tell(turn: Turn) -> Told {
     turn.desk.say_start(&turn.begun);
@@ -106,6 +118,7 @@ pub fn tell(turn: Turn) -> Told {
         desk: turn.desk,
         connection: turn.connection,
         words,
+        awake: None,
     }
 }
 
@@ -114,7 +127,7 @@ pub async fn take<L: Link>(told: Told, home: Home) {
     let mut told = told;
     loop {
         let turn = match L::open(told.connection) {
-            Ok(link) => speak(link, told.desk, Some(told.words), &home).await,
+            Ok(link) => speak(link, told.desk, Some(told.words), (told.awake, &home)).await,
             // Without a connection the worker is of no use.
             Err(_) => untold(&told.desk, &told.words),
         };
@@ -127,7 +140,7 @@ pub async fn take<L: Link>(told: Told, home: Home) {
 
 /// Serves a connection that a worker has just made.
 pub async fn receive<L: Link>(link: L, desk: Arc<Desk>, home: Home) {
-    if let Some(turn) = speak(link, desk, None, &home).await {
+    if let Some(turn) = speak(link, desk, None, (None, &home)).await {
         take::<L>(tell(turn), home).await;
     }
 }
@@ -137,11 +150,12 @@ async fn speak<L: Link>(
     link: L,
     desk: Arc<Desk>,
     words: Option<Words>,
-    home: &Home,
+    (awake, home): (Option<Awake>, &Home),
 ) -> Option<Turn> {
     let (end, heard) = {
         let _reading = desk.reading(link.fd());
         let mut talk = Talk::new(&link, &desk, home);
+        talk.awake = awake;
         (talk.converse(words).await, talk.heard)
     };
     match end {
@@ -176,6 +190,8 @@ struct Talk<'t, L> {
     link: &'t L,
     desk: &'t Arc<Desk>,
     home: &'t Home,
+    /// Until the first answer comes.
+    awake: Option<Awake>,
     /// What has come and is not understood yet.
     heard: BytesMut,
     steps: u32,
@@ -189,6 +205,7 @@ impl<'t, L: Link> Talk<'t, L> {
             link,
             desk,
             home,
+            awake: None,
             heard: BytesMut::new(),
             steps: 0,
             refusals: 0,
@@ -233,7 +250,9 @@ impl<'t, L: Link> Talk<'t, L> {
                 Heard::Answer(_) if self.desk.is_streaming() => return End::Strange,
                 Heard::Answer(answer) => {
                     told = None;
-                    if !self.answered(&answer).await {
+                    let awake = self.awake.take();
+                    let rest = awake.and_then(|awake| awake.heard(&self.desk.lane.pace));
+                    if !self.answered(&answer, rest).await {
                         return End::Gone;
                     }
                 }
@@ -242,8 +261,8 @@ impl<'t, L: Link> Talk<'t, L> {
     }
 
     /// Reads the rest of an answer, passes it on and acknowledges it; false when the connection is
-    /// gone.
-    async fn answered(&mut self, answer: &Answer) -> bool {
+    /// gone. `rest` is kept until all is there.
+    async fn answered(&mut self, answer: &Answer, rest: Option<Vigil>) -> bool {
         let whole = answer.head_bytes + answer.body_bytes;
         // Before the body is read: it may have megabytes.
         let is_own = self
@@ -262,6 +281,7 @@ impl<'t, L: Link> Talk<'t, L> {
                 return false;
             }
         }
+        drop(rest);
         let message = self.heard.split_to(whole).freeze();
         let payload = message.slice(answer.head_bytes..);
         let error = answer.is_error.then_some(UNHANDLED);
