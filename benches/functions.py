@@ -2,10 +2,10 @@
 """Functions of this machine behind an HTTP API: throughput, what the gateway adds, cold starts.
 
 Needs wrk, rustc and a release build; Python's standard library only, with awslambdaric for what is said
-of Python (else the gateway's own client is measured, and said to be). Beside the client's own round trip stands what a
-relay in the gateway's place adds, which wakes as many threads and does nothing else. Prints one line for each measure with what is
-wanted of it, as docs/performance.md shows them, and ends with 1 if a request failed. `--quick` is for
-trying it out. With `--beside` serverless-offline runs the same handlers in turns.
+of Python (else the gateway's own client is measured, and said to be). Beside the client's own round trip
+stands what a relay in the gateway's place adds, which wakes as many threads and does nothing else. Prints
+one line for each measure with what is wanted of it, as docs/performance.md shows them, and ends with 1 if a
+request failed. `--quick` is for trying it out. With `--beside` serverless-offline runs the same handlers in turns.
 """
 
 import argparse
@@ -93,12 +93,12 @@ class Server:
 
 
 class Gateway(Server):
-    """A gateway with one worker and functions; `first` are lines of the config file itself."""
+    """A gateway with one worker and functions."""
 
-    def __init__(self, program, folder, functions, first=""):
+    def __init__(self, program, folder, functions):
         folder = pathlib.Path(tempfile.mkdtemp(dir=folder))
         self.port = free_port()
-        config = f'workers = 1\n{first}\n[listeners.main]\naddress = "127.0.0.1:{self.port}"\n'
+        config = f'workers = 1\n[listeners.main]\naddress = "127.0.0.1:{self.port}"\n'
         # Another gateway may run on this machine.
         config += '[admin]\naddress = "off"\n[management]\naddress = "off"\n[logging]\nfunction_log = "off"\n'
         for name, lines in functions.items():
@@ -310,12 +310,11 @@ def bench_python(options, folder, code):
     functions = {"python": lines + "\nconcurrency = 1"}
     relay = folder / "relay"
     subprocess.run(["rustc", "--edition", "2024", "-O", ROOT / "benches/peers/relay.rs", "-o", relay], check=True)
-    names = ["a relay in the gateway's place", "the gateway", "the gateway with functions_poll_us = 1000"]
+    names = ["a relay in the gateway's place", "the gateway"]
     bare, behind, cpu, servers = [], {name: [] for name in names}, dict.fromkeys(names, 0), {}
     try:
         servers[names[0]] = Relay(relay, folder, python)
         servers[names[1]] = Gateway(options.program, folder, functions)
-        servers[names[2]] = Gateway(options.program, folder, functions, "functions_poll_us = 1000")
         connections = {name: server.connect() for name, server in servers.items()}
         for name, server in servers.items():
             for _ in range(max(options.calls // 10, 50)):

@@ -6,7 +6,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio::sync::Notify;
 
-use crate::lambda::pace::Vigils;
 use crate::lambda::register::Register;
 
 #[derive(Debug, Default)]
@@ -22,21 +21,12 @@ pub struct Commons {
     /// Nobody looks at deadlines until `stirred` is raised.
     pub is_drowsy: AtomicBool,
     pub stirred: Notify,
-    /// Cores that look for an answer without sleeping.
-    pub vigils: Vigils,
 }
 
 /// Payloads of all functions together that may wait.
 const HELD_BYTES_MAX: usize = 512 << 20;
 
 impl Commons {
-    pub fn new(vigils: Vigils) -> Self {
-        Self {
-            vigils,
-            ..Self::default()
-        }
-    }
-
     /// Something has begun that has a deadline.
     pub fn stir(&self) {
         if self.is_drowsy.load(Ordering::SeqCst) && self.is_drowsy.swap(false, Ordering::SeqCst) {

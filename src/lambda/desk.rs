@@ -328,8 +328,6 @@ impl Desk {
             is_streamed,
             ..
         } = run;
-        let took = started.elapsed();
-        self.lane.pace.learn(took);
         let commons = &self.lane.commons;
         let (wants_log, is_read) = (job.invocation.wants_log, commons.is_logged());
         let mut log = None;
@@ -341,7 +339,7 @@ impl Desk {
             let end = format!("END RequestId: {}", job.request_id);
             let report = log::report(
                 &job.request_id,
-                took,
+                started.elapsed(),
                 self.function.memory_mib,
                 self.memory_mib(),
                 init,

@@ -21,7 +21,6 @@ use crate::lambda::function::Function;
 use crate::lambda::hall::Hall;
 use crate::lambda::lane::{Asked, Job, Lane};
 use crate::lambda::outcome::{Invocation, InvokeError, Mode, Outcome, Returned};
-use crate::lambda::pace::Vigils;
 use crate::lambda::permit::Permit;
 use crate::lambda::pool::Pool;
 use crate::lambda::register::Register;
@@ -29,8 +28,7 @@ use crate::lambda::seat;
 use crate::lambda::stream::{Ending, Piece, StreamFault, Streamed};
 use crate::observe::Lines;
 use crate::rt::bridge::{Bridge, Reply};
-use crate::rt::vigil::Vigil;
-use crate::rt::{Ready, signal, sys, task};
+use crate::rt::{Ready, signal, task};
 
 /// What holds for all functions.
 #[derive(Clone, Debug)]
@@ -39,8 +37,6 @@ pub struct Settings {
     pub region: String,
     /// A folder for what has to be unpacked.
     pub scratch: PathBuf,
-    /// How long a core looks for an answer without sleeping, microseconds; 0: never.
-    pub poll_us: u32,
 }
 
 /// All functions of this machine. Clones are the same.
@@ -101,8 +97,7 @@ impl Functions {
     /// When the system has no thread, descriptor or randomness left.
     pub fn start(settings: Settings) -> io::Result<Self> {
         let (orders, inbox) = mpsc::unbounded_channel();
-        let vigils = Vigils::new(settings.poll_us, sys::allowed_cpus().len());
-        let commons = Arc::new(Commons::new(vigils));
+        let commons = Arc::new(Commons::default());
         let shared = Arc::clone(&commons);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -175,11 +170,6 @@ impl Functions {
         self.change(Order::Permit(arn.to_owned(), permits));
     }
 
-    /// How long a core looks for an answer without sleeping from now on; 0: never.
-    pub fn poll(&self, longest_us: u32) {
-        self.commons.vigils.limit(longest_us);
-    }
-
     /// Where the lines of all functions go from now on; none: nowhere.
     pub fn log(&self, lines: Option<Lines>) {
         self.order(Order::Log(lines));
@@ -249,12 +239,7 @@ impl Caller {
         match lane.ask(Job::new(id, invocation, answer)) {
             Ok(Asked::Begun(turn)) => {
                 // The worker begins while this core makes itself ready to listen.
-                let mut told = seat::tell(turn);
-                // With more to do it need not be kept awake, and others want the CPUs.
-                match self.post.talks() {
-                    0 => told.look(),
-                    _ => Vigil::call_off(),
-                }
+                let told = seat::tell(turn);
                 let (home, talk) = (Home::Core(Rc::clone(&self.post)), self.post.talk());
                 let speak = async move {
                     seat::take::<Ready>(told, home).await;

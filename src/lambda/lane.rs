@@ -26,7 +26,6 @@ use crate::lambda::commons::{Commons, lock};
 use crate::lambda::desk::{Desk, Left, Seat};
 use crate::lambda::function::Function;
 use crate::lambda::outcome::{Invocation, InvokeError, Outcome, Returned};
-use crate::lambda::pace::Pace;
 use crate::lambda::phrase::Begun;
 use crate::rt::sys;
 
@@ -82,7 +81,6 @@ pub enum Asked {
 pub struct Lane {
     pub number: u64,
     pub commons: Arc<Commons>,
-    pub pace: Pace,
     state: Mutex<State>,
 }
 
@@ -109,7 +107,6 @@ impl Lane {
         Arc::new(Self {
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
             commons: Arc::clone(commons),
-            pace: Pace::default(),
             state: Mutex::new(State {
                 function: Arc::new(function),
                 live: Some(Arc::new(live)),

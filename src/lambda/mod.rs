@@ -21,7 +21,7 @@
 //!
 //! `functions` is the way in, `register` who is there; `lane` has queue and seats of one function,
 //! `desk` what one worker does, `seat` the conversation with it, `phrase` its words, `link` its connection
-//! in either event loop, `pace` how soon it answers. On the thread of the functions `pool` has the workers of one function, `worker`
+//! in either event loop. On the thread of the functions `pool` has the workers of one function, `worker`
 //! the life of one process, `runtime_api` the HTTP server, `process` and `keeper` how a process starts
 //! and how it surely ends, `code` where its files are, `runtime` which program runs them, `stream` an
 //! answer that is read while it is made.
@@ -38,7 +38,6 @@ mod lane;
 mod link;
 mod log;
 mod outcome;
-mod pace;
 mod permit;
 mod phrase;
 mod pool;

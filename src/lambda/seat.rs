@@ -22,10 +22,8 @@ use crate::lambda::desk::{Desk, Seat};
 use crate::lambda::lane::Turn;
 use crate::lambda::link::Link;
 use crate::lambda::outcome::{self, UNHANDLED};
-use crate::lambda::pace::Awake;
 use crate::lambda::phrase::{self, Answer, Begun, Heard};
 use crate::rt::sys::{self, Push};
-use crate::rt::vigil::Vigil;
 
 /// How a conversation on one connection ends.
 #[derive(Debug)]
@@ -64,8 +62,6 @@ pub struct Told {
     desk: Arc<Desk>,
     connection: OwnedFd,
     words: Words,
-    /// This core looks for its answer.
-    awake: Option<Awake>,
 }
 
 impl Words {
@@ -98,14 +94,6 @@ impl Words {
     }
 }
 
-impl Told {
-    /// Looks for the answer without sleeping, where that pays. To be called on the core that listens.
-    pub fn look(&mut self) {
-        let lane = &self.desk.lane;
-        self.awake = Awake::begin(&lane.commons, &lane.pace);
-    }
-}
-
 /// Tells a worker of its job.
 pub fn tell(turn: Turn) -> Told {
     turn.desk.say_start(&turn.begun);
@@ -118,7 +106,6 @@ pub fn tell(turn: Turn) -> Told {
         desk: turn.desk,
         connection: turn.connection,
         words,
-        awake: None,
     }
 }
 
@@ -127,7 +114,7 @@ pub async fn take<L: Link>(told: Told, home: Home) {
     let mut told = told;
     loop {
         let turn = match L::open(told.connection) {
-            Ok(link) => speak(link, told.desk, Some(told.words), (told.awake, &home)).await,
+            Ok(link) => speak(link, told.desk, Some(told.words), &home).await,
             // Without a connection the worker is of no use.
             Err(_) => untold(&told.desk, &told.words),
         };
@@ -140,7 +127,7 @@ pub async fn take<L: Link>(told: Told, home: Home) {
 
 /// Serves a connection that a worker has just made.
 pub async fn receive<L: Link>(link: L, desk: Arc<Desk>, home: Home) {
-    if let Some(turn) = speak(link, desk, None, (None, &home)).await {
+    if let Some(turn) = speak(link, desk, None, &home).await {
         take::<L>(tell(turn), home).await;
     }
 }
@@ -150,12 +137,11 @@ async fn speak<L: Link>(
     link: L,
     desk: Arc<Desk>,
     words: Option<Words>,
-    (awake, home): (Option<Awake>, &Home),
+    home: &Home,
 ) -> Option<Turn> {
     let (end, heard) = {
         let _reading = desk.reading(link.fd());
         let mut talk = Talk::new(&link, &desk, home);
-        talk.awake = awake;
         (talk.converse(words).await, talk.heard)
     };
     match end {
@@ -190,8 +176,6 @@ struct Talk<'t, L> {
     link: &'t L,
     desk: &'t Arc<Desk>,
     home: &'t Home,
-    /// Until the first answer comes.
-    awake: Option<Awake>,
     /// What has come and is not understood yet.
     heard: BytesMut,
     steps: u32,
@@ -205,7 +189,6 @@ impl<'t, L: Link> Talk<'t, L> {
             link,
             desk,
             home,
-            awake: None,
             heard: BytesMut::new(),
             steps: 0,
             refusals: 0,
@@ -250,9 +233,7 @@ impl<'t, L: Link> Talk<'t, L> {
                 Heard::Answer(_) if self.desk.is_streaming() => return End::Strange,
                 Heard::Answer(answer) => {
                     told = None;
-                    let awake = self.awake.take();
-                    let rest = awake.and_then(|awake| awake.heard(&self.desk.lane.pace));
-                    if !self.answered(&answer, rest).await {
+                    if !self.answered(&answer).await {
                         return End::Gone;
                     }
                 }
@@ -261,8 +242,8 @@ impl<'t, L: Link> Talk<'t, L> {
     }
 
     /// Reads the rest of an answer, passes it on and acknowledges it; false when the connection is
-    /// gone. `rest` is kept until all is there.
-    async fn answered(&mut self, answer: &Answer, rest: Option<Vigil>) -> bool {
+    /// gone.
+    async fn answered(&mut self, answer: &Answer) -> bool {
         let whole = answer.head_bytes + answer.body_bytes;
         // Before the body is read: it may have megabytes.
         let is_own = self
@@ -281,7 +262,6 @@ impl<'t, L: Link> Talk<'t, L> {
                 return false;
             }
         }
-        drop(rest);
         let message = self.heard.split_to(whole).freeze();
         let payload = message.slice(answer.head_bytes..);
         let error = answer.is_error.then_some(UNHANDLED);

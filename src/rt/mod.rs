@@ -28,7 +28,6 @@ pub mod supervisor;
 pub mod sys;
 pub mod task;
 pub mod tls;
-pub mod vigil;
 
 pub use crate::rt::core::Core;
 pub use deadline::Deadline;

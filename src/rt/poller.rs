@@ -17,7 +17,7 @@
 //! watchman waits in the set itself. Waiting there, rather than in the driver for the set, saves a
 //! system call and the detour of the wake-up through two queues of the kernel. A core to which
 //! nothing but its own clock has come waits in the driver, which the set belongs to like any other
-//! descriptor. One that keeps a vigil (`rt::vigil`) first looks for a while without sleeping.
+//! descriptor.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -28,7 +28,6 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
-use crate::base::clock::machine_ns;
 use crate::rt::{sys, task};
 
 const UNWATCHED: u32 = u32::MAX;
@@ -54,8 +53,6 @@ pub struct Poller {
     busy_turns: Cell<u32>,
     /// Nothing but the clock came in the last wait.
     is_still: Cell<bool>,
-    /// Until then nobody sleeps, by `machine_ns`; 0: a vigil is neither kept nor on.
-    vigil_ns: Cell<u64>,
     /// The loop ends: nobody may wait any more.
     is_over: Cell<bool>,
 }
@@ -111,7 +108,6 @@ impl Poller {
                 steps: Cell::new(0),
                 busy_turns: Cell::new(0),
                 is_still: Cell::new(false),
-                vigil_ns: Cell::new(0),
                 is_over: Cell::new(false),
             });
             // The kernel does not care that this is no TCP socket: its readiness is all we ask for.
@@ -201,48 +197,25 @@ impl Poller {
         unsafe { libc::epoll_ctl(self.set.as_raw_fd(), libc::EPOLL_CTL_DEL, fd, none) };
     }
 
-    /// Until when nobody sleeps; 0: at any time.
-    pub fn vigil(&self) -> &Cell<u64> {
-        &self.vigil_ns
-    }
-
-    /// Looks for news without sleeping. False when the vigil is over without any.
-    #[cold]
-    fn look_until(&self, until_ns: u64, events: &mut [libc::epoll_event; EVENTS]) -> bool {
-        loop {
-            if self.turn(events, Patience::None) != News::None {
-                return true;
-            }
-            if machine_ns() >= until_ns {
-                self.vigil_ns.set(0);
-                return false;
-            }
-            // Whom it waits for may be on this CPU. If others take it for long, the time is up.
-            std::thread::yield_now();
-        }
-    }
-
-    /// Waits for news for as long as `patience` says, and wakes whoever waits for them.
-    fn turn(&self, events: &mut [libc::epoll_event; EVENTS], patience: Patience) -> News {
+    /// Waits for news for as long as `patience` says, and wakes whoever waits for them. True when
+    /// something other than a clock has happened.
+    fn turn(&self, events: &mut [libc::epoll_event; EVENTS], patience: Patience) -> bool {
         let set = self.set.as_raw_fd();
         let timeout_ms = patience as i32;
         // SAFETY: the pointer and count describe `events`, which lives through the call.
         let count =
             unsafe { libc::epoll_wait(set, events.as_mut_ptr(), EVENTS as i32, timeout_ms) };
         let count = usize::try_from(count).unwrap_or(0);
-        let mut news = News::None;
+        let mut is_real = false;
         let sources = self.sources.borrow();
         for event in &events[..count] {
-            news = news.max(match event.u64 & CLOCK {
-                0 => News::Real,
-                _ => News::Clock,
-            });
+            is_real |= event.u64 & CLOCK == 0;
             // A source may be gone, and its slot be another's: that one looks in vain, once.
             if let Some(Some(source)) = sources.slots.get(event.u64 as u32 as usize) {
                 source.happened(event.events as i32);
             }
         }
-        news
+        is_real
     }
 
     /// Gives the turn to the other watchman, and waits until it comes back.
@@ -259,15 +232,6 @@ impl Poller {
         })
         .await;
     }
-}
-
-/// What a wait has brought.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum News {
-    None,
-    /// Nothing but clocks.
-    Clock,
-    Real,
 }
 
 /// The timeout of `epoll_wait`, milliseconds.
@@ -360,11 +324,6 @@ async fn watch(poller: Rc<Poller>, watched: Rc<monoio::net::TcpStream>) {
             }
         } else {
             poller.busy_turns.set(0);
-            let until_ns = poller.vigil_ns.get();
-            if until_ns != 0 && poller.look_until(until_ns, &mut events) {
-                poller.rest().await;
-                continue;
-            }
             let mut patience = Patience::Endless;
             if poller.is_still.replace(false) {
                 if watched.readable(false).await.is_err() {
@@ -373,10 +332,10 @@ async fn watch(poller: Rc<Poller>, watched: Rc<monoio::net::TcpStream>) {
                 }
                 patience = Patience::None;
             }
-            let news = poller.turn(&mut events, patience);
+            let is_real = poller.turn(&mut events, patience);
             poller
                 .is_still
-                .set(matches!(patience, Patience::Endless) && news != News::Real);
+                .set(matches!(patience, Patience::Endless) && !is_real);
         }
         poller.rest().await;
     }

@@ -30,7 +30,6 @@ impl FunctionRoom {
         let all = Functions::start(lambda::Settings {
             region: settings.region.clone(),
             scratch: scratch.clone(),
-            poll_us: settings.functions_poll_us,
         })?;
         let room = Self {
             all,

@@ -68,7 +68,6 @@ impl Running {
         if *log != self.settings.logging.function_log {
             self.functions.set_log(log)?;
         }
-        self.functions.all.poll(settings.functions_poll_us);
         self.functions.configure(config.functions);
         let upstreams = &config.snapshot.upstreams;
         self.vault.configure(Desk::of(&settings, upstreams));

@@ -118,7 +118,6 @@ fn the_commented_lines_of_the_example_are_right_too() {
 const WRITTEN: &str = r#"
 workers = 3
 driver = "epoll"
-functions_poll_us = 70
 [listeners.secure]
 address = "[::1]:0"
 tls = { certificates = [{ certificate = "c.pem", private_key = "/k.pem" }], minimum_version = "1.3" }
@@ -157,7 +156,6 @@ fn what_is_written_about_the_gateway_arrives() {
         (settings.workers, settings.driver),
         (Some(3), Driver::Epoll)
     );
-    assert_eq!(settings.functions_poll_us, 70);
     let tls = settings.listeners[0].tls.as_ref().unwrap();
     assert_eq!(tls.minimum_version, TlsVersion::Tls13);
     assert_eq!(

@@ -46,7 +46,6 @@ impl Resolver<'_> {
                 Some("epoll") => Driver::Epoll,
                 _ => Driver::Auto,
             },
-            functions_poll_us: root.count("functions_poll_us"),
             admin: self.admin(section("admin"), &listeners),
             management: self.management(section("management"), &listeners, section("admin")),
             listeners,

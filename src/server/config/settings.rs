@@ -13,8 +13,6 @@ pub struct Settings {
     /// Threads that serve; none: one for each CPU the process may use.
     pub workers: Option<u16>,
     pub driver: Driver,
-    /// How long a core looks for a function's answer without sleeping; 0: never.
-    pub functions_poll_us: u32,
     /// At least one, in the order of the file.
     pub listeners: Vec<Listener>,
     /// A loopback address; none: no admin listener.

@@ -29,12 +29,6 @@ pub static ROOT: Section = Section {
             "How threads wait for sockets; `auto` is io_uring where the kernel allows it, else epoll.",
         ),
         field(
-            "functions_poll_us",
-            Kind::Integer { min: 0, max: 5_000 },
-            Is(Integer(0)),
-            "For how many microseconds at most a thread that waits for a fast function of this machine looks for the answer again and again before it sleeps; 0 is off.",
-        ),
-        field(
             "listeners",
             Kind::Map {
                 key: check::name,
