@@ -42,6 +42,8 @@ pub struct Upload {
     is_abandoned: bool,
     /// Much of it came at once the last time.
     flows: bool,
+    /// Less was moved than might have been: a read tells whether that was all.
+    is_short: bool,
     /// The whole payload, once it has been gathered.
     gathered: Option<Vec<u8>>,
 }
@@ -103,6 +105,7 @@ impl Upload {
             has_moved: false,
             is_abandoned: false,
             flows: held_bytes >= PIECE_BYTES_MIN,
+            is_short: false,
             gathered: None,
         })
     }
@@ -138,9 +141,7 @@ impl Upload {
     /// Whoever took the body does so no more; what the client still sends is not read.
     pub fn abandon(&mut self) {
         self.pending = None;
-        if !self.is_read() {
-            self.is_abandoned = true;
-        }
+        self.is_abandoned = true;
     }
 
     /// Nothing but what is still at hand has been used, so the request can be sent once more.
@@ -237,8 +238,8 @@ impl Upload {
             if matches!(self.rest, Rest::Nothing) {
                 return Ok(());
             }
-            // Until the client goes on, nobody waits for the upstream.
-            upstream.deadline.clear();
+            // Until the client goes on, nobody waits for the upstream, but for the whole exchange.
+            upstream.deadline.set(client.due(0));
             self.ask_for_body(client).await?;
             turns.count().await;
             self.step(client, upstream)?;
@@ -267,18 +268,17 @@ impl Upload {
             Rest::Length(rest @ LONG_BYTES_MIN..) if self.flows => rest,
             _ => return Ok(false),
         };
-        if client.is_tls || upstream.is_tls() {
+        if client.is_tls || upstream.is_tls() || std::mem::take(&mut self.is_short) {
             return Ok(false);
         }
-        let pulled = client.stream.try_pull(rest.min(PIECE_BYTES_MAX) as usize);
-        let mut piped = match pulled {
-            Err(error) if error.kind() == io::ErrorKind::Unsupported => return Ok(false),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
+        let bytes_max = rest.min(PIECE_BYTES_MAX) as usize;
+        let mut piped = match client.stream.try_pull(bytes_max) {
             Ok(piped) if !piped.is_empty() => piped,
-            Ok(_) if client.stream.deadline.expired() => return Err(UploadError::ClientSlow),
-            Ok(_) | Err(_) => return Err(UploadError::ClientGone),
+            // The end, an error, or what cannot be moved: a read says which.
+            _ => return Ok(false),
         };
         let count = piped.len();
+        self.is_short = count < bytes_max;
         self.flows = count >= PIECE_BYTES_MIN;
         self.has_moved = true;
         self.received_bytes += count as u64;

@@ -106,11 +106,23 @@ impl Piped<'_> {
         self.bytes == 0
     }
 
-    /// Moves to `socket` what it takes now.
+    /// Moves to `socket` what it takes now: nothing if the system does not move at all, or has no
+    /// memory for it; then it is to be copied.
     pub(super) fn push(&mut self, socket: RawFd, push: Push) -> io::Result<usize> {
-        let sent = sys::splice(self.fd(|pipe| &pipe.from), socket, self.bytes, push)?;
-        self.bytes -= sent;
-        Ok(sent)
+        match sys::splice(self.fd(|pipe| &pipe.from), socket, self.bytes, push) {
+            Ok(sent) => {
+                self.bytes -= sent;
+                Ok(sent)
+            }
+            Err(error) if is_refusal(&error) => {
+                self.home.refuse();
+                Ok(0)
+            }
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOMEM | libc::ENOBUFS)) => {
+                Ok(0)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Appends all that is left to `buffer`.
@@ -132,10 +144,9 @@ impl Piped<'_> {
 
 impl Drop for Piped<'_> {
     fn drop(&mut self) {
-        if self.bytes == 0
-            && let Some(pipe) = self.pipe.take()
-        {
-            self.home.0.replace(Own::Empty(pipe));
+        let mut own = self.home.0.borrow_mut();
+        if self.bytes == 0 && !matches!(*own, Own::Refused) {
+            *own = self.pipe.take().map_or(Own::Unmade, Own::Empty);
         }
     }
 }
@@ -208,6 +219,23 @@ mod tests {
         piped.copy_to(&mut kept).unwrap();
         assert!(piped.is_empty());
         assert_eq!(kept.unread()[1..], sent[..9_000]);
+    }
+
+    #[test]
+    fn what_cannot_be_moved_on_is_copied_and_the_next_is_read() {
+        let (pipes, (from, mut sender)) = (Pipes::default(), pair());
+        sender.write_all(b"abc").unwrap();
+        let mut piped = pipes.pull(from.as_raw_fd(), 100).unwrap();
+        // What takes numbers of eight bytes only.
+        let odd = sys::eventfd().unwrap();
+        assert_eq!(piped.push(odd.as_raw_fd(), Push::Now).unwrap(), 0);
+        let mut kept = Buffer::with_capacity(16);
+        piped.copy_to(&mut kept).unwrap();
+        assert_eq!(kept.unread(), b"abc");
+        drop(piped);
+        sender.write_all(b"d").unwrap();
+        let refused = pipes.pull(from.as_raw_fd(), 100).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::Unsupported);
     }
 
     #[test]

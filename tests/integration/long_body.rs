@@ -3,9 +3,9 @@
 use std::fs;
 use std::io::Read;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::kit::{Client, Driver, Gateway, Pattern, Upstream, Visit, proxy};
+use crate::kit::{Client, Driver, Gateway, Pattern, Upstream, Visit, proxy, table};
 
 on_both_drivers! {
     long_and_short_responses_take_turns_on_one_connection,
@@ -16,6 +16,10 @@ on_both_drivers! {
     the_end_of_the_connection_comes_behind_a_long_body,
     a_long_upload_ends_where_the_next_request_begins,
     a_slow_upstream_gets_a_long_upload_whole,
+    a_short_read_that_was_full_keeps_the_connection,
+    an_early_answer_beside_an_upload_that_stops_has_its_time,
+    an_upload_that_trickles_beside_its_answer_ends_with_the_exchange,
+    a_slow_client_is_not_taken_for_a_slow_upstream,
 }
 
 const KIB: usize = 1024;
@@ -229,5 +233,96 @@ fn a_slow_upstream_gets_a_long_upload_whole(driver: Driver) {
         ));
         client.send(pattern(BYTES));
         assert_eq!(client.response().text(), "true");
+    }
+}
+
+/// What the gateway reads first of a response where the one before was long.
+const SHORT_READ_BYTES: usize = 2048;
+
+fn a_short_read_that_was_full_keeps_the_connection(driver: Driver) {
+    let upstream = Upstream::start(|visit| {
+        while let Some(request) = visit.request() {
+            if request.target() == "/long" {
+                visit.say(&"l".repeat(65_536));
+                continue;
+            }
+            let head = "HTTP/1.1 200 OK\r\nContent-Length: 1500\r\nX-Padding: \r\n\r\n";
+            let padding = "p".repeat(SHORT_READ_BYTES - 1500 - head.len());
+            let head = head.replace("X-Padding: ", &format!("X-Padding: {padding}"));
+            visit.send(head + &"s".repeat(1500));
+        }
+    });
+    let gateway = Gateway::start(driver, proxy(upstream.address));
+    let mut client = gateway.connect();
+    for _ in 0..3 {
+        assert_eq!(client.get("/long").body.len(), 65_536);
+        assert_eq!(client.get("/short").body.len(), 1500);
+    }
+    assert_eq!(upstream.visits(), 1);
+}
+
+/// Answers before the request has ended, sends the first part of what it announced, and stops.
+fn hasty() -> Upstream {
+    Upstream::start(|visit| {
+        if visit.head().is_some() {
+            visit.send("HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n");
+            visit.send(pattern(100_000));
+            visit.await_end();
+        }
+    })
+}
+
+fn an_early_answer_beside_an_upload_that_stops_has_its_time(driver: Driver) {
+    let upstream = hasty();
+    let times = table("timeouts", "body = \"500ms\"");
+    let gateway = Gateway::start(driver, proxy(upstream.address) + &times);
+    let mut client = gateway.connect();
+    client.send("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n");
+    client.send(pattern(100_000));
+    let began = Instant::now();
+    assert_eq!(client.head().status(), 200);
+    let mut rest = Vec::new();
+    let _ = client.stream().read_to_end(&mut rest);
+    assert!(
+        began.elapsed() < Duration::from_secs(8),
+        "the body timeout holds"
+    );
+    upstream.await_ends(1);
+}
+
+fn an_upload_that_trickles_beside_its_answer_ends_with_the_exchange(driver: Driver) {
+    let upstream = hasty();
+    let times = table("timeouts", "exchange = \"1s\"");
+    let gateway = Gateway::start(driver, proxy(upstream.address) + &times);
+    let mut client = gateway.connect();
+    client.send("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n");
+    assert_eq!(client.head().status(), 200);
+    let mut sender = client.stream().try_clone().expect("a clone");
+    let trickle = thread::spawn(move || {
+        // Ten seconds at most.
+        (0..200).find(|_| {
+            thread::sleep(Duration::from_millis(50));
+            std::io::Write::write_all(&mut sender, b"x").is_err()
+        })
+    });
+    let mut rest = Vec::new();
+    let _ = client.stream().read_to_end(&mut rest);
+    assert!(trickle.join().unwrap().is_some(), "the exchange has an end");
+    upstream.await_ends(1);
+}
+
+fn a_slow_client_is_not_taken_for_a_slow_upstream(driver: Driver) {
+    const BYTES: usize = 20_000_000;
+    let upstream = patterned();
+    let times = table("timeouts", "body = \"300ms\"\nwrite = \"10s\"");
+    let gateway = Gateway::start(driver, proxy(upstream.address) + &times);
+    for first in ["/1", "/65536"] {
+        let mut client = gateway.connect();
+        fetch(&mut client, first);
+        client.send(format!("GET /{BYTES} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        assert_eq!(client.head().status(), 200);
+        thread::sleep(Duration::from_millis(900));
+        let body = client.reader().exactly(BYTES).expect("all of it");
+        assert!(body == pattern(BYTES), "the body differs");
     }
 }

@@ -55,6 +55,7 @@ pub async fn deliver(
         first_us: exchange.first_body_us,
         is_last: exchange.close,
         flows: message.bytes().len() >= SHORT_READ_BYTES,
+        is_short: false,
     };
     let head_bytes;
     let started = {
@@ -173,6 +174,8 @@ struct Download {
     is_last: bool,
     /// Much of it came at once the last time.
     flows: bool,
+    /// Less was moved than might have been: a read tells whether that was all.
+    is_short: bool,
 }
 
 impl Download {
@@ -203,7 +206,11 @@ impl Download {
         };
         // How it ended, if it did, is seen when it is read on.
         let Some(piped) = piped.filter(|piped| !piped.is_empty()) else {
-            return self.pass(client, out, behind);
+            self.pass(client, out, behind)?;
+            // A short read that was full does not say whether there is more.
+            let is_open = self.done && !connection.stream.is_quiet();
+            self.excess |= is_open && !connection.stream.is_drained();
+            return Ok(());
         };
         client.stream.hold_for_more();
         let passed = self.pass(client, out, behind);
@@ -233,19 +240,20 @@ impl Download {
     ) -> Result<(), Broken> {
         let count = piped.len();
         self.came(client, count);
-        self.flows = count >= PIECE_BYTES_MIN;
         if let Coding::Raw(Body::Length(rest)) = &mut self.coding {
+            self.is_short = count as u64 != (*rest).min(PIECE_BYTES_MAX);
             *rest -= count as u64;
             self.done = *rest == 0;
         }
+        self.flows = count >= PIECE_BYTES_MIN;
         if self.is_last && self.done {
             client.stream.hold_for_end();
         }
-        self.sent_bytes += count as u64;
         if self.pending.is_none() {
             let pushed = client.stream.try_push(&mut piped);
             pushed.map_err(|_| Broken::Client)?;
         }
+        self.sent_bytes += count as u64;
         if !piped.is_empty() {
             let pending = self
                 .pending
@@ -260,26 +268,19 @@ impl Download {
 
     /// Moves what has come on to the client without reading it; false: it has to be read.
     fn move_on(&mut self, client: &Client, connection: &Connection) -> Result<bool, Broken> {
-        let stream = &connection.stream;
         let Some(bytes_max) = self.movable(client, connection, 0) else {
             return Ok(false);
         };
-        match stream.try_pull(bytes_max) {
-            Ok(piped) if piped.is_empty() => self.ended(client, connection)?,
-            Ok(piped) => self.forward(client, connection, piped)?,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) if error.kind() == io::ErrorKind::Unsupported => return Ok(false),
-            Err(_) => return Err(BROKEN),
+        if std::mem::take(&mut self.is_short) {
+            return Ok(false);
         }
-        Ok(true)
-    }
-
-    /// Nothing more will come from the upstream.
-    fn ended(&mut self, client: &Client, connection: &Connection) -> Result<(), Broken> {
-        if connection.stream.deadline.expired() {
-            return Err(Broken::Upstream("the upstream paused for too long"));
+        match connection.stream.try_pull(bytes_max) {
+            Ok(piped) if !piped.is_empty() => {
+                self.forward(client, connection, piped).map(|()| true)
+            }
+            // The end, an error, or what cannot be moved: a read says which.
+            _ => Ok(false),
         }
-        self.end(client)
     }
 
     /// Sends `out` (a head, or nothing) and then `bytes` of the body in one call; what the
@@ -379,7 +380,6 @@ impl Download {
     }
 }
 
-const BROKEN: Broken = Broken::Upstream("the upstream connection broke");
 const BAD_CHUNKS: Broken = Broken::Upstream("the upstream sent malformed chunks");
 
 /// Everything behind the first write, with the rest of the request going up meanwhile.
@@ -414,6 +414,9 @@ async fn beside<T>(
         // However the upload ends, the answer is under way and its end decides.
         if !up_ended && up.as_mut().poll(context).is_ready() {
             up_ended = true;
+            // For as long as the client was waited for, the upstream had no time limit.
+            let pause_ms = client.pause_ms.get();
+            connection.stream.deadline.set(client.due(pause_ms));
         }
         Poll::Pending
     })
@@ -429,6 +432,8 @@ async fn pass_all(
     let mut turns = Turns::default();
     loop {
         if let Some(mut pending) = download.pending.take() {
+            // Meanwhile the upstream is not what is waited for.
+            stream.deadline.set(client.due(0));
             let flushed = client.flush(&mut pending).await;
             client.core.buffers.give(pending);
             flushed?;
@@ -444,7 +449,10 @@ async fn pass_all(
         }
         let mut scratch = client.core.body.borrow_mut();
         match stream.try_read(&mut scratch) {
-            Ok(0) => download.ended(client, connection)?,
+            Ok(0) if stream.deadline.expired() => {
+                return Err(Broken::Upstream("the upstream paused for too long"));
+            }
+            Ok(0) => download.end(client)?,
             Ok(count) => {
                 download.came(client, count);
                 download.flows = count >= PIECE_BYTES_MIN;
@@ -453,7 +461,7 @@ async fn pass_all(
                 download.pass(client, &mut out, &scratch[..count])?;
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(_) => return Err(BROKEN),
+            Err(_) => return Err(Broken::Upstream("the upstream connection broke")),
         }
     }
 }

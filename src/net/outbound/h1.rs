@@ -279,6 +279,7 @@ async fn upload_until_readable(
         // It may have answered before it stopped reading, so its answer is waited for.
         Either::B(Err(UploadError::UpstreamGone)) => {
             upload.abandon();
+            stream.deadline.set(client.due(upload.upstream_timeout_ms));
             stream.readable().await;
             Ok(())
         }
