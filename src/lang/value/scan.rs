@@ -291,6 +291,7 @@ pub fn digits(bytes: &[u8], at: usize, mut value: u64) -> (u64, usize) {
 }
 
 #[cfg(test)]
+#[allow(clippy::expect_used)]
 mod tests {
     use super::*;
 

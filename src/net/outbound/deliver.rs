@@ -46,17 +46,7 @@ pub async fn deliver(
     exchange.close |= matches!(coding, Coding::Raw(Body::UntilClose) | Coding::Unchunk(_))
         && exchange.message.head.method != Method::Head;
     exchange.close |= !exchange.upload.is_read();
-    let mut download = Download {
-        coding,
-        done: false,
-        excess: false,
-        pending: None,
-        sent_bytes: 0,
-        first_us: exchange.first_body_us,
-        is_last: exchange.close,
-        flows: message.bytes().len() >= SHORT_READ_BYTES,
-        is_short: false,
-    };
+    let mut download = Download::new(coding, exchange, message.bytes().len());
     let head_bytes;
     let started = {
         let mut out = core.out.borrow_mut();
@@ -179,6 +169,21 @@ struct Download {
 }
 
 impl Download {
+    /// A body of which nothing has been sent; the first read found `came` bytes of the response.
+    fn new(coding: Coding, exchange: &Exchange<'_>, came: usize) -> Self {
+        Self {
+            coding,
+            done: false,
+            excess: false,
+            pending: None,
+            sent_bytes: 0,
+            first_us: exchange.first_body_us,
+            is_last: exchange.close,
+            flows: came >= SHORT_READ_BYTES,
+            is_short: false,
+        }
+    }
+
     /// Notes when the first bytes came, if somebody asks.
     #[inline]
     fn came(&mut self, client: &Client, count: usize) {
