@@ -4,6 +4,7 @@ use std::io::{self, IoSlice};
 
 use crate::base::Buffer;
 use crate::net::exchange::keep_unsent;
+use crate::net::flow::{self, Flow};
 use crate::net::{Client, Message};
 use crate::rt::Stream;
 use crate::rt::task::Turns;
@@ -11,13 +12,6 @@ use crate::wire::ChunkError;
 use crate::wire::h1::Chunked;
 use crate::wire::head::{Body, RequestHead};
 use crate::wire::limits::Limits;
-
-/// A body of which so many bytes are to come is worth moving unread.
-pub const LONG_BYTES_MIN: u64 = 32 * 1024;
-/// What comes in shorter pieces is sooner read and written.
-pub const PIECE_BYTES_MIN: usize = 16 * 1024;
-/// Moved unread in one step: what a slow receiver leaves of it has to fit a buffer.
-pub const PIECE_BYTES_MAX: u64 = 64 * 1024;
 
 /// How far a request body has come. At most one buffer of it is held at any time.
 #[derive(Debug)]
@@ -40,10 +34,7 @@ pub struct Upload {
     /// Something was read from the client behind what came with the head.
     has_moved: bool,
     is_abandoned: bool,
-    /// Much of it came at once the last time.
-    flows: bool,
-    /// Less was moved than might have been: a read tells whether that was all.
-    is_short: bool,
+    flow: Flow,
     /// The whole payload, once it has been gathered.
     gathered: Option<Vec<u8>>,
 }
@@ -104,8 +95,7 @@ impl Upload {
             upstream_timeout_ms: 0,
             has_moved: false,
             is_abandoned: false,
-            flows: held_bytes >= PIECE_BYTES_MIN,
-            is_short: false,
+            flow: Flow::of_held(held_bytes),
             gathered: None,
         })
     }
@@ -264,37 +254,22 @@ impl Upload {
     /// Moves what has come of a long body on to the upstream without reading it; false: it has to be
     /// read, or is not worth it.
     fn move_on(&mut self, client: &Client, upstream: &Stream) -> Result<bool, UploadError> {
-        let rest = match self.rest {
-            Rest::Length(rest @ LONG_BYTES_MIN..) if self.flows => rest,
-            _ => return Ok(false),
-        };
-        if client.is_tls || upstream.is_tls() || std::mem::take(&mut self.is_short) {
+        let Rest::Length(rest) = self.rest else {
             return Ok(false);
-        }
-        let bytes_max = rest.min(PIECE_BYTES_MAX) as usize;
-        let mut piped = match client.stream.try_pull(bytes_max) {
-            Ok(piped) if !piped.is_empty() => piped,
-            // The end, an error, or what cannot be moved: a read says which.
-            _ => return Ok(false),
         };
-        let count = piped.len();
-        self.is_short = count < bytes_max;
-        self.flows = count >= PIECE_BYTES_MIN;
+        let Some(piped) = self.flow.pull(&client.stream, upstream, rest) else {
+            return Ok(false);
+        };
+        let count = piped.len() as u64;
         self.has_moved = true;
-        self.received_bytes += count as u64;
-        self.rest = match rest - count as u64 {
+        self.received_bytes += count;
+        self.rest = match rest - count {
             0 => Rest::Nothing,
             rest => Rest::Length(rest),
         };
-        let pushed = upstream.try_push(&mut piped);
-        pushed.map_err(|_| UploadError::UpstreamGone)?;
+        flow::push(piped, upstream, client.core, &mut self.pending)
+            .map_err(|_| UploadError::UpstreamGone)?;
         upstream.deadline.set(client.due(self.upstream_timeout_ms));
-        if !piped.is_empty() {
-            let mut unsent = client.core.buffers.take();
-            let copied = piped.copy_to(&mut unsent);
-            copied.map_err(|_| UploadError::ClientGone)?;
-            self.keep(unsent);
-        }
         Ok(true)
     }
 
@@ -308,7 +283,7 @@ impl Upload {
         if count == 0 {
             return Ok(());
         }
-        self.flows = count >= PIECE_BYTES_MIN;
+        self.flow.was_read(count);
         let used = self.take(client, &scratch[..count], |_| ())?;
         let part = [IoSlice::new(&scratch[..used])];
         let sent = upstream

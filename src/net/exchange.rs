@@ -166,7 +166,7 @@ impl Exchange<'_> {
             let both = [IoSlice::new(&out), IoSlice::new(body)];
             let parts = if body.is_empty() { &both[..1] } else { &both };
             if self.close {
-                client.stream.hold_for_end();
+                client.stream.hold_back();
             }
             let sent = client.stream.try_write(parts).map_err(|_| Gone)?;
             (sent < total || client.stream.wants_flush()).then(|| {

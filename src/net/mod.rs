@@ -6,6 +6,7 @@
 
 pub mod body;
 pub mod exchange;
+pub mod flow;
 pub mod forwarded;
 pub mod inbound;
 pub mod message;

@@ -174,9 +174,13 @@ impl Ready {
 
     /// Asks the kernel whether something is there.
     pub fn look(&self) {
-        let found = sys::peek(self.fd());
-        // The byte that was looked at is the whole room, so it stays readable.
-        let _ = self.note_read(1, found);
+        match sys::peek(self.fd()) {
+            Ok(1..) => self.source.readable.set(true),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.source.readable.set(false);
+            }
+            Ok(0) | Err(_) => self.source.ended.set(true),
+        }
     }
 
     /// The descriptor was emptied by other means than `recv`.

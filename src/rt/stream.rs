@@ -218,21 +218,17 @@ impl Stream {
         }
     }
 
-    /// All that had come was taken by `try_pull`, as of now. Asks the kernel.
+    /// Nothing has come that was not taken, and the peer has not closed, as of now. Asks the kernel.
+    /// Not under TLS.
     pub fn is_drained(&self) -> bool {
         self.ready.look();
         self.ready.is_quiet()
     }
 
-    /// What is written next leaves together with what comes behind it, which has to follow at once.
-    pub fn hold_for_more(&self) {
-        self.ready.push(Push::WithNext);
-    }
-
-    /// What is written next is the last: it leaves together with the end of the connection, in one
-    /// packet, so `shutdown_write` has to follow at once.
+    /// What is written next leaves in one packet with what comes behind it, data or the end of the
+    /// connection, so one of them has to follow at once.
     #[inline]
-    pub fn hold_for_end(&self) {
+    pub fn hold_back(&self) {
         self.ready.push(Push::WithNext);
     }
 
@@ -277,7 +273,7 @@ impl Stream {
     /// As `is_quiet`, as of now: asks the kernel, for requests that may not be sent twice.
     pub fn is_quiet_now(&self) -> bool {
         match &self.tls {
-            None => self.ready.is_quiet() && would_block(&sys::peek(self.fd())),
+            None => self.ready.is_quiet() && self.is_drained(),
             Some(_) => would_block(&self.try_read(&mut [0])),
         }
     }

@@ -6,8 +6,8 @@ use std::pin::pin;
 use std::task::Poll;
 
 use crate::base::{Buffer, Method};
-use crate::net::body::{LONG_BYTES_MIN, PIECE_BYTES_MAX, PIECE_BYTES_MIN};
 use crate::net::exchange::COPY_BYTES_MAX;
+use crate::net::flow::{self, Flow};
 use crate::net::outbound::h1::SHORT_READ_BYTES;
 use crate::net::outbound::{Connection, Reply};
 use crate::net::{Client, Exchange, Gone, Message, Upload};
@@ -162,10 +162,7 @@ struct Download {
     first_us: Option<u64>,
     /// The client's connection ends behind it.
     is_last: bool,
-    /// Much of it came at once the last time.
-    flows: bool,
-    /// Less was moved than might have been: a read tells whether that was all.
-    is_short: bool,
+    flow: Flow,
 }
 
 impl Download {
@@ -179,8 +176,7 @@ impl Download {
             sent_bytes: 0,
             first_us: exchange.first_body_us,
             is_last: exchange.close,
-            flows: came >= SHORT_READ_BYTES,
-            is_short: false,
+            flow: Flow::new(came >= SHORT_READ_BYTES),
         }
     }
 
@@ -203,37 +199,36 @@ impl Download {
         out: &mut Vec<u8>,
         behind: &[u8],
     ) -> Result<(), Broken> {
-        let piped = match self.movable(client, connection, behind.len() as u64) {
-            Some(bytes_max) if !connection.stream.is_quiet() => {
-                connection.stream.try_pull(bytes_max).ok()
-            }
-            _ => None,
-        };
+        let has_come = !connection.stream.is_quiet();
+        let held = behind.len() as u64;
+        let piped = has_come.then(|| self.pull(client, connection, held));
         // How it ended, if it did, is seen when it is read on.
-        let Some(piped) = piped.filter(|piped| !piped.is_empty()) else {
+        let Some(piped) = piped.flatten() else {
             self.pass(client, out, behind)?;
             // A short read that was full does not say whether there is more.
             let is_open = self.done && !connection.stream.is_quiet();
             self.excess |= is_open && !connection.stream.is_drained();
             return Ok(());
         };
-        client.stream.hold_for_more();
+        client.stream.hold_back();
         let passed = self.pass(client, out, behind);
         client.stream.hold_no_more();
         passed?;
         self.forward(client, connection, piped)
     }
 
-    /// How much of what comes behind the next `held` bytes can be moved unread; none: it is to be
-    /// read, or is not worth it.
-    fn movable(&self, client: &Client, connection: &Connection, held: u64) -> Option<usize> {
+    /// Takes unread what has come of the body behind the next `held` bytes. None: it has to be read.
+    fn pull(
+        &mut self,
+        client: &Client,
+        connection: &Connection,
+        held: u64,
+    ) -> Option<Piped<'static>> {
         let Coding::Raw(Body::Length(rest)) = self.coding else {
             return None;
         };
         let rest = rest.saturating_sub(held);
-        let is_plain = !client.is_tls && !connection.stream.is_tls();
-        (self.flows && is_plain && rest >= LONG_BYTES_MIN)
-            .then(|| rest.min(PIECE_BYTES_MAX) as usize)
+        self.flow.pull(&connection.stream, &client.stream, rest)
     }
 
     /// Sends what was moved of the body; what the client does not take is kept.
@@ -241,51 +236,23 @@ impl Download {
         &mut self,
         client: &Client,
         connection: &Connection,
-        mut piped: Piped<'_>,
+        piped: Piped<'_>,
     ) -> Result<(), Broken> {
         let count = piped.len();
         self.came(client, count);
         if let Coding::Raw(Body::Length(rest)) = &mut self.coding {
-            self.is_short = count as u64 != (*rest).min(PIECE_BYTES_MAX);
             *rest -= count as u64;
             self.done = *rest == 0;
         }
-        self.flows = count >= PIECE_BYTES_MIN;
         if self.is_last && self.done {
-            client.stream.hold_for_end();
+            client.stream.hold_back();
         }
-        if self.pending.is_none() {
-            let pushed = client.stream.try_push(&mut piped);
-            pushed.map_err(|_| Broken::Client)?;
-        }
+        flow::push(piped, &client.stream, client.core, &mut self.pending)
+            .map_err(|_| Broken::Client)?;
         self.sent_bytes += count as u64;
-        if !piped.is_empty() {
-            let pending = self
-                .pending
-                .get_or_insert_with(|| client.core.buffers.take());
-            let copied = piped.copy_to(pending);
-            copied.map_err(|_| Broken::Upstream("the body could not be read"))?;
-        }
         // A piece that ends with the body does not say whether there is more behind it.
         self.excess |= self.done && !connection.stream.is_drained();
         Ok(())
-    }
-
-    /// Moves what has come on to the client without reading it; false: it has to be read.
-    fn move_on(&mut self, client: &Client, connection: &Connection) -> Result<bool, Broken> {
-        let Some(bytes_max) = self.movable(client, connection, 0) else {
-            return Ok(false);
-        };
-        if std::mem::take(&mut self.is_short) {
-            return Ok(false);
-        }
-        match connection.stream.try_pull(bytes_max) {
-            Ok(piped) if !piped.is_empty() => {
-                self.forward(client, connection, piped).map(|()| true)
-            }
-            // The end, an error, or what cannot be moved: a read says which.
-            _ => Ok(false),
-        }
     }
 
     /// Sends `out` (a head, or nothing) and then `bytes` of the body in one call; what the
@@ -358,7 +325,7 @@ impl Download {
             _ => &all[..],
         };
         if self.is_last && self.done {
-            client.stream.hold_for_end();
+            client.stream.hold_back();
         }
         let sent = client.stream.try_write(parts).map_err(|_| Broken::Client)?;
         self.sent_bytes += total as u64;
@@ -449,7 +416,8 @@ async fn pass_all(
         stream.deadline.set(client.due(client.pause_ms.get()));
         stream.readable().await;
         turns.count().await;
-        if download.move_on(client, connection)? {
+        if let Some(piped) = download.pull(client, connection, 0) {
+            download.forward(client, connection, piped)?;
             continue;
         }
         let mut scratch = client.core.body.borrow_mut();
@@ -460,7 +428,7 @@ async fn pass_all(
             Ok(0) => download.end(client)?,
             Ok(count) => {
                 download.came(client, count);
-                download.flows = count >= PIECE_BYTES_MIN;
+                download.flow.was_read(count);
                 let mut out = client.core.out.borrow_mut();
                 out.clear();
                 download.pass(client, &mut out, &scratch[..count])?;

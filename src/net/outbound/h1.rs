@@ -3,8 +3,8 @@
 use std::fmt;
 use std::io::{self, IoSlice};
 
-use crate::net::body::LONG_BYTES_MIN;
 use crate::net::exchange::{gathered, keep_unsent};
+use crate::net::flow::LONG_BYTES_MIN;
 use crate::net::{Client, Exchange, Message, UploadError};
 use crate::rt::Stream;
 use crate::rt::task::{Either, Turns, first};
@@ -160,7 +160,7 @@ async fn await_head(
     let stream = &connection.stream;
     let is_head = exchange.message.head.method == crate::base::Method::Head;
     let mut seen = 0;
-    let mut bytes_max = match connection.expects_long && !exchange.client.is_tls {
+    let mut bytes_max = match connection.expects_long && !exchange.client.stream.is_tls() {
         true => SHORT_READ_BYTES,
         false => usize::MAX,
     };
