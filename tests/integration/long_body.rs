@@ -261,23 +261,25 @@ fn a_short_read_that_was_full_keeps_the_connection(driver: Driver) {
     assert_eq!(upstream.visits(), 1);
 }
 
-/// Answers before the request has ended, sends the first part of what it announced, and stops.
-fn hasty() -> Upstream {
-    Upstream::start(|visit| {
+/// An upstream that answers before the request has ended, sends the first part of what it announced,
+/// and stops; a gateway with this timeout, and a client that has begun a request.
+fn hasty(driver: Driver, timeout: &str) -> (Upstream, Gateway, Client) {
+    let upstream = Upstream::start(|visit| {
         if visit.head().is_some() {
             visit.send("HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n");
             visit.send(pattern(100_000));
             visit.await_end();
         }
-    })
-}
-
-fn an_early_answer_beside_an_upload_that_stops_has_its_time(driver: Driver) {
-    let upstream = hasty();
-    let times = table("timeouts", "body = \"500ms\"");
+    });
+    let times = table("timeouts", timeout);
     let gateway = Gateway::start(driver, proxy(upstream.address) + &times);
     let mut client = gateway.connect();
     client.send("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n");
+    (upstream, gateway, client)
+}
+
+fn an_early_answer_beside_an_upload_that_stops_has_its_time(driver: Driver) {
+    let (upstream, _gateway, mut client) = hasty(driver, "body = \"500ms\"");
     client.send(pattern(100_000));
     let began = Instant::now();
     assert_eq!(client.head().status(), 200);
@@ -291,11 +293,7 @@ fn an_early_answer_beside_an_upload_that_stops_has_its_time(driver: Driver) {
 }
 
 fn an_upload_that_trickles_beside_its_answer_ends_with_the_exchange(driver: Driver) {
-    let upstream = hasty();
-    let times = table("timeouts", "exchange = \"1s\"");
-    let gateway = Gateway::start(driver, proxy(upstream.address) + &times);
-    let mut client = gateway.connect();
-    client.send("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n");
+    let (upstream, _gateway, mut client) = hasty(driver, "exchange = \"1s\"");
     assert_eq!(client.head().status(), 200);
     let mut sender = client.stream().try_clone().expect("a clone");
     let trickle = thread::spawn(move || {

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::document_tests::NO_JSON;
 use super::plan::Plan;
 use super::{Library, MODELS, Refused, Schema};
 
@@ -337,27 +338,9 @@ fn of_a_name_that_comes_twice_the_last_value_counts() {
 
 #[test]
 fn what_is_no_json_is_never_allowed() {
-    for wrong in [
+    let others = [
         "",
         "{",
-        "[1,]",
-        "[,1]",
-        "{,}",
-        "{\"a\":1,}",
-        "{a:1}",
-        "{\"a\" 1}",
-        "[1 2]",
-        "tru",
-        "truex",
-        "'a'",
-        "\"a\nb\"",
-        "\"a",
-        "\"\\",
-        "\"\\x\"",
-        "\"\\ud800\"",
-        "\u{feff}1",
-        "1 2",
-        "[]]",
         "01",
         "1.",
         "-",
@@ -368,7 +351,8 @@ fn what_is_no_json_is_never_allowed() {
         "{\"a\"::1}",
         "{1:1}",
         "nul",
-    ] {
+    ];
+    for wrong in NO_JSON.iter().chain(&others) {
         assert!(!allows("{}", wrong), "{wrong}");
         let inside = format!("{{\"a\":{wrong}}}");
         assert!(!allows(r#"{"properties":{"a":{}}}"#, &inside), "{inside}");

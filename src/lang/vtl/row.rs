@@ -89,35 +89,37 @@ fn append(out: &mut String, first: &str, second: &str) {
 /// At `to` there is room for them, apart from them.
 #[inline(always)]
 unsafe fn copy(from: &[u8], to: *mut u8) {
-    // SAFETY: each part is inside of what is copied, and so is where it goes.
+    // SAFETY: as the caller's.
     unsafe {
-        if let (Some(first), Some(last)) = (from.first_chunk::<16>(), from.last_chunk::<16>())
-            && from.len() <= 32
-        {
-            to.cast::<[u8; 16]>().write_unaligned(*first);
-            to.add(from.len() - 16)
-                .cast::<[u8; 16]>()
-                .write_unaligned(*last);
-        } else if let (Some(first), Some(last)) = (from.first_chunk::<8>(), from.last_chunk::<8>())
-            && from.len() <= 16
-        {
-            to.cast::<[u8; 8]>().write_unaligned(*first);
-            to.add(from.len() - 8)
-                .cast::<[u8; 8]>()
-                .write_unaligned(*last);
-        } else if let (Some(first), Some(last)) = (from.first_chunk::<4>(), from.last_chunk::<4>())
-            && from.len() <= 8
-        {
-            to.cast::<[u8; 4]>().write_unaligned(*first);
-            to.add(from.len() - 4)
-                .cast::<[u8; 4]>()
-                .write_unaligned(*last);
-        } else if let [byte] = from {
-            to.write(*byte);
-        } else {
-            to.copy_from_nonoverlapping(from.as_ptr(), from.len());
+        if ends::<16>(from, to) || ends::<8>(from, to) || ends::<4>(from, to) {
+            return;
+        }
+        match from {
+            [byte] => to.write(*byte),
+            _ => to.copy_from_nonoverlapping(from.as_ptr(), from.len()),
         }
     }
+}
+
+/// Copies the first and the last `N` bytes where that is all of them.
+///
+/// # Safety
+/// As of `copy`.
+#[inline(always)]
+unsafe fn ends<const N: usize>(from: &[u8], to: *mut u8) -> bool {
+    let (Some(first), Some(last)) = (from.first_chunk::<N>(), from.last_chunk::<N>()) else {
+        return false;
+    };
+    if from.len() > 2 * N {
+        return false;
+    }
+    // SAFETY: both parts are inside of what is copied, and so is where they go.
+    unsafe {
+        to.cast::<[u8; N]>().write_unaligned(*first);
+        let behind = to.add(from.len() - N);
+        behind.cast::<[u8; N]>().write_unaligned(*last);
+    }
+    true
 }
 
 #[cfg(test)]
