@@ -3,12 +3,14 @@
 
 Needs wrk, rustc and a release build; Python's standard library only, with awslambdaric for what is said
 of Python (else the gateway's own client is measured, and said to be). Beside the client's own round trip
-stands what a relay in the gateway's place adds, which wakes as many threads and does nothing else. Prints
+stands what a relay in the gateway's place adds, which wakes as many threads and does nothing else; in each place
+the client has the environment that the gateway gives it. Prints
 one line for each measure with what is wanted of it, as docs/performance.md shows them, and ends with 1 if a
 request failed. `--quick` is for trying it out. With `--beside` serverless-offline runs the same handlers in turns.
 """
 
 import argparse
+import contextlib
 import os
 import pathlib
 import re
@@ -112,11 +114,11 @@ class Gateway(Server):
 class Relay(Server):
     """A program in the gateway's place that only passes messages on, and a runtime client."""
 
-    def __init__(self, program, folder, python):
+    def __init__(self, program, folder, python, environment):
         self.port, runtime = free_port(), free_port()
         (folder / "event").write_bytes(EVENT)
         super().__init__([program, f"127.0.0.1:{self.port}", f"127.0.0.1:{runtime}", folder / "event"])
-        self.client = runtime_client(python, folder / "code", f"127.0.0.1:{runtime}")
+        self.client = runtime_client(python, folder / "code", f"127.0.0.1:{runtime}", environment)
 
     def stop(self):
         super().stop()
@@ -205,28 +207,36 @@ def python_command(python):
     return [python, "-c", own_client(), "app.handler"], "the gateway's own client"
 
 
-def runtime_client(python, code, address):
+def worker_environment(gateway):
+    """The environment of a worker that a gateway has started. The official client asks for its next event
+    in a thread of its own if `AWS_EXECUTION_ENV` says so, which takes longer."""
+    parents = {}
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parents[int(stat.parent.name)] = int(stat.read_text().rsplit(")", 1)[1].split()[1])
+    for process, parent in parents.items():
+        while parent not in (0, gateway.process.pid):
+            parent = parents.get(parent, 0)
+        # What has not become the interpreter yet has the gateway's own.
+        with contextlib.suppress(OSError):
+            told = pathlib.Path(f"/proc/{process}/environ").read_bytes()
+            if parent and b"AWS_LAMBDA_RUNTIME_API=" in told:
+                return dict(each.split("=", 1) for each in told.decode().split("\0") if each)
+    raise SystemExit("the gateway has no worker")
+
+
+def runtime_client(python, code, address, environment):
     """A started runtime client that asks there for its invocations."""
     command, _ = python_command(python)
-    environment = {
-        "AWS_LAMBDA_RUNTIME_API": address,
-        "_HANDLER": "app.handler",
-        "LAMBDA_TASK_ROOT": str(code),
-        "AWS_LAMBDA_FUNCTION_NAME": "f",
-        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
-        "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/f",
-        "AWS_LAMBDA_LOG_STREAM_NAME": "s",
-        "PYTHONUNBUFFERED": "1",
-    }
+    environment = {**environment, "AWS_LAMBDA_RUNTIME_API": address}
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     return subprocess.Popen(command, cwd=code, env=environment, **quiet)
 
 
-def bare_round_trips(python, code, rounds):
+def bare_round_trips(python, code, rounds, environment):
     """What the runtime client takes under a bare Runtime API."""
     bare = Bare()
-    process = runtime_client(python, code, bare.address)
+    process = runtime_client(python, code, bare.address, environment)
     try:
         return bare.measure(rounds, EVENT)
     finally:
@@ -313,16 +323,19 @@ def bench_python(options, folder, code):
     names = ["a relay in the gateway's place", "the gateway"]
     bare, behind, cpu, servers = [], {name: [] for name in names}, dict.fromkeys(names, 0), {}
     try:
-        servers[names[0]] = Relay(relay, folder, python)
         servers[names[1]] = Gateway(options.program, folder, functions)
-        connections = {name: server.connect() for name, server in servers.items()}
+        connections = {names[1]: servers[names[1]].connect()}
+        servers[names[1]].get(connections[names[1]], "python")
+        environment = worker_environment(servers[names[1]])
+        servers[names[0]] = Relay(relay, folder, python, environment)
+        connections[names[0]] = servers[names[0]].connect()
         for name, server in servers.items():
             for _ in range(max(options.calls // 10, 50)):
                 time.sleep(PAUSE_S)
                 server.get(connections[name], "python")
         # In turns, since the machine has better and worse minutes.
         for _ in range(options.rounds):
-            bare += bare_round_trips(python, code, options.calls)[options.calls // 10 :]
+            bare += bare_round_trips(python, code, options.calls, environment)[options.calls // 10 :]
             for name, server in servers.items():
                 before = server.cpu_s()
                 for _ in range(options.calls):
