@@ -289,12 +289,12 @@ pub fn path(text: &str) -> Result<(), Fault> {
 pub fn environment_name(text: &str) -> Result<(), Fault> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     let wrong = |why: &str| Err(Fault::new(format!("{} {why}", quoted(text))));
-    if !text.starts_with(|c: char| c.is_ascii_alphabetic()) || !text.bytes().all(fits) {
-        return wrong("is not the name of an environment variable");
+    if text.starts_with("AWS_LAMBDA_") || matches!(text, "_HANDLER" | "LAMBDA_TASK_ROOT") {
+        return wrong("is set for every function");
     }
-    match text.starts_with("AWS_LAMBDA_") || matches!(text, "_HANDLER" | "LAMBDA_TASK_ROOT") {
-        true => wrong("is set for every function"),
-        false => Ok(()),
+    match text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.bytes().all(fits) {
+        true => Ok(()),
+        false => wrong("is not the name of an environment variable"),
     }
 }
 

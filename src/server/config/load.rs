@@ -201,8 +201,8 @@ impl Draft {
     }
 
     /// Adds what was found later, except where something has been said already.
-    fn add(&mut self, text: &str, located: Vec<Located>) {
-        let places = place::places(text, &located);
+    fn add(&mut self, text: &str, mut located: Vec<Located>) {
+        let places = place::places(text, &mut located);
         let fresh: Vec<bool> = places
             .iter()
             .map(|place| {

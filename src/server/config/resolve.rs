@@ -85,7 +85,19 @@ impl Resolver<'_> {
                     let message = format!("there is no function {}", quoted(name));
                     let hint = "add it under `functions`, or name a function by its ARN";
                     self.blame(table, "function", message, hint);
+                } else if !is_open && !matches!(&text[name.len()..], "" | ":$LATEST") {
+                    let message =
+                        format!("functions of this file have no version {}", quoted(text));
+                    let hint = format!("write {}", quoted(name));
+                    self.blame(table, "function", message, &hint);
                 }
+            }
+        }
+        for (name, item) in all {
+            let Some(table) = item.table() else { continue };
+            for (field, wrong, hint) in function::faults(table) {
+                let message = format!("functions.{name}.{field}: {wrong}");
+                self.blame(table, field, message, hint);
             }
         }
         let functions = all.iter().filter_map(|(name, item)| {
