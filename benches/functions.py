@@ -174,6 +174,7 @@ class Bare:
                 f"Lambda-Runtime-Aws-Request-Id: 00000000-0000-4000-8000-{number:012}\r\n"
                 f"Lambda-Runtime-Deadline-Ms: {int(time.time() * 1000) + 3000}\r\n"
                 "Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:us-east-1:000000000000:function:f\r\n"
+                "Lambda-Runtime-Trace-Id: Root=1-6925f5a0-0123456789abcdef01234567\r\n"
                 f"Content-Length: {len(event)}\r\n\r\n"
             ).encode()
             time.sleep(PAUSE_S)
