@@ -4,9 +4,9 @@
 Needs wrk, rustc and a release build; Python's standard library only, with awslambdaric for what is said
 of Python (else the gateway's own client is measured, and said to be). Beside the client's own round trip
 stands what a relay in the gateway's place adds, which wakes as many threads and does nothing else; in each place
-the client has the environment that the gateway gives it. Prints
-one line for each measure with what is wanted of it, as docs/performance.md shows them, and ends with 1 if a
-request failed. `--quick` is for trying it out. With `--beside` serverless-offline runs the same handlers in turns.
+the client has the environment that the gateway gives it. Prints one line for each measure with what is wanted of
+it, as docs/performance.md shows them, and ends with 1 if a request failed. `--quick` is for trying it out. With
+`--beside` serverless-offline runs the same handlers in turns.
 """
 
 import argparse
