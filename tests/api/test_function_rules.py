@@ -177,6 +177,59 @@ def test_code_that_comes_later_is_run_and_watched(own):
         assert own.call("GET", "/missing")[0] == 500
 
 
+BREAKS_OFF = """#!%s
+import os, socket, urllib.request
+api = os.environ["AWS_LAMBDA_RUNTIME_API"]
+host, port = api.split(":")
+while True:
+    told = urllib.request.urlopen(f"http://{api}/2018-06-01/runtime/invocation/next")
+    number = told.headers["Lambda-Runtime-Aws-Request-Id"]
+    told.read()
+    connection = socket.create_connection((host, int(port)))
+    path = f"/2018-06-01/runtime/invocation/{number}/response"
+    head = f"POST {path} HTTP/1.1\\r\\nHost: {api}\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n"
+    connection.sendall(head.encode() + b"4\\r\\n\\"hal\\r\\n")
+    connection.close()
+"""
+
+
+def test_an_answer_in_chunks_that_breaks_off_is_no_long_one(tmp_path):
+    """The client of the runtime has ended in the middle, and the error says so."""
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code/bootstrap").write_text(BREAKS_OFF % sys.executable)
+    (tmp_path / "code/bootstrap").chmod(0o755)
+    more = f'[account]\nregion = "{REGION}"\n[functions.broken]\nruntime = "provided"\ncode = "code"\n'
+    gateway = Gateway(tmp_path, more=more)
+    try:
+        answer, error = invoke(gateway.client("lambda"), "broken", {})
+        assert answer["FunctionError"] == "Unhandled"
+        assert error["errorType"] == "Runtime.TruncatedResponse"
+    finally:
+        gateway.stop()
+
+
+def test_a_process_that_does_not_come_up_is_told_of_in_the_log(tmp_path):
+    """Also where nobody has called; who does is told as well."""
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code/bootstrap").write_text("#!/bin/sh\nexit 3\n")
+    (tmp_path / "code/bootstrap").chmod(0o755)
+    more = f'[account]\nregion = "{REGION}"\n[functions.ends]\nruntime = "provided"\ncode = "code"\n'
+    more += f'[logging]\nfunction_log = "{tmp_path}/log"\n'
+    gateway = Gateway(tmp_path, more=more)
+    try:
+        deadline = time.monotonic() + 10
+        while "INIT_REPORT" not in (tmp_path / "log").read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        line = (tmp_path / "log").read_text().splitlines()[0]
+        assert line.startswith("[ends] INIT_REPORT Init Duration: ") and line.endswith("\tStatus: error"), line
+        error = invoke(gateway.client("lambda"), "ends", {})[1]
+        assert error["errorType"] == "Runtime.ExitError"
+        assert error["errorMessage"].endswith("Error: Runtime exited with error: exit status 3")
+    finally:
+        gateway.stop()
+
+
 def test_check_says_what_functions_lack(tmp_path):
     """Paths start at the folder of the config file; the gateway itself starts all the same."""
     (tmp_path / "gateway.toml").write_text(
