@@ -148,10 +148,11 @@ pub fn target_parts(text: &str) -> Result<(&str, u16), Fault> {
             .hint(shape));
     }
     if text.parse::<Ipv6Addr>().is_ok() {
-        return Err(
-            Fault::new("an IPv6 address stands in brackets, with a port after them")
-                .hint(format!("write \"[{text}]:80\"")),
-        );
+        let end = text.rsplit_once(':');
+        let whole = end.filter(|(front, _)| front.parse::<Ipv6Addr>().is_ok());
+        let (front, port) = whole.unwrap_or((text, "80"));
+        let fault = Fault::new("an IPv6 address stands in brackets, with a port after them");
+        return Err(fault.hint(format!("write \"[{front}]:{port}\"")));
     }
     let Some((name, port)) = split_port(text) else {
         return Err(Fault::new(format!("{} has no port", quoted(text))).hint(shape));
