@@ -4,9 +4,9 @@
 Needs wrk, rustc and a release build; Python's standard library only, with awslambdaric for what is said
 of Python (else the gateway's own client is measured, and said to be). Beside the client's own round trip
 stands what a relay in the gateway's place adds, which wakes as many threads and does nothing else; in each place
-the client has the environment that the gateway gives it. Prints
-one line for each measure with what is wanted of it, as docs/performance.md shows them, and ends with 1 if a
-request failed. `--quick` is for trying it out. With `--beside` serverless-offline runs the same handlers in turns.
+the client has the environment that the gateway gives it. Prints one line for each measure with what is wanted of
+it, as docs/performance.md shows them, and ends with 1 if a request failed. `--quick` is for trying it out. With
+`--beside` serverless-offline runs the same handlers in turns.
 """
 
 import argparse
@@ -174,6 +174,7 @@ class Bare:
                 f"Lambda-Runtime-Aws-Request-Id: 00000000-0000-4000-8000-{number:012}\r\n"
                 f"Lambda-Runtime-Deadline-Ms: {int(time.time() * 1000) + 3000}\r\n"
                 "Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:us-east-1:000000000000:function:f\r\n"
+                "Lambda-Runtime-Trace-Id: Root=1-6925f5a0-0123456789abcdef01234567\r\n"
                 f"Content-Length: {len(event)}\r\n\r\n"
             ).encode()
             time.sleep(PAUSE_S)

@@ -37,6 +37,7 @@ fn told(number: u64, event: &[u8]) -> Vec<u8> {
          Lambda-Runtime-Aws-Request-Id: 00000000-0000-4000-8000-{number:012}\r\n\
          Lambda-Runtime-Deadline-Ms: 4102444800000\r\n\
          Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:us-east-1:000000000000:function:f\r\n\
+         Lambda-Runtime-Trace-Id: Root=1-6925f5a0-0123456789abcdef01234567\r\n\
          Content-Length: {}\r\n\r\n",
         event.len()
     );

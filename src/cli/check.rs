@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use crate::cli::command::say;
 use crate::cli::target::Asked;
 use crate::plan::{self, Plan};
-use crate::server::config::{Config, Listener};
+use crate::server::config::{self, Config, Listener};
 use crate::server::{Error, Source, keys, listeners, prepare};
 
 /// Problems go to standard error, with 1 as the exit code; the summary of a fine file and the
@@ -30,11 +30,13 @@ pub fn run(file: &Path, explain: Option<&Asked>, host: Option<&str>) -> anyhow::
     }
 }
 
-/// All that a start would find wrong, but for what only trying to listen can tell.
+/// All that a start would find wrong, but for what only trying to listen can tell; and functions
+/// that could not be started.
 fn check(file: &Path) -> Result<(Config, Plan), Error> {
     let (config, plan) = prepare::plan(&Source::File(file.to_owned()))?;
     listeners::check(&config.settings.listeners).map_err(Error::Listeners)?;
     keys::check(&config.settings)?;
+    config::absent_code(file, &config.functions)?;
     Ok((config, plan))
 }
 
@@ -71,7 +73,6 @@ fn count(number: usize, noun: &str) -> String {
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
     use super::*;
-    use crate::server::config;
 
     #[test]
     fn a_fine_file_is_summed_up_in_one_line() {

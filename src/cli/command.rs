@@ -230,9 +230,21 @@ fn run(command: Command) -> ExitCode {
         }),
     };
     outcome.unwrap_or_else(|error| {
-        anstream::eprintln!("daemun: {error:#}");
+        anstream::eprintln!("daemun: {}", told(&error));
         ExitCode::FAILURE
     })
+}
+
+/// An error with its causes, as far as they are not in its own words already.
+fn told(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 /// Prints to standard output. A reader that has seen enough, like `head`, is no error.
@@ -254,6 +266,18 @@ mod tests {
     fn parsed(line: &str) -> Result<Command, clap::Error> {
         let words = line.split('|').map(OsString::from);
         parse(std::iter::once("daemun".into()).chain(words.filter(|word| !word.is_empty())))
+    }
+
+    #[test]
+    fn causes_are_told_once() {
+        let check = |error: anyhow::Error, expected: &str| assert_eq!(told(&error), expected);
+        check(anyhow::anyhow!("a"), "a");
+        check(anyhow::anyhow!("a").context("b"), "b: a");
+        check(anyhow::anyhow!("a").context("b: a").context("c"), "c: b: a");
+        check(
+            anyhow::anyhow!("a").context("b: a").context("c: b: a"),
+            "c: b: a",
+        );
     }
 
     #[test]

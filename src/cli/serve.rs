@@ -107,11 +107,13 @@ fn announce(running: &Running) {
             format!("{scheme}://{} ({})", open.local, open.listener.name)
         })
         .collect();
-    anstream::eprintln!("daemun {version} with {workers} worker{plural} on {driver}");
-    anstream::eprintln!("listening on {}", listeners.join(", "));
+    let listeners = listeners.join(", ");
+    let mut said = format!(
+        "daemun {version} with {workers} worker{plural} on {driver}\nlistening on {listeners}\n"
+    );
     if let Some(admin) = &running.admin {
-        anstream::eprintln!(
-            "admin on http://{}: /healthz /readyz /metrics /stats",
+        said += &format!(
+            "admin on http://{}: /healthz /readyz /metrics /stats\n",
             admin.local
         );
     }
@@ -124,9 +126,11 @@ fn announce(running: &Running) {
             true => "any access key is accepted",
             false => "access keys are checked",
         };
-        anstream::eprintln!(
-            "management APIs on http://{}: {who}; what they make is {kept}",
+        said += &format!(
+            "management APIs on http://{}: {who}; what they make is {kept}\n",
             management.local
         );
     }
+    // At once, so that it stands together where several processes write, as in a hand-over.
+    anstream::eprint!("{said}");
 }

@@ -30,18 +30,20 @@ impl Live {
     pub fn new(source: &Code, scratch: &Path) -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        // Taken before the watch, so that nothing falls between the two.
+        let stamp = stamp(source);
         let watch = match source {
-            Code::Zip(_) => None,
-            Code::Folder(folder) => Watch::folder(folder)
+            Code::Folder(folder) if stamp.is_some() => Watch::folder(folder)
                 .inspect_err(|error| {
                     let folder = folder.display();
                     tracing::warn!(%folder, %error, "changes of the code will not be noticed");
                 })
                 .ok(),
+            _ => None,
         };
         Self {
             watch,
-            stamp: stamp(source),
+            stamp,
             has_changed: Mutex::new(false),
             source: source.clone(),
             unpacked: scratch.join(format!("code-{number}")),
@@ -63,6 +65,9 @@ impl Live {
     /// The folder with the code, unpacked if need be.
     pub async fn folder(&self) -> Result<&Path, &str> {
         let folder = self.folder.get_or_init(async || match &self.source {
+            Code::Folder(folder) if self.stamp.is_none() => {
+                Err(format!("there is no folder {}", folder.display()))
+            }
             Code::Folder(folder) => Ok(folder.clone()),
             Code::Zip(file) => unpack(file.clone(), self.unpacked.clone()).await,
         });
@@ -98,9 +103,15 @@ async fn unpack(file: PathBuf, target: PathBuf) -> Result<PathBuf, String> {
     done.unwrap_or_else(|_| Err("the code could not be unpacked".to_owned()))
 }
 
-/// Time of the last change and size of a zip; none for a missing one.
+/// Time of the last change and size of a zip, of a folder alone; none for what is missing.
 fn stamp(source: &Code) -> Option<(SystemTime, u64)> {
-    let Code::Zip(file) = source else { return None };
-    let meta = std::fs::metadata(file).ok()?;
+    let (path, is_folder) = match source {
+        Code::Zip(file) => (file, false),
+        Code::Folder(folder) => (folder, true),
+    };
+    let meta = std::fs::metadata(path).ok()?;
+    if is_folder && !meta.is_dir() {
+        return None;
+    }
     Some((meta.modified().ok()?, meta.len()))
 }

@@ -21,7 +21,7 @@ pub struct Function {
     pub environment: Vec<(String, String)>,
     pub timeout_ms: u32,
     pub memory_mib: u32,
-    /// Processes at once, at least one: each serves one invocation at a time.
+    /// Processes at once: each serves one invocation at a time. 0: every invocation is refused.
     pub workers_max: u32,
     /// Processes that are kept running from the start.
     pub workers_warm: u32,

@@ -159,6 +159,13 @@ impl Functions {
         self.change(Order::Remove(arn.to_owned(), version.map(str::to_owned)));
     }
 
+    /// Whether the function of this ARN is one of the config file.
+    pub fn is_configured(&self, arn: &str) -> bool {
+        let register = self.commons.register.read();
+        let register = register.unwrap_or_else(PoisonError::into_inner);
+        register.is_configured(arn)
+    }
+
     /// What an alias stands for; none: it is gone.
     pub fn alias(&self, arn: &str, alias: &str, version: Option<&str>) {
         let version = version.map(str::to_owned);
@@ -366,6 +373,7 @@ impl Table {
         match order {
             Order::Configure(functions) => self.configure(functions),
             Order::Put(function) => self.put(function, false),
+            Order::Remove(name, _) if self.register().is_configured(&name) => {}
             Order::Remove(name, version) => self.remove(&name, version.as_deref()),
             Order::Alias(name, alias, version) => {
                 if let Some(entry) = self.write().entries.get_mut(&name) {
@@ -387,7 +395,7 @@ impl Table {
     /// The version that is to be run.
     fn find(&self, invocation: &Invocation) -> Result<Rc<Pool>, InvokeError> {
         let lane = self.register().find(invocation)?;
-        let missing = || InvokeError::NotFound(invocation.function.to_string());
+        let missing = || InvokeError::NotFound(invocation.named());
         self.pool(&lane).ok_or_else(missing)
     }
 
@@ -400,6 +408,15 @@ impl Table {
         let lane = {
             let mut register = self.write();
             let entry = register.entries.entry(arn.clone()).or_default();
+            if entry.is_configured && !is_configured {
+                let name = &function.name;
+                tracing::warn!(
+                    function = name,
+                    "the config file has a function of this name, which is run in the place of \
+                     the one that was made by Lambda's API"
+                );
+                return;
+            }
             entry.is_configured = is_configured;
             entry.versions.get(&version).cloned()
         };

@@ -199,6 +199,7 @@ impl Lane {
         let mut state = lock(&self.state);
         let refusal = match &state.live {
             None => Some(InvokeError::NotFound(state.function.name.clone())),
+            Some(_) if state.function.workers_max == 0 => Some(InvokeError::Throttled),
             Some(_) => {
                 let bytes = job.invocation.payload.len();
                 let fits = state.queue.len() < QUEUE_MAX && self.commons.hold_within_bounds(bytes);

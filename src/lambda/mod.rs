@@ -51,7 +51,7 @@ mod watch;
 mod worker;
 mod zip;
 
-pub use function::{Code, Function, Runtime, VERSION_LATEST};
+pub use function::{Code, Function, Runtime, RuntimeKind, VERSION_LATEST};
 pub use functions::{Caller, Functions, Settings};
 pub use outcome::{Invocation, InvokeError, Mode, Outcome, Returned};
 pub use permit::{Permit, Source};

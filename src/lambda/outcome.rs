@@ -33,6 +33,14 @@ pub struct Invocation {
 }
 
 impl Invocation {
+    /// The function as the caller named it.
+    pub fn named(&self) -> String {
+        match &self.qualifier {
+            Some(qualifier) => format!("{}:{qualifier}", self.function),
+            None => self.function.to_string(),
+        }
+    }
+
     /// Whether a worker can be told of it: some of it stands in headers.
     pub fn can_be_told(&self) -> bool {
         let texts = [&self.trace_id, &self.client_context];

@@ -188,10 +188,15 @@ fn confine(parent: i32, data_bytes_max: u64) -> io::Result<()> {
             (libc::RLIMIT_NOFILE, FILES_MAX),
             (libc::RLIMIT_CORE, 0),
         ] {
-            let limit = libc::rlimit {
-                rlim_cur: most,
-                rlim_max: most,
+            let mut limit = libc::rlimit {
+                rlim_cur: 0,
+                rlim_max: 0,
             };
+            check(libc::getrlimit(what, &raw mut limit).into())?;
+            // Nobody may give more than the gateway itself has.
+            let most = most.min(limit.rlim_max);
+            limit.rlim_cur = most;
+            limit.rlim_max = most;
             check(libc::setrlimit(what, &raw const limit).into())?;
         }
         // What the gateway itself inherited without close-on-exec stays with the gateway.

@@ -31,12 +31,18 @@ impl Entry {
 }
 
 impl Register {
+    /// Whether the function of this ARN is one of the config file.
+    pub fn is_configured(&self, arn: &str) -> bool {
+        let entry = self.entries.get(arn);
+        entry.is_some_and(|entry| entry.is_configured)
+    }
+
     /// The version that is to be run.
     ///
     /// # Errors
     /// There is none, or it lets nobody in who asks for it like this.
     pub fn find(&self, invocation: &Invocation) -> Result<Arc<Lane>, InvokeError> {
-        let missing = || InvokeError::NotFound(invocation.function.to_string());
+        let missing = || InvokeError::NotFound(invocation.named());
         let named = self.entries.get(&*invocation.function);
         let entry = named.or_else(|| {
             // One of the config file may be named by the ARN that it has elsewhere.

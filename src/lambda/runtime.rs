@@ -1,7 +1,7 @@
 //! Which program runs a function, with which words and which environment.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,8 @@ pub struct Plan {
 #[derive(Debug, Default)]
 pub struct Interpreters {
     pythons: RefCell<HashMap<PathBuf, Python>>,
+    /// Those of which it has been said that they have no client.
+    lacking: RefCell<HashSet<PathBuf>>,
 }
 
 #[derive(Clone, Debug)]
@@ -109,7 +111,7 @@ impl Interpreters {
         let python = answer.map_err(|error| error.to_string())??;
         if python.has_client {
             self.pythons.borrow_mut().insert(program, python.clone());
-        } else {
+        } else if self.lacking.borrow_mut().insert(program) {
             tracing::warn!(
                 python = python.executable,
                 "awslambdaric, AWS's own runtime client, is not installed there; a small one of \

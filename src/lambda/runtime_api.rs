@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -138,6 +138,8 @@ async fn response(worker: &Worker, id: &str, request: Request<Incoming>) -> Resp
             Some(fault) => (fault, Some(UNHANDLED), accepted()),
             None => (collected.to_bytes(), None, accepted()),
         },
+        // As if it had never come back here.
+        Err(error) if !error.is::<LengthLimitError>() => return accepted(),
         Err(_) => {
             let bytes = announced.and_then(|bytes| usize::try_from(bytes).ok());
             let payload = outcome::too_large(bytes.unwrap_or(RESPONSE_BYTES_MAX + 1));

@@ -1,7 +1,7 @@
 //! Whether something in a folder has changed, told at once and for one system call.
 
-use std::collections::VecDeque;
-use std::ffi::{CString, OsStr};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::ffi::{CString, OsStr, OsString};
 use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -9,10 +9,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// A folder with all folders below it, as they were when the watch began. The kernel tells what
-/// was written (inotify(7)), in the order of the calls: a change that has returned is seen.
+/// was written (inotify(7)), in the order of the calls: a change that has returned is seen. So is
+/// a symbolic link on the way to the folder that leads elsewhere now, as many deployments end.
 #[derive(Debug)]
 pub struct Watch {
     fd: OwnedFd,
+    /// Of folders that are watched for the links in them alone: the names of these.
+    links: HashMap<i32, Vec<OsString>>,
 }
 
 /// More folders are not watched; a system gives a user some thousands to a million.
@@ -26,6 +29,9 @@ const EVENTS: u32 = libc::IN_CLOSE_WRITE
     | libc::IN_MOVED_TO
     | libc::IN_DELETE_SELF
     | libc::IN_MOVE_SELF;
+
+/// More are not followed, as in the kernel.
+const LINKS_MAX: usize = 40;
 
 /// The head of an event: watch, mask, cookie and the length of the name behind it.
 const EVENT_BYTES: usize = 16;
@@ -41,26 +47,37 @@ impl Watch {
         }
         // SAFETY: the call returned this descriptor, nobody else owns it.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-        let watch = Self { fd };
+        let mut watch = Self {
+            fd,
+            links: HashMap::new(),
+        };
+        // First, so that a link that changes meanwhile is noticed.
+        for (folder, name) in links_to(root) {
+            // A folder that may not be read is one that is not watched.
+            if let Ok(number) = watch.add(&folder) {
+                watch.links.entry(number).or_default().push(name);
+            }
+        }
         let mut waiting = VecDeque::from([root.to_owned()]);
-        let mut watched = 0;
+        let mut watched = HashSet::new();
         while let Some(folder) = waiting.pop_front() {
-            watch.add(&folder)?;
-            watched += 1;
-            if watched + waiting.len() < FOLDERS_MAX {
+            watched.insert(watch.add(&folder)?);
+            if watched.len() + waiting.len() < FOLDERS_MAX {
                 waiting.extend(folders_in(&folder));
             }
         }
+        watch.links.retain(|number, _| !watched.contains(number));
         Ok(watch)
     }
 
-    fn add(&self, folder: &Path) -> io::Result<()> {
+    /// The number of the watch, which is the same for the same folder.
+    fn add(&self, folder: &Path) -> io::Result<i32> {
         let path = CString::new(folder.as_os_str().as_bytes())?;
         // SAFETY: the path lives through the call.
         let result = unsafe { libc::inotify_add_watch(self.fd.as_raw_fd(), path.as_ptr(), EVENTS) };
         match result {
             -1 => Err(io::Error::last_os_error()),
-            _ => Ok(()),
+            number => Ok(number),
         }
     }
 
@@ -73,10 +90,35 @@ impl Watch {
             let count =
                 unsafe { libc::read(self.fd.as_raw_fd(), bytes.as_mut_ptr().cast(), bytes.len()) };
             match usize::try_from(count) {
-                Ok(count) if count > 0 => changed |= tells_a_change(&bytes[..count]),
+                Ok(count) if count > 0 => changed |= self.tells_a_change(&bytes[..count]),
                 _ => return changed,
             }
         }
+    }
+
+    fn tells_a_change(&self, mut bytes: &[u8]) -> bool {
+        while let Some(head) = bytes.get(..EVENT_BYTES) {
+            let word = |at: usize| [head[at], head[at + 1], head[at + 2], head[at + 3]];
+            let number = i32::from_ne_bytes(word(0));
+            let mask = u32::from_ne_bytes(word(4));
+            let length = u32::from_ne_bytes(word(12)) as usize;
+            let rest = &bytes[EVENT_BYTES..];
+            let Some(name) = rest.get(..length) else {
+                return true;
+            };
+            let end = name.iter().position(|byte| *byte == 0).unwrap_or(length);
+            let name = OsStr::from_bytes(&name[..end]);
+            let is_meant = match self.links.get(&number) {
+                Some(names) => names.iter().any(|link| link == name),
+                None => !is_made(name),
+            };
+            // The kernel tells that a watch was taken off; that is no change by itself.
+            if mask & libc::IN_IGNORED == 0 && is_meant {
+                return true;
+            }
+            bytes = &rest[length..];
+        }
+        false
     }
 }
 
@@ -94,23 +136,27 @@ fn folders_in(folder: &Path) -> Vec<PathBuf> {
     folders.map(|entry| entry.path()).collect()
 }
 
-fn tells_a_change(mut bytes: &[u8]) -> bool {
-    while let Some(head) = bytes.get(..EVENT_BYTES) {
-        let word =
-            |at: usize| u32::from_ne_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
-        let (mask, length) = (word(4), word(12) as usize);
-        let rest = &bytes[EVENT_BYTES..];
-        let Some(name) = rest.get(..length) else {
-            return true;
-        };
-        let end = name.iter().position(|byte| *byte == 0).unwrap_or(length);
-        // The kernel tells that a watch was taken off; that is no change by itself.
-        if mask & libc::IN_IGNORED == 0 && !is_made(OsStr::from_bytes(&name[..end])) {
-            return true;
+/// The symbolic links on the way to `path`, each as its folder and its name.
+fn links_to(path: &Path) -> Vec<(PathBuf, OsString)> {
+    let mut links = Vec::new();
+    let mut at = PathBuf::new();
+    let parts = |path: &Path| -> Vec<PathBuf> {
+        let parts = path.components().rev();
+        parts.map(|part| PathBuf::from(part.as_os_str())).collect()
+    };
+    // The next one stands last.
+    let mut waiting = parts(path);
+    while let Some(part) = waiting.pop() {
+        let next = at.join(&part);
+        match fs::read_link(&next) {
+            Ok(target) if links.len() < LINKS_MAX => {
+                links.push((at.clone(), part.into_os_string()));
+                waiting.extend(parts(&target));
+            }
+            _ => at = next,
         }
-        bytes = &rest[length..];
     }
-    false
+    links
 }
 
 #[cfg(test)]
@@ -139,5 +185,31 @@ mod tests {
         check(true, "a new name");
         fs::remove_file(root.path().join("b.py")).unwrap();
         check(true, "a file removed");
+    }
+
+    #[test]
+    fn a_link_that_leads_elsewhere_is_a_change_and_its_neighbours_are_none() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        fs::create_dir_all(at("releases/1/code")).unwrap();
+        fs::create_dir_all(at("releases/2/code")).unwrap();
+        let lead = |to: &str| {
+            std::os::unix::fs::symlink(to, at("next")).unwrap();
+            fs::rename(at("next"), at("current")).unwrap();
+        };
+        lead("releases/1");
+        let code = at("current/code");
+        let watch = Watch::folder(&code).unwrap();
+        fs::write(at("other"), "1").unwrap();
+        assert!(!watch.has_changed(), "a file beside the link");
+        fs::write(at("releases/1/code/app.py"), "1").unwrap();
+        assert!(watch.has_changed(), "a file behind the link");
+        lead("releases/2");
+        assert!(watch.has_changed(), "the link");
+        let watch = Watch::folder(&code).unwrap();
+        fs::write(at("releases/1/code/app.py"), "2").unwrap();
+        assert!(!watch.has_changed(), "what it led to before");
+        fs::write(at("releases/2/code/app.py"), "2").unwrap();
+        assert!(watch.has_changed(), "what it leads to now");
     }
 }

@@ -323,7 +323,12 @@ impl Worker {
             (None, Err(why)) => outcome::error_payload("Runtime.InvalidEntrypoint", why),
         };
         let init_error = match self.desk.lane.ended(&self.desk) {
-            Left::Starting => Some(payload(&pool.hall.ids.borrow_mut().uuid())),
+            Left::Starting => {
+                if how.is_ok() {
+                    self.say_init_failed(pool);
+                }
+                Some(payload(&pool.hall.ids.borrow_mut().uuid()))
+            }
             Left::Busy(run) => {
                 let payload = payload(&run.job.request_id);
                 self.finish(*run, payload, Some(UNHANDLED));
@@ -333,6 +338,16 @@ impl Worker {
         };
         self.ship(&pool.hall);
         pool.left(self, init_error);
+    }
+
+    /// As AWS logs it. No invocation is told of by it: where nobody waits, this line alone tells.
+    fn say_init_failed(&self, pool: &Pool) {
+        let took = self.desk.started.elapsed();
+        let status = if took >= INIT_MAX { "timeout" } else { "error" };
+        let took_ms = took.as_secs_f64() * 1_000.0;
+        let line =
+            format!("INIT_REPORT Init Duration: {took_ms:.2} ms\tPhase: init\tStatus: {status}");
+        lock(&self.desk.story).line(pool.hall.commons.is_logged(), &line);
     }
 
     /// Looks at the deadlines; true when there is one to look at again soon.
@@ -345,7 +360,8 @@ impl Worker {
         if self.desk.is_starting() {
             if now >= self.desk.started + INIT_MAX {
                 let limit_ms = u32::try_from(INIT_MAX.as_millis()).unwrap_or(u32::MAX);
-                *self.init_error.borrow_mut() = Some(outcome::timed_out("", limit_ms));
+                let id = pool.hall.ids.borrow_mut().uuid();
+                *self.init_error.borrow_mut() = Some(outcome::timed_out(&id, limit_ms));
                 self.desk.end.notify_one();
             }
             return true;

@@ -1,5 +1,6 @@
 //! Zip archives of code: read, checked, unpacked (APPNOTE.TXT of PKWARE, without zip64).
 
+use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, symlink};
@@ -28,7 +29,7 @@ struct Entry<'a> {
 /// # Errors
 /// What is wrong with it, as a text for people; `target` may hold a part then.
 pub fn unpack(archive: &[u8], target: &Path) -> Result<(), String> {
-    let entries = read(archive)?;
+    let entries = last_of_each(read(archive)?);
     let wrong = |error: io::Error| format!("the code cannot be unpacked: {error}");
     fs::create_dir_all(target).map_err(wrong)?;
     let mut links = Vec::new();
@@ -56,12 +57,24 @@ pub fn unpack(archive: &[u8], target: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether `archive` could be unpacked.
+/// Whether `archive` could be unpacked and has something in it.
 ///
 /// # Errors
 /// What is wrong with it.
 pub fn check(archive: &[u8]) -> Result<(), String> {
-    read(archive).map(|_| ())
+    match read(archive)?.is_empty() {
+        true => Err("Uploaded file must be a non-empty zip".to_owned()),
+        false => Ok(()),
+    }
+}
+
+/// An archive that was added to may have a file twice: the later one counts, as with `unzip`.
+fn last_of_each(mut entries: Vec<Entry<'_>>) -> Vec<Entry<'_>> {
+    let mut seen = HashSet::new();
+    entries.reverse();
+    entries.retain(|entry| seen.insert(entry.path.clone()));
+    entries.reverse();
+    entries
 }
 
 fn write(entry: &Entry<'_>, path: &Path) -> io::Result<()> {
@@ -174,7 +187,9 @@ fn inside(name: &str) -> Option<PathBuf> {
     let fine = path
         .components()
         .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-    (fine && !name.is_empty() && !name.contains('\0')).then(|| path.to_owned())
+    let is_named = |part: &Component<'_>| matches!(part, Component::Normal(_));
+    (fine && !name.is_empty() && !name.contains('\0'))
+        .then(|| path.components().filter(is_named).collect())
 }
 
 /// Little-endian numbers at fixed places.
@@ -252,6 +267,22 @@ mod tests {
         assert_eq!(fs::read(target.join("link")).unwrap(), b"a");
     }
 
+    #[test]
+    fn of_a_file_that_is_there_twice_the_later_one_counts() {
+        let archive = archive(&[
+            ("a.py", 0o100_644, b"old"),
+            ("b", 0o120_777, b"/etc"),
+            ("./a.py", 0o100_644, b"new"),
+            ("b", 0o100_644, b"b"),
+        ]);
+        let target = tempfile::tempdir().unwrap();
+        let target = target.path().join("code");
+        unpack(&archive, &target).unwrap();
+        assert_eq!(fs::read(target.join("a.py")).unwrap(), b"new");
+        assert_eq!(fs::read(target.join("b")).unwrap(), b"b");
+        assert!(fs::symlink_metadata(target.join("b")).unwrap().is_file());
+    }
+
     fn umask() -> u32 {
         let probe = tempfile::tempdir().unwrap();
         let path = probe.path().join("x");
@@ -272,6 +303,7 @@ mod tests {
         };
         refused(b"no zip at all", "Could not unzip");
         refused(b"", "Could not unzip");
+        assert!(check(&archive(&[])).unwrap_err().contains("non-empty"));
         refused(
             &archive(&[("../out", 0o100_644, b"x")]),
             "leaves its folder",

@@ -32,6 +32,10 @@ pub fn arrange(
         .map(|(address, fd)| Offer::of(*address, fd))
         .collect::<io::Result<Vec<_>>>()?;
     let orders = assign(addresses, &offers, cores);
+    for offer in offers.iter().filter(|offer| !offer.is_wanted(addresses)) {
+        let address = offer.address;
+        tracing::warn!(%address, "nobody accepts on a socket that was handed over: no listener has its address");
+    }
     // First come all copies, then the originals move to their cores.
     let mut copies = Vec::with_capacity(orders.len());
     for order in &orders {
@@ -99,6 +103,10 @@ impl Offer {
             reuse_port: socket.reuse_port()?,
             dual_stack: address.is_ipv6() && !socket.only_v6()?,
         })
+    }
+
+    fn is_wanted(&self, addresses: &[SocketAddr]) -> bool {
+        addresses.iter().any(|wanted| self.serves(*wanted))
     }
 
     fn serves(&self, wanted: SocketAddr) -> bool {

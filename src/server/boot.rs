@@ -78,6 +78,8 @@ pub struct Running {
     /// What it was read into last.
     pub memory: Memory,
     pub settings: Settings,
+    /// Those of the start, some of which hold until the end.
+    pub started: Settings,
     pub making: Making,
     pub current: Current,
     pub cores: Cores,
@@ -219,6 +221,7 @@ impl Running {
             admin,
             source,
             memory: prepared.memory,
+            started: settings.clone(),
             settings,
             making,
             current,

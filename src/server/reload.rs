@@ -113,10 +113,10 @@ impl Running {
     /// What a running process cannot change.
     fn later(&self, next: &Settings) -> Vec<String> {
         let mut later = Vec::new();
-        if next.workers != self.settings.workers {
+        if next.workers != self.started.workers {
             later.push("`workers` changes".to_owned());
         }
-        if next.driver != self.settings.driver {
+        if next.driver != self.started.driver {
             later.push("`driver` changes".to_owned());
         }
         let kept = |settings: &Settings| {
@@ -127,10 +127,10 @@ impl Running {
                 management.strict,
             ))
         };
-        if kept(next) != kept(&self.settings) {
+        if kept(next) != kept(&self.started) {
             later.push("`management` changes".to_owned());
         }
-        if next.admin != self.settings.admin {
+        if next.admin != self.started.admin {
             later.push("`admin.address` changes".to_owned());
         }
         later

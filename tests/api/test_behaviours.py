@@ -10,6 +10,12 @@ BAD_REQUEST = ("BadRequestException", 400)
 NO_MODEL = "Invalid model name specified: Pet"
 NO_VALIDATOR = "Invalid Request Validator identifier specified"
 NO_PART = "Invalid Documentation part identifier specified"
+LOG_FORMATS = {
+    "$context.requestId\n$context.status": "be single line, new line character is allowed only at end of the format",
+    "$context.status": "contain $context.requestId or $context.extendedRequestId",
+    "$context.requestIdentity $context.integration.requestId requestId": "contain $context.requestId",
+    "$context.requestId " + "x" * 3_072: "not be longer than 3072 bytes",
+}
 
 
 @pytest.fixture
@@ -242,6 +248,10 @@ def test_stages_refuse_in_their_own_words(v1, api):
         patch("replace", "/accessLogSettings/destinationArn", "arn:aws:logs:eu-west-1:1:log-group:a"),
     )
     assert set(log["accessLogSettings"]) == {"format", "destinationArn"}
+    for wrong, why in LOG_FORMATS.items():
+        assert message(patch("replace", "/accessLogSettings/format", wrong)).startswith(f"Access Log format must {why}")
+    for fine in ["$context.extendedRequestId\n", "$context.status of $context.requestId."]:
+        patched(patch("replace", "/accessLogSettings/format", fine))
     assert "accessLogSettings" not in patched(patch("remove", "/accessLogSettings"))
     for path in ["/tags", "/documentation_version"]:
         assert message(patch("replace", path, "x")).startswith(f"Invalid method setting path: {path}. Must be one of: [")

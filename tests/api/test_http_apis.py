@@ -347,6 +347,9 @@ def test_integrations_deployments_and_stages_are_updated(v2, upstream, api):
     log = {"DestinationArn": "arn:aws:logs:eu-west-1:111111111111:log-group:l", "Format": "$context.requestId"}
     v2.create_stage(ApiId=api, StageName="s", AccessLogSettings=log)
     assert v2.get_stages(ApiId=api)["Items"][0]["AccessLogSettings"] == log
+    why = "Access Log format must contain $context.requestId or $context.extendedRequestId"
+    bare = log | {"Format": "$context.status"}
+    assert refused(v2.update_stage, ApiId=api, StageName="s", AccessLogSettings=bare)[2] == why
     v2.delete_access_log_settings(ApiId=api, StageName="s")
     assert "AccessLogSettings" not in v2.get_stage(ApiId=api, StageName="s")
 

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
@@ -467,4 +468,30 @@ fn the_client_of_aws_runs_a_node_handler_where_it_is_installed() {
         let response = gateway.get(&format!("/{name}"));
         assert_eq!((response.status(), response.text()), (200, expected));
     }
+}
+
+#[test]
+fn functions_start_where_few_files_may_be_open() {
+    let setup = Setup::new(
+        Driver::Epoll,
+        provided("f", "") + &calling("GET /x", "f", ""),
+    );
+    let mut command = setup.command();
+    // SAFETY: between fork and exec only system calls are made, with plain numbers and a local structure.
+    unsafe {
+        command.pre_exec(|| {
+            // Root could raise its limit again; who may not drop this may not raise it either.
+            const CAP_SYS_RESOURCE: libc::c_ulong = 24;
+            libc::prctl(libc::PR_CAPBSET_DROP, CAP_SYS_RESOURCE, 0, 0, 0);
+            let few = libc::rlimit {
+                rlim_cur: 256,
+                rlim_max: 256,
+            };
+            match libc::setrlimit(libc::RLIMIT_NOFILE, &raw const few) {
+                0 => Ok(()),
+                _ => Err(std::io::Error::last_os_error()),
+            }
+        });
+    }
+    assert_eq!(setup.start_by(command).get("/x").status(), 200);
 }

@@ -4,6 +4,7 @@ use crate::kit::{Driver, Gateway, Upstream, eventually, mock, proxy, table};
 
 on_both_drivers! {
     a_slow_head_is_408,
+    what_is_no_http_is_not_waited_for,
     a_silent_new_connection_is_closed,
     a_resting_connection_is_closed_without_a_word,
     a_slow_body_is_408,
@@ -28,6 +29,18 @@ fn a_slow_head_is_408(driver: Driver) {
     eventually("the end of a trickling request", || {
         client.try_send("a").err()
     });
+}
+
+fn what_is_no_http_is_not_waited_for(driver: Driver) {
+    let gateway = Gateway::start(
+        driver,
+        mock("GET /x", "ok") + &table("timeouts", "header = \"1h\""),
+    );
+    // The begin of a TLS handshake, as of a client that was given the wrong scheme.
+    let mut client = gateway.connect();
+    client.send("\u{16}\u{3}\u{1}\u{2}\0\u{1}\0");
+    assert_eq!(client.response().status(), 400);
+    client.expect_end();
 }
 
 fn a_silent_new_connection_is_closed(driver: Driver) {

@@ -340,5 +340,7 @@ fn epoch(stage: &Record, key: &str) -> u64 {
 
 fn access_log(stage: &Record) -> Option<String> {
     let format = stage.get("accessLogSettings")?.get("format")?.as_str()?;
+    // AWS allows a line end behind the format.
+    let format = format.trim_end_matches(['\r', '\n']);
     (!format.is_empty()).then(|| format.to_owned())
 }

@@ -239,8 +239,10 @@ fn patch_access_log(record: &mut Record, patch: &Patch, name: &str) -> Outcome<(
     if patch.op != "remove" && patch.text().is_empty() {
         return Err(Error::bad_request("Access Log value must not be empty"));
     }
-    if patch.op != "remove" && name == "destinationArn" {
-        check_log_destination(patch.text())?;
+    match name {
+        _ if patch.op == "remove" => {}
+        "format" => check_log_format(patch.text())?,
+        _ => check_log_destination(patch.text())?,
     }
     within(record, "accessLogSettings", |settings| {
         match patch.op.as_str() {
@@ -253,6 +255,42 @@ fn patch_access_log(record: &mut Record, patch: &Patch, name: &str) -> Outcome<(
         }
     });
     Ok(())
+}
+
+/// AWS: "AccessLog template: 3 KB".
+const LOG_FORMAT_BYTES_MAX: usize = 3 * 1024;
+
+/// What AWS asks of any format: one line that tells lines apart.
+pub fn check_log_format(format: &str) -> Outcome<()> {
+    let line = format.strip_suffix('\n').unwrap_or(format);
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    if line.contains(['\n', '\r']) {
+        return Err(Error::bad_request(
+            "Access Log format must be single line, new line character is allowed only at end of \
+             the format",
+        ));
+    }
+    if format.len() > LOG_FORMAT_BYTES_MAX {
+        return Err(Error::bad_request(format!(
+            "Access Log format must not be longer than {LOG_FORMAT_BYTES_MAX} bytes"
+        )));
+    }
+    let variables = line.split("$context.").skip(1);
+    let mut names = variables.map(|rest| {
+        let ends = |c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '_';
+        rest.split(ends).next().unwrap_or_default()
+    });
+    // What stands behind a variable may be a full stop.
+    let is_id = |name: &str| {
+        let name = name.trim_end_matches('.');
+        name == "requestId" || name == "extendedRequestId"
+    };
+    match names.any(is_id) {
+        true => Ok(()),
+        false => Err(Error::bad_request(
+            "Access Log format must contain $context.requestId or $context.extendedRequestId",
+        )),
+    }
 }
 
 /// A group of CloudWatch Logs or a stream of Firehose. Nothing is sent there, but what is none was

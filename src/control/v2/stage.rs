@@ -6,7 +6,7 @@ use crate::control::desk::{Desk, Record, text};
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::protocol::Input;
-use crate::control::rest::stage::check_log_destination;
+use crate::control::rest::stage::{check_log_destination, check_log_format};
 use crate::control::v2::noun::{self, Noun, flag, given, is_http, with_defaults};
 use crate::control::{AUTHORIZER_EPOCH, Handler};
 use crate::lang::logline::Format;
@@ -117,7 +117,8 @@ fn check_access_log(record: &Record) -> Outcome<()> {
     let Some(format) = format.filter(|format| !format.is_empty()) else {
         return Ok(());
     };
-    let fault = match Format::parse(format) {
+    check_log_format(format)?;
+    let fault = match Format::parse(format.trim_end_matches(['\r', '\n'])) {
         Ok(_) => return Ok(()),
         Err(fault) => fault,
     };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::control::{Error, Outcome};
-use crate::neighbor::function::change::Own;
+use crate::neighbor::function::change::{Own, is_revision};
 use crate::neighbor::function::path::Operation;
 use crate::neighbor::function::record::{Alias, Function};
 use crate::neighbor::function::{conflict, invalid};
@@ -34,6 +34,9 @@ pub(super) fn change(
         (_, Some(alias)) => alias,
         (_, None) => return Err(missing(function, name)),
     };
+    if operation == Operation::UpdateAlias {
+        is_revision(Some(&alias.revision), own.expected.as_deref())?;
+    }
     if let Some(version) = input["FunctionVersion"].as_str() {
         version.clone_into(&mut alias.version);
     }

@@ -8,7 +8,7 @@ use crate::lambda::{Runtime, VERSION_LATEST};
 use crate::neighbor::function::path::{Operation, arn_of};
 use crate::neighbor::function::record::{Function, Version, defaults};
 use crate::neighbor::function::{
-    Asked, FunctionApi, alias, code, conflict, invalid, not_found, policy,
+    Asked, FunctionApi, alias, code, conflict, environment, invalid, not_found, policy,
 };
 use crate::store::Expect;
 
@@ -36,6 +36,10 @@ impl FunctionApi {
         }
         let Scope { account, region } = asked.scope;
         let owner = format!("{account}-{region}-{name}");
+        let already = conflict(format!("Function already exist: {name}"));
+        if self.functions.is_configured(&arn_of(asked.scope, &name)) {
+            return Err(already);
+        }
         let uploaded = self.upload(&owner, &asked.input["Code"]["ZipFile"]).await?;
         let mut function = Function {
             arn: arn_of(asked.scope, &name),
@@ -64,7 +68,6 @@ impl FunctionApi {
             .unwrap_or(&function.latest);
         let output = function.configuration(shown);
         let (key, kept) = (asked.key_of(&name), function.clone());
-        let already = conflict(format!("Function already exist: {name}"));
         self.store
             .change(move |change| {
                 if change.view().get(&key)?.is_some() {
@@ -78,9 +81,16 @@ impl FunctionApi {
     }
 
     pub(super) async fn update_code(&self, asked: &Asked<'_>) -> Outcome<Value> {
-        let before = self.find(asked).await?.code_files();
+        let mut function = self.find(asked).await?;
+        let before = function.code_files();
         let Scope { account, region } = asked.scope;
         let owner = format!("{account}-{region}-{}", asked.call.name);
+        if asked.input["DryRun"] == true {
+            let (uploaded, _) = code::read(&owner, &asked.input["ZipFile"])?;
+            is_expected(&function, asked.expected().as_deref())?;
+            with_code(&mut function.latest, &uploaded);
+            return Ok(function.configuration(&function.latest));
+        }
         let uploaded = self.upload(&owner, &asked.input["ZipFile"]).await?;
         let change = move |function: &mut Function| {
             with_code(&mut function.latest, &uploaded);
@@ -131,6 +141,7 @@ impl FunctionApi {
             qualifier: asked.call.qualifier.clone(),
             tag_keys: asked.call.queries("tagKeys").map(str::to_owned).collect(),
             input: asked.input.clone(),
+            expected: asked.expected(),
             now_ms: asked.now_ms,
             revision: asked.revision.clone(),
         };
@@ -139,6 +150,9 @@ impl FunctionApi {
             .change(move |change| {
                 let entry = change.view().get(&key)?.ok_or(missing)?;
                 let mut function = Function::read(&entry.bytes)?;
+                if own.operation != Operation::UpdateAlias {
+                    is_expected(&function, own.expected.as_deref())?;
+                }
                 first(&mut function)?;
                 let (status, output) = act(&mut function, &own)?;
                 change.put(&key, Expect::Present, &function.bytes()?)?;
@@ -155,6 +169,8 @@ pub(super) struct Own {
     pub qualifier: Option<String>,
     pub tag_keys: Vec<String>,
     pub input: Value,
+    /// The revision that the caller wants to change.
+    pub expected: Option<String>,
     now_ms: u64,
     pub revision: String,
 }
@@ -241,7 +257,32 @@ pub(super) fn show(function: &Function, asked: &Asked<'_>) -> Outcome<(u16, Valu
     Ok((200, output))
 }
 
+/// AWS: "Update the function only if the revision ID matches the ID that's specified."
+fn is_expected(function: &Function, expected: Option<&str>) -> Outcome<()> {
+    let revision = function.latest.configuration.get("RevisionId");
+    is_revision(revision.and_then(Value::as_str), expected)
+}
+
+pub(super) fn is_revision(own: Option<&str>, expected: Option<&str>) -> Outcome<()> {
+    match expected.is_none() || expected == own {
+        true => Ok(()),
+        false => Err(Error {
+            status: 412,
+            code: "PreconditionFailedException",
+            message: "The Revision Id provided does not match the latest Revision Id. Call the \
+                      GetFunction/GetAlias API to retrieve the latest Revision Id"
+                .to_owned(),
+        }),
+    }
+}
+
 impl Asked<'_> {
+    fn expected(&self) -> Option<String> {
+        let written = self.text("RevisionId");
+        let written = written.or_else(|| self.call.query("RevisionId"));
+        written.map(str::to_owned)
+    }
+
     fn key_of(&self, name: &str) -> crate::store::Key {
         let Scope { account, region } = self.scope;
         crate::store::Key::new(account, region, super::record::KIND, name)
@@ -286,7 +327,9 @@ fn set_members(configuration: &mut Map<String, Value>, input: &Value) -> Outcome
         }
     };
     within("Timeout", 1, 900)?;
-    within("MemorySize", 128, 10_240)
+    within("MemorySize", 128, 10_240)?;
+    let environment = configuration.get("Environment");
+    environment::check(environment.map_or(&Value::Null, |all| &all["Variables"]))
 }
 
 fn with_code(version: &mut Version, uploaded: &code::Uploaded) {

@@ -25,19 +25,8 @@ impl FunctionApi {
     /// # Errors
     /// When it is no zip, or cannot be written.
     pub(super) async fn upload(&self, owner: &str, zip: &Value) -> Outcome<Uploaded> {
-        let text = zip.as_str().ok_or_else(|| {
-            invalid("Only code that is uploaded with the request (ZipFile) is served")
-        })?;
-        let bytes = crypto::base64_decoded(text)
-            .ok_or_else(|| Error::serialization("ZipFile is not base64"))?;
-        lambda::check_archive(&bytes).map_err(invalid)?;
-        let hash = crypto::sha256(&bytes);
-        let file = format!("{owner}-{}.zip", &crypto::hex(&hash)[..24]);
-        let uploaded = Uploaded {
-            file: file.clone(),
-            bytes: bytes.len() as u64,
-            sha256: crypto::base64(&hash),
-        };
+        let (uploaded, bytes) = read(owner, zip)?;
+        let file = uploaded.file.clone();
         let folder = self.code_dir.clone();
         let written = tokio::task::spawn_blocking(move || write(&folder, &file, &bytes)).await;
         let written = written.unwrap_or_else(|_| Err(std::io::Error::other("interrupted")));
@@ -58,6 +47,26 @@ impl FunctionApi {
             });
         }
     }
+}
+
+/// What the zip of a request would be kept as, and its bytes.
+///
+/// # Errors
+/// When it is no zip.
+pub(super) fn read(owner: &str, zip: &Value) -> Outcome<(Uploaded, Vec<u8>)> {
+    let text = zip.as_str().ok_or_else(|| {
+        invalid("Only code that is uploaded with the request (ZipFile) is served")
+    })?;
+    let bytes = crypto::base64_decoded(text)
+        .ok_or_else(|| Error::serialization("ZipFile is not base64"))?;
+    lambda::check_archive(&bytes).map_err(invalid)?;
+    let hash = crypto::sha256(&bytes);
+    let uploaded = Uploaded {
+        file: format!("{owner}-{}.zip", &crypto::hex(&hash)[..24]),
+        bytes: bytes.len() as u64,
+        sha256: crypto::base64(&hash),
+    };
+    Ok((uploaded, bytes))
 }
 
 /// Under another name first, so that nobody unpacks half of it.

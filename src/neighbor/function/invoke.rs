@@ -1,6 +1,6 @@
 //! Invoke: now, some time, or only whether it could be.
 
-use crate::base::crypto;
+use crate::base::{crypto, json};
 use crate::control::{Answer, Error, Outcome, Request};
 use crate::lambda::{Invocation, InvokeError, Mode};
 use crate::neighbor::function::path::Call;
@@ -10,35 +10,41 @@ use crate::neighbor::function::{FunctionApi, invalid, not_found};
 const TIMEOUT_MS: u32 = 930_000;
 /// AWS: 6 MB, and 1 MB for asynchronous invocations.
 const PAYLOAD_BYTES_MAX: usize = 6_291_456;
+const EVENT_BYTES_MAX: usize = 1_048_576;
 
 impl FunctionApi {
     /// What a request to invoke a function asks for.
     pub(super) fn invocation(call: &Call, request: &Request) -> Outcome<Invocation> {
-        if request.body.len() > PAYLOAD_BYTES_MAX {
-            let message = format!(
-                "Request must be smaller than {PAYLOAD_BYTES_MAX} bytes for the InvokeFunction operation"
-            );
-            return Err(Error::too_large(message));
-        }
-        let context = request
-            .header("x-amz-client-context")
-            .and_then(crypto::base64_decoded);
-        let payload = match request.body.as_slice() {
-            [] => b"{}".to_vec(),
-            body => body.to_vec(),
-        };
         let written = request
             .header("x-amz-invocation-type")
             .unwrap_or("RequestResponse");
         let mode = Mode::named(written)
             .ok_or_else(|| invalid(format!("InvocationType {written} is not served")))?;
+        let most = match mode {
+            Mode::Event => EVENT_BYTES_MAX,
+            _ => PAYLOAD_BYTES_MAX,
+        };
+        if request.body.len() > most {
+            let message = format!(
+                "Request must be smaller than {most} bytes for the InvokeFunction operation"
+            );
+            return Err(Error::too_large(message));
+        }
+        let context = request.header("x-amz-client-context").map(context);
+        let payload = match request.body.as_slice() {
+            [] => b"{}".to_vec(),
+            body => {
+                is_json(body)?;
+                body.to_vec()
+            }
+        };
         Ok(Invocation {
             function: call.resource.as_str().into(),
             request_id: None,
             qualifier: call.qualifier.as_deref().map(Into::into),
             payload: payload.into(),
             trace_id: request.header("x-amzn-trace-id").map(str::to_owned),
-            client_context: context.and_then(|context| String::from_utf8(context).ok()),
+            client_context: context.transpose()?,
             timeout_ms: TIMEOUT_MS,
             wants_log: request.header("x-amz-log-type") == Some("Tail"),
             mode,
@@ -69,6 +75,37 @@ impl FunctionApi {
             headers.push(("X-Amz-Log-Result".to_owned(), crypto::base64(&log)));
         }
         Ok(answer(status, headers, returned.payload.to_vec()))
+    }
+}
+
+/// The context that a client sends along, as JSON.
+fn context(header: &str) -> Outcome<String> {
+    let text = crypto::base64_decoded(header).and_then(|bytes| String::from_utf8(bytes).ok());
+    let text = text.filter(|text| json::check(text.as_bytes()).is_ok());
+    text.ok_or_else(|| unreadable("Client context must be a valid Base64-encoded JSON object."))
+}
+
+/// Runtimes that are told of something else would end over it.
+fn is_json(body: &[u8]) -> Outcome<()> {
+    // Said of what is deeper than our own reading goes; it is the function's to read it.
+    const DEEP: &str = "recursion limit exceeded";
+    let wrong = match std::str::from_utf8(body) {
+        Ok(_) => json::check(body).err(),
+        Err(error) => Some(error.to_string()),
+    };
+    match wrong.filter(|wrong| !wrong.starts_with(DEEP)) {
+        None => Ok(()),
+        Some(wrong) => Err(unreadable(&format!(
+            "Could not parse request body into json: {wrong}"
+        ))),
+    }
+}
+
+fn unreadable(message: &str) -> Error {
+    Error {
+        status: 400,
+        code: "InvalidRequestContentException",
+        message: message.to_owned(),
     }
 }
 

@@ -7,6 +7,7 @@
 mod alias;
 mod change;
 mod code;
+mod environment;
 mod invoke;
 mod path;
 mod policy;

@@ -20,6 +20,7 @@ pub(super) fn add(function: &mut Function, own: &Own) -> Outcome<(u16, Value)> {
     if !qualifier.is_empty() {
         function.version(Some(&qualifier))?;
     }
+    is_well_formed(input)?;
     let statements = function.policies.entry(qualifier.clone()).or_default();
     if statements.iter().any(|statement| statement["Sid"] == sid) {
         let message = format!(
@@ -56,6 +57,34 @@ pub(super) fn add(function: &mut Function, own: &Own) -> Outcome<(u16, Value)> {
     }
     statements.push(statement.clone());
     Ok((201, json!({ "Statement": statement.to_string() })))
+}
+
+/// The patterns of AWS's request.
+fn is_well_formed(input: &Value) -> Outcome<()> {
+    let check = |member: &str, pattern: &str, fits: fn(&str) -> bool| {
+        let text = input[member].as_str().unwrap_or_default();
+        if fits(text) {
+            return Ok(());
+        }
+        let name = member[..1].to_ascii_lowercase() + &member[1..];
+        Err(Error::validation(format!(
+            "1 validation error detected: Value '{text}' at '{name}' failed to satisfy constraint: \
+             Member must satisfy regular expression pattern: {pattern}"
+        )))
+    };
+    check("StatementId", "([a-zA-Z0-9-_]+)", |text| {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        !text.is_empty() && text.bytes().all(fits)
+    })?;
+    check("Action", "(lambda:[*]|lambda:[a-zA-Z]+|[*])", |text| {
+        let name = text.strip_prefix("lambda:");
+        let is_name =
+            |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphabetic());
+        text == "*" || name.is_some_and(|name| name == "*" || is_name(name))
+    })?;
+    check("Principal", "[^\\s]+", |text| {
+        !text.is_empty() && !text.contains(char::is_whitespace)
+    })
 }
 
 pub(super) fn remove(function: &mut Function, own: &Own) -> Outcome<(u16, Value)> {

@@ -156,7 +156,7 @@ impl Function {
             environment: variables.collect(),
             timeout_ms: number("Timeout", TIMEOUT_S).saturating_mul(1_000),
             memory_mib: number("MemorySize", MEMORY_MIB),
-            workers_max: self.concurrency.unwrap_or(WORKERS_MAX).max(1),
+            workers_max: self.concurrency.unwrap_or(WORKERS_MAX),
             workers_warm: 0,
         })
     }

@@ -2,6 +2,7 @@
 
 use std::io::{self, IoSlice};
 
+use crate::base::ascii;
 use crate::net::inbound::close;
 use crate::net::{Client, Exchange, Gone, Handler, Message, Upload};
 use crate::wire::h1::head_may_be_complete;
@@ -135,7 +136,10 @@ pub async fn next_head<H: Handler>(
         if seen == 0 && head.parse_ordinary(buffer.unread(), &client.settings.limits) {
             return Some(message);
         }
-        if head_may_be_complete(buffer.unread(), seen) || too_long(client, buffer.unread().len()) {
+        let is_worth_a_look = head_may_be_complete(buffer.unread(), seen)
+            || too_long(client, buffer.unread().len())
+            || (seen == 0 && begins_with_no_method(buffer.unread()));
+        if is_worth_a_look {
             match head.parse(buffer.unread(), &client.settings.limits) {
                 Ok(Parsed::Complete) => return Some(message),
                 Ok(Parsed::Partial) => {}
@@ -182,6 +186,12 @@ async fn first_bytes(client: &Client) -> Option<Box<Message<RequestHead>>> {
             _ => return None,
         }
     }
+}
+
+/// Whoever speaks something else here, such as TLS, learns it at once.
+fn begins_with_no_method(bytes: &[u8]) -> bool {
+    let first = bytes.first();
+    first.is_some_and(|byte| !ascii::is_token_byte(*byte) && !matches!(byte, b'\r' | b'\n'))
 }
 
 /// A head that could not be complete is looked at all the same once it has filled its limits.

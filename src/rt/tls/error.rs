@@ -97,7 +97,10 @@ fn explain_certificate(why: &CertificateError, f: &mut fmt::Formatter<'_>) -> fm
             write!(f, "is not for `{}`", expected.to_str())?;
             match presented.as_slice() {
                 [] => f.write_str(": it names nobody"),
-                names => write!(f, ": it is for {}", names.join(", ")),
+                names => {
+                    let names: Vec<&str> = names.iter().map(|name| bare(name)).collect();
+                    write!(f, ": it is for {}", names.join(", "))
+                }
             }
         }
         CertificateError::BadSignature => f.write_str("has a wrong signature"),
@@ -105,7 +108,16 @@ fn explain_certificate(why: &CertificateError, f: &mut fmt::Formatter<'_>) -> fm
     }
 }
 
+/// The name alone of `DnsName("a.test")`, as rustls shows one.
+fn bare(shown: &str) -> &str {
+    let inner = shown
+        .split_once('(')
+        .and_then(|(_, rest)| rest.strip_suffix(')'));
+    inner.unwrap_or(shown).trim_matches('"')
+}
+
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -117,6 +129,17 @@ mod tests {
         check(
             CertificateError::UnknownIssuer.into(),
             "the peer's certificate is signed by no authority we trust",
+        );
+        let names = CertificateError::NotValidForNameContext {
+            expected: rustls::pki_types::ServerName::try_from("a.test").unwrap(),
+            presented: vec![
+                "DnsName(\"b.test\")".to_owned(),
+                "IpAddress(::1)".to_owned(),
+            ],
+        };
+        check(
+            names.into(),
+            "the peer's certificate is not for `a.test`: it is for b.test, ::1",
         );
         check(
             rustls::Error::AlertReceived(rustls::AlertDescription::UnknownCA),

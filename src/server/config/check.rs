@@ -148,10 +148,11 @@ pub fn target_parts(text: &str) -> Result<(&str, u16), Fault> {
             .hint(shape));
     }
     if text.parse::<Ipv6Addr>().is_ok() {
-        return Err(
-            Fault::new("an IPv6 address stands in brackets, with a port after them")
-                .hint(format!("write \"[{text}]:80\"")),
-        );
+        let end = text.rsplit_once(':');
+        let whole = end.filter(|(front, _)| front.parse::<Ipv6Addr>().is_ok());
+        let (front, port) = whole.unwrap_or((text, "80"));
+        let fault = Fault::new("an IPv6 address stands in brackets, with a port after them");
+        return Err(fault.hint(format!("write \"[{front}]:{port}\"")));
     }
     let Some((name, port)) = split_port(text) else {
         return Err(Fault::new(format!("{} has no port", quoted(text))).hint(shape));
@@ -289,12 +290,12 @@ pub fn path(text: &str) -> Result<(), Fault> {
 pub fn environment_name(text: &str) -> Result<(), Fault> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     let wrong = |why: &str| Err(Fault::new(format!("{} {why}", quoted(text))));
-    if !text.starts_with(|c: char| c.is_ascii_alphabetic()) || !text.bytes().all(fits) {
-        return wrong("is not the name of an environment variable");
+    if text.starts_with("AWS_LAMBDA_") || matches!(text, "_HANDLER" | "LAMBDA_TASK_ROOT") {
+        return wrong("is set for every function");
     }
-    match text.starts_with("AWS_LAMBDA_") || matches!(text, "_HANDLER" | "LAMBDA_TASK_ROOT") {
-        true => wrong("is set for every function"),
-        false => Ok(()),
+    match text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.bytes().all(fits) {
+        true => Ok(()),
+        false => wrong("is not the name of an environment variable"),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::aws::arn::partition_of;
-use crate::lambda::{self, Function, Runtime, VERSION_LATEST};
+use crate::lambda::{self, Function, Runtime, RuntimeKind, VERSION_LATEST};
 use crate::server::config::check;
 use crate::server::config::field::Default::{Absent, Is, Required};
 use crate::server::config::field::Plain::{EmptyTable, Flag, Integer, Text};
@@ -36,13 +36,13 @@ pub static FUNCTION: Section = Section {
             "code",
             Kind::Text(check::path),
             Required("\"functions/hello\""),
-            "A folder, or a zip file. What changes there is picked up by the next invocation.",
+            "A folder, or a zip file. What changes there is picked up by the next invocation. `daemun check` reports what is not there; the gateway starts all the same, and the function with its code.",
         ),
         field(
             "interpreter",
             Kind::Text(check::path),
             Absent("\"/opt/venv/bin/python\""),
-            "The program that runs it, such as the Python of a virtual environment; absent: the runtime's in PATH.",
+            "The path of the program that runs it, such as the Python of a virtual environment; absent: the runtime's in PATH.",
         ),
         field(
             "environment",
@@ -98,7 +98,7 @@ pub static AWS_PROXY: Section = Section {
             "function",
             Kind::Text(check::any),
             Required("\"hello\""),
-            "A name from `functions`, with `:alias` or a version behind it if need be, or an ARN; may hold `${stageVariables.name}`.",
+            "A name from `functions`, or an ARN, with `:alias` or a version behind it if need be; may hold `${stageVariables.name}`.",
         ),
         field(
             "payload",
@@ -133,6 +133,26 @@ pub fn arn_of(text: &str, settings: &Settings) -> String {
     format!("arn:{partition}:lambda:{region}:{account}:function:{text}")
 }
 
+/// What of a function cannot work: the field, what is wrong with it, and what to do.
+pub fn faults(table: &Table) -> Vec<(&'static str, &'static str, &'static str)> {
+    let mut faults = Vec::new();
+    if table.count("warm") > table.count("concurrency") {
+        let hint = "there are never more processes than `concurrency` says";
+        faults.push(("warm", "is more than `concurrency`", hint));
+    }
+    let runtime = table.text("runtime").unwrap_or_default();
+    let kind = Runtime::named(runtime, None).map(|runtime| runtime.kind);
+    let handler = table.text("handler").unwrap_or_default();
+    let is_whole = handler
+        .rsplit_once('.')
+        .is_some_and(|(file, function)| !file.is_empty() && !function.is_empty());
+    if matches!(kind, Some(RuntimeKind::Python | RuntimeKind::Node)) && !is_whole {
+        let hint = "write `app.handler` for the function `handler` of the file `app`";
+        faults.push(("handler", "names no file and function", hint));
+    }
+    faults
+}
+
 /// The function `name`; none if something is wrong with it, which has been said.
 pub fn function(
     name: &str,
@@ -141,11 +161,14 @@ pub fn function(
     account: &str,
     region: &str,
 ) -> Option<Function> {
-    let interpreter = table.text("interpreter").map(|path| folder.join(path));
-    let runtime = Runtime::named(table.text("runtime")?, interpreter)?;
-    let code = folder.join(table.text("code")?);
     // Workers start in the folder of the code, so their paths must not depend on ours.
-    let code = std::path::absolute(&code).unwrap_or(code);
+    let absolute = |path: &str| {
+        let path = folder.join(path);
+        std::path::absolute(&path).unwrap_or(path)
+    };
+    let interpreter = table.text("interpreter").map(absolute);
+    let runtime = Runtime::named(table.text("runtime")?, interpreter)?;
+    let code = absolute(table.text("code")?);
     let partition = partition_of(region);
     let environment = table.map("environment").iter();
     let environment = environment.filter_map(|(name, item): &(String, Item)| match &item.value {

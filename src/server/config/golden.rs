@@ -251,6 +251,13 @@ fn files_that_are_not_text_are_refused_in_words() {
                tls = { certificates = [{ certificate = \"no.pem\", private_key = \".\" }] }\n";
     check(tls.as_bytes(), "no.pem cannot be read");
     check(tls.as_bytes(), "is a folder");
+    let logs = "[logging]\naccess_log = \"no/such.log\"\nfunction_log = \"/\"\n";
+    check(logs.as_bytes(), "/no does not exist");
+    check(logs.as_bytes(), "x.toml:2:14");
+    check(logs.as_bytes(), "/ is a folder");
+    let logs = "[logging]\naccess_log = \"a.log\"\nexecution_log = \"{api}/{stage}.log\"\n";
+    fs::write(folder.path().join("logs.toml"), logs).unwrap();
+    Config::load(&folder.path().join("logs.toml")).unwrap();
     fs::write(folder.path().join("bom.toml"), "\u{feff}workers = 2\n").unwrap();
     let config = Config::load(&folder.path().join("bom.toml")).unwrap();
     assert_eq!(config.settings.workers, Some(2));

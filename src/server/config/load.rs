@@ -169,12 +169,11 @@ impl Draft {
     /// A certificate that is missing now would be missing at start, or worse, at a reload.
     fn check_files(&mut self) {
         for file in std::mem::take(&mut self.files) {
-            let fault = match File::open(&file.path).and_then(|open| open.metadata()) {
-                Ok(metadata) if metadata.is_dir() => "is a folder".to_owned(),
-                Ok(_) => continue,
-                Err(error) => format!("cannot be read: {error}"),
+            let fault = match file.is_log {
+                true => log_fault(&file.path),
+                false => file_fault(&file.path),
             };
-            let message = format!("{} {fault}", file.path.display());
+            let Some(message) = fault else { continue };
             let hint = "relative paths start at the folder of the config file";
             self.problems
                 .push(Some(file.range), message, Some(hint.to_owned()));
@@ -201,8 +200,8 @@ impl Draft {
     }
 
     /// Adds what was found later, except where something has been said already.
-    fn add(&mut self, text: &str, located: Vec<Located>) {
-        let places = place::places(text, &located);
+    fn add(&mut self, text: &str, mut located: Vec<Located>) {
+        let places = place::places(text, &mut located);
         let fresh: Vec<bool> = places
             .iter()
             .map(|place| {
@@ -222,6 +221,28 @@ impl Draft {
             }
         }
     }
+}
+
+fn file_fault(path: &Path) -> Option<String> {
+    let shown = path.display();
+    match File::open(path).and_then(|open| open.metadata()) {
+        Ok(metadata) if metadata.is_dir() => Some(format!("{shown} is a folder")),
+        Ok(_) => None,
+        Err(error) => Some(format!("{shown} cannot be read: {error}")),
+    }
+}
+
+/// Logs make their files, not their folders; what of a path stands for a stage is not known yet.
+fn log_fault(path: &Path) -> Option<String> {
+    if path.is_dir() {
+        return Some(format!("{} is a folder", path.display()));
+    }
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())?;
+    let is_open = folder.to_string_lossy().contains('{');
+    (!is_open && !folder.is_dir())
+        .then(|| format!("the folder {} does not exist", folder.display()))
 }
 
 /// The whole file as text; a report if it cannot be.

@@ -7,7 +7,7 @@ use crate::server::config::field::Default::{Absent, Is, Required};
 use crate::server::config::field::Plain::{Flag, Text};
 use crate::server::config::field::{Kind, Section, field};
 use crate::server::config::problem::{Fault, quoted};
-use crate::server::config::resolve::Resolver;
+use crate::server::config::resolve::{Resolver, overlap};
 use crate::server::config::settings::{Listener, Management, ManagementKey, Written};
 use crate::server::config::value::{Table, Value};
 
@@ -204,11 +204,10 @@ impl Resolver<'_> {
             );
             self.blame(management, "address", message, &hint);
         }
-        let mut others = listeners.iter().map(|listener| listener.address);
-        let taken =
-            others.any(|other| other == address) || admin.address("address") == Some(address);
-        if taken && address.port() != 0 {
-            let message = format!("management.address: another listener is on {address} already");
+        let others = listeners.iter().map(|listener| listener.address);
+        let mut others = others.chain(admin.address("address"));
+        if let Some(other) = others.find(|other| overlap(*other, address)) {
+            let message = format!("management.address: another listener is on {other} already");
             self.blame(management, "address", message, "give each its own port");
         }
         Some(Management {

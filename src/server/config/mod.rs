@@ -18,6 +18,7 @@ mod memory;
 mod memory_tests;
 mod page;
 mod place;
+mod presence;
 mod problem;
 mod read;
 mod resolve;
@@ -33,6 +34,7 @@ pub use load::{Config, FILE_BYTES_MAX, Loaded};
 pub use memory::Memory;
 pub use page::{example, manual};
 pub use place::Located;
+pub use presence::absent_code;
 pub use problem::{Problem, Report};
 pub use settings::{
     AccessLog, Aws, AwsKeys, CertificateFiles, Dns, Driver, Forwarding, Limits, Listener,

@@ -21,18 +21,22 @@ pub struct Located {
 
 /// Where each stands in the file: under the value if it is a text, number or flag, under the key
 /// if it is a table or list. A path that leads nowhere ends at the last of its keys that exists.
-pub fn places(text: &str, problems: &[Located]) -> Vec<Option<Range<usize>>> {
+/// What turns out to stand elsewhere is said of the field where it stands.
+pub fn places(text: &str, problems: &mut [Located]) -> Vec<Option<Range<usize>>> {
     let (root, _) = read::parse(text);
-    let place = |problem: &Located| find(text, root.get_ref(), problem);
-    problems.iter().map(place).collect()
+    let place = |problem: &mut Located| find(text, root.get_ref(), problem);
+    problems.iter_mut().map(place).collect()
 }
 
-fn find(text: &str, root: &DeTable<'_>, problem: &Located) -> Option<Range<usize>> {
+fn find(text: &str, root: &DeTable<'_>, problem: &mut Located) -> Option<Range<usize>> {
     let (range, whole) = walk(root, &problem.path)?;
     // A stage without a format of its own has the one of `logging`.
     if !whole && problem.path.last().is_some_and(|name| name == FORMAT) {
         let shared = ["logging".to_owned(), FORMAT.to_owned()];
         if let Some((range, true)) = walk(root, &shared) {
+            if let Some((_, wrong)) = problem.message.split_once(&format!("{FORMAT}: ")) {
+                problem.message = format!("{}: {wrong}", shared.join("."));
+            }
             return Some(part(text, range, problem.within.clone()));
         }
     }
@@ -116,13 +120,13 @@ integration = { type = "http_proxy", uri = "http://pets/\u00e9" }
     #[test]
     fn a_path_leads_to_the_text_that_is_to_blame() {
         let check = |path: &str, within: Option<Range<usize>>, expected: Option<&str>| {
-            let problem = Located {
+            let mut problem = Located {
                 path: path.split('|').map(str::to_owned).collect(),
                 within,
                 message: String::new(),
                 hint: None,
             };
-            let place = places(TEXT, &[problem]).remove(0);
+            let place = places(TEXT, std::slice::from_mut(&mut problem)).remove(0);
             assert_eq!(place.map(|range| &TEXT[range]), expected, "{path}");
         };
         let uri = "apis|pets|routes|GET /pets/{id}|integration|uri";
@@ -152,5 +156,19 @@ integration = { type = "http_proxy", uri = "http://pets/\u00e9" }
             Some("$nope"),
         );
         check("nowhere|at|all", None, None);
+    }
+
+    #[test]
+    fn a_format_that_stages_share_is_blamed_where_it_stands() {
+        let path = ["apis", "pets", "stages", "one", "access_log_format"];
+        let mut problem = Located {
+            path: path.map(str::to_owned).into(),
+            within: None,
+            message: "apis.pets.stages.one.access_log_format: no such: variable".to_owned(),
+            hint: None,
+        };
+        places(TEXT, std::slice::from_mut(&mut problem));
+        let expected = "logging.access_log_format: no such: variable";
+        assert_eq!(problem.message, expected);
     }
 }

@@ -24,13 +24,15 @@ use crate::server::config::{check, function};
 pub struct NamedFile {
     pub path: PathBuf,
     pub range: Range<usize>,
+    /// It need not be there, but the folder it is to be in.
+    pub is_log: bool,
 }
 
 /// Turns a read file into what the rooms want. `folder` is where relative paths start.
 pub struct Resolver<'a> {
     pub folder: &'a Path,
     pub problems: &'a mut Problems,
-    /// Files that must be readable for the config to work.
+    /// Files that must be readable, or writable, for the config to work.
     pub files: Vec<NamedFile>,
 }
 
@@ -85,7 +87,19 @@ impl Resolver<'_> {
                     let message = format!("there is no function {}", quoted(name));
                     let hint = "add it under `functions`, or name a function by its ARN";
                     self.blame(table, "function", message, hint);
+                } else if !is_open && !matches!(&text[name.len()..], "" | ":$LATEST") {
+                    let message =
+                        format!("functions of this file have no version {}", quoted(text));
+                    let hint = format!("write {}", quoted(name));
+                    self.blame(table, "function", message, &hint);
                 }
+            }
+        }
+        for (name, item) in all {
+            let Some(table) = item.table() else { continue };
+            for (field, wrong, hint) in function::faults(table) {
+                let message = format!("functions.{name}.{field}: {wrong}");
+                self.blame(table, field, message, hint);
             }
         }
         let functions = all.iter().filter_map(|(name, item)| {
@@ -126,7 +140,8 @@ impl Resolver<'_> {
             let Some(address) = table.address("address") else {
                 continue;
             };
-            if let Some(other) = taken.get(&address).filter(|_| address.port() != 0) {
+            let taken_by = taken.iter().find(|(other, _)| overlap(**other, address));
+            if let Some((address, other)) = taken_by {
                 let message = format!("listeners.{name}: `{other}` listens on {address} already");
                 let hint = "give each listener its own address or port";
                 self.blame(table, "address", message, hint);
@@ -182,12 +197,10 @@ impl Resolver<'_> {
             let hint = format!("write \"127.0.0.1:{}\", or \"off\"", address.port());
             self.blame(admin, "address", message, &hint);
         }
-        let clash = |listener: &&Listener| listener.address == address && address.port() != 0;
-        if let Some(listener) = listeners.iter().find(clash) {
-            let message = format!(
-                "admin.address: the listener `{}` listens on {address} already",
-                listener.name
-            );
+        let clash = |listener: &&Listener| overlap(listener.address, address);
+        if let Some(Listener { name, address, .. }) = listeners.iter().find(clash) {
+            let message =
+                format!("admin.address: the listener `{name}` listens on {address} already");
             self.blame(admin, "address", message, "give each its own port");
         }
         Some(address)
@@ -196,21 +209,31 @@ impl Resolver<'_> {
     fn logging(&mut self, logging: &Table) -> Logging {
         Logging {
             level: logging.text("level").unwrap_or("info").to_owned(),
-            access_log: self.log_place(logging.text("access_log")),
+            access_log: self.log_place(logging, "access_log"),
             access_log_format: logging
                 .text("access_log_format")
                 .unwrap_or_default()
                 .to_owned(),
-            execution_log: self.log_place(logging.text("execution_log")),
-            function_log: self.log_place(logging.text("function_log")),
+            execution_log: self.log_place(logging, "execution_log"),
+            function_log: self.log_place(logging, "function_log"),
         }
     }
 
-    fn log_place(&self, written: Option<&str>) -> AccessLog {
-        match written {
+    fn log_place(&mut self, logging: &Table, field: &str) -> AccessLog {
+        match logging.text(field) {
             None => AccessLog::Off,
             Some("stdout") => AccessLog::Stdout,
-            Some(path) => AccessLog::File(self.folder.join(path)),
+            Some(path) => {
+                let path = self.folder.join(path);
+                if let Some(item) = logging.get(field) {
+                    self.files.push(NamedFile {
+                        path: path.clone(),
+                        range: item.span.clone(),
+                        is_log: true,
+                    });
+                }
+                AccessLog::File(path)
+            }
         }
     }
 
@@ -297,14 +320,26 @@ impl Resolver<'_> {
         self.files.push(NamedFile {
             path: path.clone(),
             range: item.span.clone(),
+            is_log: false,
         });
         Some(path)
     }
 
     pub fn blame(&mut self, table: &Table, field: &str, message: String, hint: &str) {
         let range = table.get(field).map(|item| item.span.clone());
+        // A default stands nowhere in the file.
+        let range = range.filter(|range| !range.is_empty());
         self.problems.push(range, message, Some(hint.to_owned()));
     }
+}
+
+/// Whether both cannot be listened on: one address, or one that stands for all of its kind.
+pub fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let is_all = one.ip().is_unspecified() || other.ip().is_unspecified();
+    let same_kind = one.is_ipv4() == other.is_ipv4();
+    one.port() == other.port()
+        && one.port() != 0
+        && (one.ip() == other.ip() || (is_all && same_kind))
 }
 
 fn limits(limits: &Table) -> Limits {
