@@ -10,6 +10,7 @@ use crate::plan::{Route, Stage};
 use crate::wire::head::Body;
 
 /// Serves one request: each step is one verb, all branching is here.
+#[inline] // Made where it is awaited: else it would be moved there.
 #[allow(clippy::manual_async_fn)] // An async fn would keep its arguments twice.
 pub fn pass<'a, 'p>(
     worker: &'static Worker,

@@ -269,6 +269,7 @@ fn wants_explanation(exchange: &Exchange<'_>) -> bool {
 }
 
 impl Handler for Worker {
+    #[inline] // Made where it is awaited: else it would be moved there.
     #[allow(clippy::manual_async_fn)] // An async fn would keep its arguments twice.
     fn handle(
         &'static self,

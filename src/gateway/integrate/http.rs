@@ -26,6 +26,7 @@ pub struct Changed<'m> {
     pub target: &'m MappedTarget,
 }
 
+#[inline] // Made where it is awaited: else it would be moved there.
 #[allow(clippy::manual_async_fn)] // An async fn would keep its arguments twice.
 pub fn run<'a>(
     worker: &'static Worker,

@@ -66,6 +66,7 @@ enum Border {
     Close { unread: bool },
 }
 
+#[inline] // Made where it is awaited: else it would be moved there.
 #[allow(clippy::manual_async_fn)] // An async fn would keep its arguments twice.
 fn one<'a, H: Handler + Life>(
     client: &'a Client,

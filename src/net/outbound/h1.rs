@@ -133,6 +133,7 @@ pub fn send(
 ///
 /// # Errors
 /// Why there is no response. The connection is of no more use then.
+#[inline] // Made where it is awaited: else it would be moved there.
 #[allow(clippy::manual_async_fn)] // An async fn would keep its arguments twice.
 pub fn response<'a>(
     exchange: &'a mut Exchange<'_>,
