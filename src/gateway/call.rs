@@ -1,5 +1,6 @@
 //! `Call`: all that is known of this request so far; what logs and numbers are made from.
 
+use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
 use crate::base::Uuid;
@@ -45,20 +46,8 @@ pub struct Call<'p> {
     pub warns_of_cache: bool,
     /// Who has signed the call, where callers have to.
     pub user: Option<Box<User>>,
-    /// Who has signed the wish to have the call explained: as good as a signature of the call.
-    pub vouched: Option<Box<User>>,
     /// What an authorizer said of the caller.
     pub authorized: Option<Rc<Said>>,
-    /// Why an authorizer said nothing, or what is wrong with a signature, for the log.
-    pub authorizer_error: Option<Box<str>>,
-    /// The key that a method required.
-    pub api_key: Option<&'p ApiKey>,
-    /// What a refusal says in the place of its usual message.
-    pub said: Option<Box<str>>,
-    /// What a refusal is called in the place of the usual name of its type.
-    pub exception: Option<&'static str>,
-    /// What is wrong with the body, in the words of its validation.
-    pub validation_error: Option<Box<str>>,
     /// Answered by the gateway itself for a browser.
     pub is_preflight: bool,
     /// The target that was asked last.
@@ -70,6 +59,28 @@ pub struct Call<'p> {
     /// From asking the upstream to the head of its answer, or to the end of what streams,
     /// microseconds.
     pub integration_us: u64,
+    /// Told while it happens; none: nobody listens.
+    pub story: Option<Box<Story>>,
+    pub(in crate::gateway) rare: Option<Box<Rare<'p>>>,
+}
+
+/// What is known of few calls. It reads as if it stood in the call itself, and has memory of its own
+/// once something of it is set: thousands of calls may be under way, each of which would lie in more
+/// lines of the cache.
+#[derive(Debug, Default)]
+pub struct Rare<'p> {
+    /// Who has signed the wish to have the call explained: as good as a signature of the call.
+    pub vouched: Option<Box<User>>,
+    /// Why an authorizer said nothing, or what is wrong with a signature, for the log.
+    pub authorizer_error: Option<Box<str>>,
+    /// The key that a method required.
+    pub api_key: Option<&'p ApiKey>,
+    /// What a refusal says in the place of its usual message.
+    pub said: Option<Box<str>>,
+    /// What a refusal is called in the place of the usual name of its type.
+    pub exception: Option<&'static str>,
+    /// What is wrong with the body, in the words of its validation.
+    pub validation_error: Option<Box<str>>,
     /// Of an answer that streams: the same to its head and to the first byte of its payload.
     pub stream_us: Option<(u64, Option<u64>)>,
     /// What went wrong with the integration, for the log.
@@ -78,8 +89,37 @@ pub struct Call<'p> {
     pub endpoint_ids: Option<Box<[Box<[u8]>; 2]>>,
     /// Its upstreams, of a plan that is not published; none: those of the core.
     pub groups: Option<Rc<Groups>>,
-    /// Told while it happens; none: nobody listens.
-    pub story: Option<Box<Story>>,
+}
+
+impl<'p> Rare<'p> {
+    const NOTHING: &'p Self = &Self {
+        vouched: None,
+        authorizer_error: None,
+        api_key: None,
+        said: None,
+        exception: None,
+        validation_error: None,
+        stream_us: None,
+        integration_error: None,
+        endpoint_ids: None,
+        groups: None,
+    };
+}
+
+impl<'p> Deref for Call<'p> {
+    type Target = Rare<'p>;
+
+    #[inline]
+    fn deref(&self) -> &Rare<'p> {
+        self.rare.as_deref().unwrap_or(Rare::NOTHING)
+    }
+}
+
+impl DerefMut for Call<'_> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        self.rare.get_or_insert_default()
+    }
 }
 
 impl Call<'_> {
@@ -102,23 +142,14 @@ impl Call<'_> {
             may_invalidate: false,
             warns_of_cache: false,
             user: None,
-            vouched: None,
             authorized: None,
-            authorizer_error: None,
-            api_key: None,
-            said: None,
-            exception: None,
-            validation_error: None,
             is_preflight: false,
             upstream: None,
             integration_status: 0,
             function_status: 0,
             integration_us: 0,
-            stream_us: None,
-            integration_error: None,
-            endpoint_ids: None,
-            groups: None,
             story: None,
+            rare: None,
         }
     }
 }

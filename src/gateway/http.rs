@@ -10,34 +10,38 @@ use crate::plan::{Route, Stage};
 use crate::wire::head::Body;
 
 /// Serves one request: each step is one verb, all branching is here.
-pub async fn pass<'p>(
+#[allow(clippy::manual_async_fn)] // An async fn would keep its arguments twice.
+pub fn pass<'a, 'p>(
     worker: &'static Worker,
     live: &'p Published,
-    call: &mut Call<'p>,
-    exchange: &mut Exchange<'_>,
-) -> Result<(), Stop> {
-    let stage = choose_stage(worker, live, call, exchange)?;
-    let stage = canary::choose(worker, call, stage);
-    if let Some(cors) = &stage.cors
-        && cors::is_preflight(exchange)
-    {
-        return Ok(cors::preflight(worker, call, exchange, cors).await?);
+    call: &'a mut Call<'p>,
+    exchange: &'a mut Exchange<'_>,
+) -> impl Future<Output = Result<(), Stop>> {
+    async move {
+        let stage = choose_stage(worker, live, call, exchange)?;
+        let stage = canary::choose(worker, call, stage);
+        if let Some(cors) = &stage.cors
+            && cors::is_preflight(exchange)
+        {
+            // Boxed: its state would make what every request remembers larger.
+            return Ok(Box::pin(cors::preflight(worker, call, exchange, cors)).await?);
+        }
+        let route = choose_route(stage, call, exchange)?;
+        if let Some(rest) = route.rest.as_deref()
+            && (!rest.is_plain || call.story.is_some())
+        {
+            // Boxed: what is mapped is held in memory, which other routes should not have to reserve.
+            let method = (stage, route, rest);
+            return Box::pin(rest::pass(worker, live, call, exchange, method)).await;
+        }
+        if let Some(guard) = &route.guard {
+            // Boxed, as the preflight is.
+            Box::pin(auth::admit(worker, call, exchange, (stage, route, guard))).await?;
+        }
+        throttle::admit(worker, live, stage, route)?;
+        limit_body(route, exchange)?;
+        integrate::run(worker, call, exchange, route).await
     }
-    let route = choose_route(stage, call, exchange)?;
-    if let Some(rest) = route.rest.as_deref()
-        && (!rest.is_plain || call.story.is_some())
-    {
-        // Boxed: what is mapped is held in memory, which other routes should not have to reserve.
-        let method = (stage, route, rest);
-        return Box::pin(rest::pass(worker, live, call, exchange, method)).await;
-    }
-    if let Some(guard) = &route.guard {
-        // Boxed: its state would make every connection's task larger.
-        Box::pin(auth::admit(worker, call, exchange, (stage, route, guard))).await?;
-    }
-    throttle::admit(worker, live, stage, route)?;
-    limit_body(route, exchange)?;
-    integrate::run(worker, call, exchange, route).await
 }
 
 #[inline]

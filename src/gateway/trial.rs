@@ -178,13 +178,13 @@ async fn ask(worker: &'static Worker, stream: Stream, request: &[u8]) -> Result<
         until_ms: worker.core.now_ms() + LIMIT_MS,
         bytes_max: ANSWER_BYTES_MAX,
     };
-    let connection = Connection {
+    let connection = Box::new(Connection {
         stream,
         target: 0,
         idle_since_ms: 0,
         is_reused: false,
         expects_long: false,
-    };
+    });
     let request = Request {
         head: request,
         body: b"",

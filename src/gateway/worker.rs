@@ -269,23 +269,30 @@ fn wants_explanation(exchange: &Exchange<'_>) -> bool {
 }
 
 impl Handler for Worker {
-    async fn handle(&'static self, exchange: &mut Exchange<'_>) -> Result<(), Gone> {
-        if self.explains.get() && wants_explanation(exchange) {
-            // Boxed: its state would make every connection's task larger.
-            let explained = Box::pin(explainers::instead(self, exchange));
-            if let Some(outcome) = explained.await {
-                return outcome;
+    #[allow(clippy::manual_async_fn)] // An async fn would keep its arguments twice.
+    fn handle(
+        &'static self,
+        exchange: &mut Exchange<'_>,
+    ) -> impl Future<Output = Result<(), Gone>> {
+        async move {
+            if self.explains.get() && wants_explanation(exchange) {
+                // Boxed: its state would make every connection's task larger.
+                let explained = Box::pin(explainers::instead(self, exchange));
+                if let Some(outcome) = explained.await {
+                    return outcome;
+                }
             }
+            let live = self.live();
+            let mut call = Call::new(self.ids.borrow_mut().next());
+            let outcome = http::pass(self, &live, &mut call, exchange).await;
+            let outcome = match outcome {
+                Ok(()) => Ok(()),
+                // Boxed: refusals are rare, and their state larger than that of what is passed on.
+                outcome => Box::pin(self.settle(&mut call, exchange, outcome)).await,
+            };
+            self.finish(&call, exchange);
+            outcome
         }
-        let live = self.live();
-        let mut call = Call::new(self.ids.borrow_mut().next());
-        let outcome = http::pass(self, &live, &mut call, exchange).await;
-        let outcome = match outcome {
-            Ok(()) => Ok(()),
-            outcome => self.settle(&mut call, exchange, outcome).await,
-        };
-        self.finish(&call, exchange);
-        outcome
     }
 
     fn refuse(&self, client: &Client, status: u16, why: &str) -> Vec<u8> {

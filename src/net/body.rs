@@ -17,17 +17,15 @@ use crate::wire::limits::Limits;
 #[derive(Debug)]
 pub struct Upload {
     rest: Rest,
-    /// Bytes behind the head that belong to the body and came along with it.
-    pub held_bytes: usize,
-    /// Read from the client, not yet taken by the upstream.
-    pending: Option<Buffer>,
-    /// Came behind the body: the start of the next request.
-    pub leftover: Option<Buffer>,
     /// Body bytes that have been read, as they came (chunk lines included).
     pub received_bytes: u64,
     /// Payload of the chunks that came with the head.
     held_payload_bytes: u64,
     payload_bytes_max: u64,
+    /// Boxed: most bodies never have any of it, and all requests under way lie in memory at once.
+    kept: Option<Box<Kept>>,
+    /// Bytes behind the head that belong to the body and came along with it.
+    pub held_bytes: u32,
     /// Longest wait for the upstream to take more, milliseconds.
     pub upstream_timeout_ms: u32,
     awaits_continue: bool,
@@ -35,6 +33,15 @@ pub struct Upload {
     has_moved: bool,
     is_abandoned: bool,
     flow: Flow,
+}
+
+/// What has been read of a body and around it.
+#[derive(Debug, Default)]
+struct Kept {
+    /// Read from the client, not yet taken by the upstream.
+    pending: Option<Buffer>,
+    /// Came behind the body: the start of the next request.
+    leftover: Option<Buffer>,
     /// The whole payload, once it has been gathered.
     gathered: Option<Vec<u8>>,
 }
@@ -44,7 +51,8 @@ pub struct Upload {
 enum Rest {
     Nothing,
     Length(u64),
-    Chunked(Chunked),
+    /// Boxed: its state is larger than all others.
+    Chunked(Box<Chunked>),
 }
 
 #[derive(Debug)]
@@ -78,7 +86,7 @@ impl Upload {
                 let rest = if scan.done {
                     Rest::Nothing
                 } else {
-                    Rest::Chunked(chunked)
+                    Rest::Chunked(Box::new(chunked))
                 };
                 (rest, scan.used)
             }
@@ -88,15 +96,13 @@ impl Upload {
             received_bytes: held_bytes as u64,
             held_payload_bytes,
             rest,
-            held_bytes,
-            pending: None,
-            leftover: None,
+            held_bytes: held_bytes as u32,
+            kept: None,
             payload_bytes_max: u64::MAX,
             upstream_timeout_ms: 0,
             has_moved: false,
             is_abandoned: false,
             flow: Flow::of_held(held_bytes),
-            gathered: None,
         })
     }
 
@@ -112,15 +118,25 @@ impl Upload {
         }
     }
 
+    #[inline]
+    fn has_pending(&self) -> bool {
+        let kept = self.kept.as_ref();
+        kept.is_some_and(|kept| kept.pending.is_some())
+    }
+
+    fn keep_some(&mut self) -> &mut Kept {
+        self.kept.get_or_insert_default()
+    }
+
     /// Nothing more has to be moved: all is with the upstream, or it takes no more.
     #[inline]
     pub fn is_done(&self) -> bool {
-        self.is_abandoned || (matches!(self.rest, Rest::Nothing) && self.pending.is_none())
+        self.is_abandoned || (matches!(self.rest, Rest::Nothing) && !self.has_pending())
     }
 
     /// All of the body has gone to whoever takes it: nothing is left over on that side.
     pub fn is_whole(&self) -> bool {
-        self.is_read() && self.pending.is_none() && !self.is_abandoned
+        self.is_read() && !self.has_pending() && !self.is_abandoned
     }
 
     /// All of the body has been read from the client: the connection is at a request's border.
@@ -130,34 +146,47 @@ impl Upload {
 
     /// Whoever took the body does so no more; what the client still sends is not read.
     pub fn abandon(&mut self) {
-        self.pending = None;
+        self.drop_pending();
         self.is_abandoned = true;
     }
 
     /// Nothing but what is still at hand has been used, so the request can be sent once more.
     pub fn can_repeat(&self) -> bool {
-        self.gathered.is_some() || (self.is_read() && !self.has_moved)
+        self.gathered().is_some() || (self.is_read() && !self.has_moved)
     }
 
     /// Forgets a first attempt at sending.
     pub fn repeat(&mut self) {
-        self.pending = None;
+        self.drop_pending();
+    }
+
+    fn drop_pending(&mut self) {
+        if let Some(kept) = &mut self.kept {
+            kept.pending = None;
+        }
+    }
+
+    /// What came behind the body: the start of the next request.
+    #[inline]
+    pub fn take_leftover(&mut self) -> Option<Buffer> {
+        self.kept.as_mut()?.leftover.take()
     }
 
     /// Keeps what the first write left over; it goes out before anything else.
     pub fn keep(&mut self, unsent: Buffer) {
-        self.pending = Some(unsent);
+        self.keep_some().pending = Some(unsent);
     }
 
     /// The payload, if it has been gathered. It is what an upstream gets then.
     #[inline]
     pub fn gathered(&self) -> Option<&[u8]> {
-        self.gathered.as_deref()
+        self.kept.as_ref()?.gathered.as_deref()
     }
 
     /// Takes the payload out; nothing is left to be sent.
     pub fn take_gathered(&mut self) -> Vec<u8> {
-        self.gathered.replace(Vec::new()).unwrap_or_default()
+        let gathered = &mut self.keep_some().gathered;
+        gathered.replace(Vec::new()).unwrap_or_default()
     }
 
     /// Reads the whole body into memory, chunks decoded: at most `bytes_max` of payload. `message`
@@ -171,11 +200,11 @@ impl Upload {
         message: &Message<RequestHead>,
         bytes_max: u64,
     ) -> Result<(), UploadError> {
-        if self.gathered.is_some() {
+        if self.gathered().is_some() {
             return Ok(());
         }
         let start = message.head.length as usize;
-        let held = &message.bytes()[start..start + self.held_bytes];
+        let held = &message.bytes()[start..start + self.held_bytes as usize];
         let mut payload = Vec::new();
         match message.head.body {
             Body::Length(length) if length > bytes_max => return Err(UploadError::TooLarge),
@@ -183,7 +212,7 @@ impl Upload {
                 let mut chunked = Chunked::new(&client.settings.limits);
                 let scan = chunked.decode(held, &mut |run| payload.extend_from_slice(run));
                 if !scan.map_err(UploadError::Malformed)?.done {
-                    self.rest = Rest::Chunked(chunked);
+                    self.rest = Rest::Chunked(Box::new(chunked));
                 }
             }
             _ => payload.extend_from_slice(held),
@@ -194,7 +223,7 @@ impl Upload {
                 return Err(UploadError::TooLarge);
             }
             if self.is_read() {
-                self.gathered = Some(payload);
+                self.keep_some().gathered = Some(payload);
                 return Ok(());
             }
             self.ask_for_body(client).await?;
@@ -211,16 +240,16 @@ impl Upload {
     pub async fn pump(&mut self, client: &Client, upstream: &Stream) -> Result<(), UploadError> {
         let mut turns = Turns::default();
         loop {
-            while let Some(pending) = &mut self.pending {
+            while let Some(kept) = &mut self.kept
+                && let Some(pending) = &mut kept.pending
+            {
                 let sent = upstream
                     .try_write(&[IoSlice::new(pending.unread())])
                     .map_err(|_| UploadError::UpstreamGone)?;
                 pending.consume(sent);
                 if pending.is_empty() && !upstream.wants_flush() {
-                    client
-                        .core
-                        .buffers
-                        .give(self.pending.take().unwrap_or_default());
+                    let sent = kept.pending.take().unwrap_or_default();
+                    client.core.buffers.give(sent);
                 } else if sent == 0 {
                     upstream.writable().await;
                 }
@@ -267,7 +296,7 @@ impl Upload {
             0 => Rest::Nothing,
             rest => Rest::Length(rest),
         };
-        flow::push(piped, upstream, client.core, &mut self.pending)
+        flow::push(piped, upstream, client.core, &mut self.keep_some().pending)
             .map_err(|_| UploadError::UpstreamGone)?;
         upstream.deadline.set(client.due(self.upstream_timeout_ms));
         Ok(true)
@@ -348,7 +377,7 @@ impl Upload {
         if used < bytes.len() {
             let mut leftover = client.core.buffers.take();
             leftover.append(&bytes[used..]);
-            self.leftover = Some(leftover);
+            self.keep_some().leftover = Some(leftover);
         }
         Ok(used)
     }

@@ -8,6 +8,7 @@ use crate::wire::head::{RequestHead, ResponseHead};
 
 /// The head's ranges point into `buffer.unread()`, so the buffer is not moved during the exchange.
 #[derive(Debug)]
+#[repr(align(64))] // It lies in as few lines of the cache as it can.
 pub struct Message<H> {
     pub head: H,
     pub buffer: Buffer,
@@ -29,6 +30,8 @@ pub struct Pools {
     pub responses: Pool<ResponseHead>,
     /// What serving a request remembers while it waits.
     pub exchanges: FuturePool,
+    /// What a response remembers that has to be waited for beyond its head.
+    pub downloads: FuturePool,
 }
 
 #[derive(Debug, Default)]

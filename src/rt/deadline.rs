@@ -31,7 +31,7 @@ const NEVER: u64 = u64::MAX;
 /// One socket's slot, given back when dropped.
 #[derive(Debug)]
 pub struct Deadline {
-    core: &'static Core,
+    pub(super) core: &'static Core,
     index: u32,
 }
 

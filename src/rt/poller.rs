@@ -64,6 +64,7 @@ struct Sources {
 }
 
 /// What is known of one descriptor.
+#[repr(C)] // What each wait touches lies together.
 pub struct Source {
     /// Its slot in the poller; `UNWATCHED` before the first wait.
     index: Cell<u32>,
@@ -73,10 +74,10 @@ pub struct Source {
     pub writable: Cell<bool>,
     /// The peer sends no more, or the socket broke: reading tells, now and always.
     pub ended: Cell<bool>,
-    pub reader: Cell<Option<Waker>>,
-    pub writer: Cell<Option<Waker>>,
     /// Rings for as long as the core lives, whether anybody wants something or not.
     is_clock: bool,
+    pub reader: Cell<Option<Waker>>,
+    pub writer: Cell<Option<Waker>>,
 }
 
 thread_local! {

@@ -19,6 +19,14 @@ pub struct FuturePool {
 /// Blocks kept between two uses; more in use at once come from the system and go back to it.
 const KEPT: usize = 256;
 
+/// Of an `F` that shares none of its cache lines.
+const fn layout<F>() -> Layout {
+    match Layout::new::<F>().align_to(64) {
+        Ok(layout) => layout.pad_to_align(),
+        Err(_) => Layout::new::<F>(),
+    }
+}
+
 impl Default for FuturePool {
     fn default() -> Self {
         Self {
@@ -33,7 +41,7 @@ impl FuturePool {
     #[inline]
     pub fn run<F: Future>(&self, make: impl FnOnce() -> F) -> Pooled<'_, F> {
         const { assert!(size_of::<F>() > 0, "there is nothing to keep") };
-        let block = self.take(Layout::new::<F>()).cast::<F>();
+        let block = self.take(layout::<F>()).cast::<F>();
         // SAFETY: the block is ours alone and has the layout of an `F`. It is lost if `make` panics.
         unsafe { block.write(make()) };
         Pooled {
@@ -112,7 +120,7 @@ impl<F> Drop for Pooled<'_, F> {
         // SAFETY: it was written by `run`, is dropped here only, and not touched afterwards.
         unsafe {
             self.block.drop_in_place();
-            self.pool.give(self.block.cast(), Layout::new::<F>());
+            self.pool.give(self.block.cast(), layout::<F>());
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `Stream`: one connection, plain or TLS, read and written when it is ready.
 
-use std::cell::RefCell;
+use std::cell::{Ref, RefCell, RefMut};
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::os::fd::{OwnedFd, RawFd};
@@ -18,9 +18,23 @@ pub struct Stream {
     // Before `ready`: the slot must be given back while the descriptor is still open.
     pub deadline: Deadline,
     ready: Ready,
-    core: &'static Core,
-    tls: Option<Box<RefCell<Session>>>,
-    client_certificate: Option<Box<ClientCertificate>>,
+    tls: Option<Box<Secured>>,
+}
+
+#[derive(Debug)]
+struct Secured {
+    session: RefCell<Session>,
+    client_certificate: Option<ClientCertificate>,
+}
+
+impl Secured {
+    fn borrow(&self) -> Ref<'_, Session> {
+        self.session.borrow()
+    }
+
+    fn borrow_mut(&self) -> RefMut<'_, Session> {
+        self.session.borrow_mut()
+    }
 }
 
 /// The socket as a TLS session sees it.
@@ -55,9 +69,7 @@ impl Stream {
         Self {
             deadline: Deadline::new(core, ready.fd()),
             ready,
-            core,
             tls: None,
-            client_certificate: None,
         }
     }
 
@@ -91,7 +103,8 @@ impl Stream {
 
     async fn secure(&mut self, mut session: Session) -> io::Result<()> {
         loop {
-            let progress = session.handshake(&Plain(&self.ready), &mut self.core.tls.borrow_mut());
+            let progress =
+                session.handshake(&Plain(&self.ready), &mut self.core().tls.borrow_mut());
             match progress {
                 _ if self.deadline.expired() => return Err(io::ErrorKind::TimedOut.into()),
                 Ok(Progress::Done) => break,
@@ -100,19 +113,26 @@ impl Stream {
                 Err(error) => return Err(error),
             }
         }
-        self.client_certificate = session.client_certificate().map(Box::new);
-        self.tls = Some(Box::new(RefCell::new(session)));
+        self.tls = Some(Box::new(Secured {
+            client_certificate: session.client_certificate(),
+            session: RefCell::new(session),
+        }));
         Ok(())
     }
 
     /// The certificate of the client, where one was asked for.
     pub fn client_certificate(&self) -> Option<&ClientCertificate> {
-        self.client_certificate.as_deref()
+        self.tls.as_ref()?.client_certificate.as_ref()
     }
 
     #[inline]
     pub fn fd(&self) -> RawFd {
         self.ready.fd()
+    }
+
+    #[inline]
+    fn core(&self) -> &'static Core {
+        self.deadline.core
     }
 
     #[inline]
@@ -142,7 +162,7 @@ impl Stream {
         match &self.tls {
             None => self.ready.recv(into),
             Some(tls) => {
-                let scratch = &mut self.core.tls.borrow_mut();
+                let scratch = &mut self.core().tls.borrow_mut();
                 tls.borrow_mut().read(&Plain(&self.ready), scratch, into)
             }
         }
@@ -170,7 +190,7 @@ impl Stream {
 
     /// Heads are short: a copy costs less than memory that is zeroed only to be decrypted into.
     fn try_fill_tls(&self, buffer: &mut Buffer) -> io::Result<usize> {
-        let scratch = &mut self.core.body.borrow_mut();
+        let scratch = &mut self.core().body.borrow_mut();
         let room = buffer.space().len().min(scratch.len());
         let count = self.try_read(&mut scratch[..room])?;
         buffer.append(&scratch[..count]);
@@ -184,7 +204,7 @@ impl Stream {
         let written = match &self.tls {
             None => self.ready.send_parts(parts),
             Some(tls) => {
-                let scratch = &mut self.core.tls.borrow_mut();
+                let scratch = &mut self.core().tls.borrow_mut();
                 tls.borrow_mut().write(&Plain(&self.ready), scratch, parts)
             }
         };
@@ -207,7 +227,7 @@ impl Stream {
     /// # Errors
     /// `WouldBlock`: nothing yet; `Unsupported`: to be read as ever; else the system's.
     pub fn try_pull(&self, bytes_max: usize) -> io::Result<Piped<'static>> {
-        self.ready.pull(&self.core.pipes, bytes_max)
+        self.ready.pull(&self.core().pipes, bytes_max)
     }
 
     /// Sends what fits of what was taken elsewhere; 0 when nothing fits now. Not under TLS.
@@ -241,7 +261,7 @@ impl Stream {
     /// Tells a TLS peer that nothing more will come, as far as the socket has room for it.
     pub fn close_notify(&self) {
         if let Some(tls) = &self.tls {
-            let scratch = &mut self.core.tls.borrow_mut();
+            let scratch = &mut self.core().tls.borrow_mut();
             tls.borrow_mut().close(&Plain(&self.ready), scratch);
         }
     }

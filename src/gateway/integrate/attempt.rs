@@ -4,8 +4,10 @@ use std::rc::Rc;
 
 use crate::base::Method;
 use crate::gateway::Worker;
-use crate::net::outbound::{Connection, Failure, GroupState, dial};
+use crate::net::Message;
+use crate::net::outbound::{Connection, Failure, GroupState, Reply, dial};
 use crate::observe::Counter;
+use crate::wire::head::ResponseHead;
 
 /// How often the upstream has been asked, and what is to be avoided this time.
 pub enum Attempt {
@@ -92,7 +94,7 @@ pub fn kept(
     turn: &Turn<'_>,
     attempt: &Attempt,
     method: Method,
-) -> Option<Connection> {
+) -> Option<Box<Connection>> {
     if matches!(attempt, Attempt::Fresh) {
         return None;
     }
@@ -107,7 +109,7 @@ pub async fn connect(
     worker: &'static Worker,
     turn: &Turn<'_>,
     until_ms: u64,
-) -> Result<Connection, Failed> {
+) -> Result<Box<Connection>, Failed> {
     let (core, groups) = (worker.core, &worker.groups);
     let dialled = dial::dial(core, groups, turn.group, turn.index, until_ms).await;
     dialled.map_err(|kind| Failed {
@@ -115,6 +117,28 @@ pub async fn connect(
         was_reused: false,
         was_sent: false,
     })
+}
+
+/// What a request on `connection` has led to. After a failure the connection is of no more use.
+#[inline]
+pub fn reply(
+    connection: Box<Connection>,
+    message: Result<Box<Message<ResponseHead>>, Failure>,
+) -> Result<Reply, Failed> {
+    match message {
+        Ok(message) => Ok(Reply {
+            connection,
+            message,
+        }),
+        Err(kind) => {
+            connection.stream.break_off();
+            Err(Failed {
+                kind,
+                was_reused: connection.is_reused,
+                was_sent: true,
+            })
+        }
+    }
 }
 
 /// Counts a request as under way at a target for as long as it is.

@@ -11,8 +11,8 @@ use crate::gateway::integrate::{mapped, whole};
 use crate::gateway::transform::request::Moved;
 use crate::gateway::{Call, Reject, Stop, Worker, cors, headers};
 use crate::net::inbound::h1::Life;
-use crate::net::outbound::deliver::{Delivered, deliver};
-use crate::net::outbound::{GroupState, Reply, h1};
+use crate::net::outbound::deliver::{Begun, Delivered, Rest, deliver};
+use crate::net::outbound::{Connection, GroupState, Reply, h1};
 use crate::net::{Exchange, Message};
 use crate::observe::Counter;
 use crate::plan::{HttpTarget, MappedTarget};
@@ -26,64 +26,97 @@ pub struct Changed<'m> {
     pub target: &'m MappedTarget,
 }
 
-pub async fn run(
+#[allow(clippy::manual_async_fn)] // An async fn would keep its arguments twice.
+pub fn run<'a>(
+    worker: &'static Worker,
+    call: &'a mut Call<'_>,
+    exchange: &'a mut Exchange<'_>,
+    target: &'a HttpTarget,
+    changed: Option<&'a Changed<'_>>,
+) -> impl Future<Output = Result<(), Stop>> {
+    async move {
+        let Some(group) = worker.group(call, target.group.id.0) else {
+            return Err(Reject::InternalError.into());
+        };
+        let mut attempt = Attempt::First;
+        loop {
+            let index = group.pick(worker.core.now_ms(), attempt.failed());
+            call.upstream = Some((Rc::clone(&group), index));
+            let turn = Turn::take(&group, index);
+            let asked_us = match attempt {
+                // Nothing that takes time has happened since.
+                Attempt::First => exchange.started_us,
+                _ => worker.core.now_us(),
+            };
+            let method = target.method_for(exchange.head().method);
+            let connected = match attempt::kept(worker, &turn, &attempt, method) {
+                Some(connection) => Ok(connection),
+                None => Box::pin(attempt::connect(worker, &turn, exchange.client.due(0))).await,
+            };
+            let replied = match connected {
+                Ok(connection) => {
+                    ask(call, exchange, &connection, target, changed);
+                    let message = h1::response(exchange, &connection).await;
+                    attempt::reply(connection, message)
+                }
+                Err(failed) => Err(failed),
+            };
+            call.integration_us = worker.core.now_us() - asked_us;
+            let reply = match replied {
+                Ok(reply) => reply,
+                Err(failed) => {
+                    attempt = again(worker, call, exchange, target, &turn, &attempt, &failed)?;
+                    continue;
+                }
+            };
+            group.succeeded(index);
+            call.note_endpoint(&reply.message.head, reply.message.bytes());
+            let changes = changed.map(|changed| &changed.target.changes);
+            let given = match changes.and_then(|of| of.reply(reply.message.head.status)) {
+                None => {
+                    let begun = give(worker, call, exchange, reply, |_| false, |_| ());
+                    let delivered = match begun.rest(exchange) {
+                        Rest::Nothing(delivered) => delivered,
+                        Rest::Some(rest) => rest.await,
+                    };
+                    conclude(worker, call, &group, delivered)
+                }
+                Some(changes) => {
+                    let how = (changes, target.timeout_ms);
+                    Box::pin(mapped::give(worker, call, exchange, &group, reply, how)).await
+                }
+            };
+            if let Some(first_us) = exchange.first_body_us {
+                time_stream(worker, call, (asked_us, first_us));
+            }
+            return given;
+        }
+    }
+}
+
+/// What to try behind an attempt that failed.
+#[cold]
+fn again(
     worker: &'static Worker,
     call: &mut Call<'_>,
     exchange: &mut Exchange<'_>,
     target: &HttpTarget,
-    changed: Option<&Changed<'_>>,
-) -> Result<(), Stop> {
-    let head = changed.and_then(|changed| changed.head);
-    let Some(group) = worker.group(call, target.group.id.0) else {
-        return Err(Reject::InternalError.into());
-    };
-    let mut attempt = Attempt::First;
-    loop {
-        let index = group.pick(worker.core.now_ms(), attempt.failed());
-        call.upstream = Some((Rc::clone(&group), index));
-        let turn = Turn::take(&group, index);
-        let asked_us = match attempt {
-            // Nothing that takes time has happened since.
-            Attempt::First => exchange.started_us,
-            _ => worker.core.now_us(),
-        };
-        let outcome = ask(worker, call, exchange, (target, head), &turn, &attempt).await;
-        call.integration_us = worker.core.now_us() - asked_us;
-        let failure = match outcome {
-            Ok(reply) => {
-                group.succeeded(index);
-                call.note_endpoint(&reply.message.head, reply.message.bytes());
-                let status = reply.message.head.status;
-                let given = match changed.and_then(|changed| changed.target.changes.reply(status)) {
-                    None => give(worker, call, exchange, &group, reply, |_| false, |_| ()).await,
-                    Some(changes) => {
-                        let timeout_ms = target.timeout_ms;
-                        let given = mapped::give(
-                            worker, call, exchange, &group, reply, changes, timeout_ms,
-                        );
-                        Box::pin(given).await
-                    }
-                };
-                if let Some(first_us) = exchange.first_body_us {
-                    time_stream(worker, call, (asked_us, first_us));
-                }
-                return given;
-            }
-            Err(failure) => failure,
-        };
-        note(worker, &group, index, &failure.kind);
-        let method = target.method_for(exchange.head().method);
-        let can_repeat = exchange.upload.can_repeat();
-        match attempt.next(&group, can_repeat, method, index, &failure) {
-            Some(next) => {
-                worker.add(Counter::Retries, 1);
-                exchange.upload.repeat();
-                attempt = next;
-            }
-            None => {
-                call.integration_error = Some(whole::why(call, &failure.kind));
-                return Err(Stop::of(call.kind, &failure.kind));
-            }
+    turn: &Turn<'_>,
+    attempt: &Attempt,
+    failed: &Failed,
+) -> Result<Attempt, Stop> {
+    note(worker, turn.group, turn.index, &failed.kind);
+    let method = target.method_for(exchange.head().method);
+    let can_repeat = exchange.upload.can_repeat();
+    match attempt.next(turn.group, can_repeat, method, turn.index, failed) {
+        Some(next) => {
+            worker.add(Counter::Retries, 1);
+            exchange.upload.repeat();
+            Ok(next)
+        }
+        None => {
+            call.integration_error = Some(whole::why(call, &failed.kind));
+            Err(Stop::of(call.kind, &failed.kind))
         }
     }
 }
@@ -97,22 +130,17 @@ fn time_stream(worker: &Worker, call: &mut Call<'_>, (asked_us, first_us): (u64,
     call.integration_us = worker.core.now_us() - asked_us;
 }
 
-/// One attempt: a connection, the request on it, the head of the answer.
-async fn ask(
-    worker: &'static Worker,
+/// Sends the request.
+#[inline]
+fn ask(
     call: &Call<'_>,
     exchange: &mut Exchange<'_>,
-    (target, head): (&HttpTarget, Option<&[u8]>),
-    turn: &Turn<'_>,
-    attempt: &Attempt,
-) -> Result<Reply, Failed> {
-    let method = target.method_for(exchange.head().method);
-    let connection = match attempt::kept(worker, turn, attempt, method) {
-        Some(connection) => connection,
-        None => Box::pin(attempt::connect(worker, turn, exchange.client.due(0))).await?,
-    };
-    let was_reused = connection.is_reused;
-    h1::call(
+    connection: &Connection,
+    target: &HttpTarget,
+    changed: Option<&Changed<'_>>,
+) {
+    let head = changed.and_then(|changed| changed.head);
+    h1::send(
         exchange,
         connection,
         target.timeout_ms,
@@ -120,13 +148,7 @@ async fn ask(
             None => write_head(out, call, exchange, target),
             Some(head) => out.extend_from_slice(head),
         },
-    )
-    .await
-    .map_err(|kind| Failed {
-        kind,
-        was_reused,
-        was_sent: true,
-    })
+    );
 }
 
 /// The head of the upstream request.
@@ -167,6 +189,8 @@ fn write_head(out: &mut Vec<u8>, call: &Call<'_>, exchange: &Exchange<'_>, targe
 }
 
 /// Target and fields where a method of a REST API maps some of them.
+#[cold]
+#[inline(never)]
 fn write_mapped(
     out: &mut Vec<u8>,
     call: &Call<'_>,
@@ -192,17 +216,17 @@ fn write_mapped(
     map.write_headers(out, &scene);
 }
 
-/// The answer to the client; the connection goes back to rest if it can. Fields that `replaces`
-/// names are left out, the lines that `write` appends are added.
-pub(in crate::gateway::integrate) async fn give(
+/// Begins the answer to the client. Fields that `replaces` names are left out, the lines that `write`
+/// appends are added.
+#[inline]
+pub(in crate::gateway::integrate) fn give(
     worker: &'static Worker,
     call: &mut Call<'_>,
     exchange: &mut Exchange<'_>,
-    group: &Rc<GroupState>,
     reply: Reply,
     replaces: impl Fn(&[u8]) -> bool,
     write: impl Fn(&mut Vec<u8>),
-) -> Result<(), Stop> {
+) -> Begun {
     call.status = reply.message.head.status;
     if call.integration_status == 0 {
         call.integration_status = call.status;
@@ -232,7 +256,18 @@ pub(in crate::gateway::integrate) async fn give(
         headers::append_ids(out, call_now, exchange);
         cors::write(out, call_now, exchange);
     };
-    match deliver(exchange, reply, keep, add).await {
+    deliver(exchange, reply, keep, add)
+}
+
+/// Notes how an answer ended; the connection goes back to rest if it can.
+#[inline]
+pub(in crate::gateway::integrate) fn conclude(
+    worker: &'static Worker,
+    call: &mut Call<'_>,
+    group: &GroupState,
+    delivered: Delivered,
+) -> Result<(), Stop> {
+    match delivered {
         Delivered::Whole(connection) => {
             if let Some(connection) = connection {
                 group.give_idle(connection, worker.core.now_ms());

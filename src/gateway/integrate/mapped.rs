@@ -7,6 +7,7 @@ use crate::gateway::mapping::{self, Answered, Body, Edits, Form, Scene};
 use crate::gateway::{Answer, Call, Reject, Stop, Worker, respond};
 use crate::lang::mapping::{Mapping, Place};
 use crate::net::Exchange;
+use crate::net::outbound::deliver::Rest;
 use crate::net::outbound::{Asking, Failure, GroupState, Reply, whole};
 use crate::plan::{MappedTarget, ReplyMapping};
 use crate::wire::head::Span;
@@ -70,8 +71,7 @@ pub async fn give(
     exchange: &mut Exchange<'_>,
     group: &Rc<GroupState>,
     mut reply: Reply,
-    changes: &ReplyMapping,
-    timeout_ms: u32,
+    (changes, timeout_ms): (&ReplyMapping, u32),
 ) -> Result<(), Stop> {
     let head = &reply.message.head;
     call.integration_status = head.status;
@@ -91,16 +91,16 @@ pub async fn give(
         reply.message.head.status = status;
         reply.message.head.reason = Span::default();
     }
-    http::give(
-        worker,
-        call,
-        exchange,
-        group,
-        reply,
-        |name| edits.replaces(name),
-        |out| edits.write(out, ""),
-    )
-    .await
+    let (replaces, write) = (
+        |name: &[u8]| edits.replaces(name),
+        |out: &mut Vec<u8>| edits.write(out, ""),
+    );
+    let begun = http::give(worker, call, exchange, reply, replaces, write);
+    let delivered = match begun.rest(exchange) {
+        Rest::Nothing(delivered) => delivered,
+        Rest::Some(rest) => rest.await,
+    };
+    http::conclude(worker, call, group, delivered)
 }
 
 /// The same for an answer that has to be in memory first.

@@ -30,16 +30,15 @@ pub async fn run(
     route: &Route,
 ) -> Result<(), Stop> {
     match &route.target {
-        // Boxed: its state would make every connection's task larger.
+        // Boxed, as all but the plain one: it would make what every request remembers larger.
         Target::Function(target) if target.streams => {
             Box::pin(streamed::run(worker, call, exchange, target)).await
         }
         Target::Function(target) => Box::pin(lambda::run(worker, call, exchange, target)).await,
         Target::Http(target) => http::run(worker, call, exchange, target, None).await,
-        // Boxed: what mappings hold should not make the task of every connection larger.
         Target::Mapped(target) => Box::pin(mapped::run(worker, call, exchange, target)).await,
         Target::Subtype(target) => Box::pin(subtype::run(worker, call, exchange, target)).await,
-        Target::Mock(target) => mock::run(worker, call, exchange, target).await,
+        Target::Mock(target) => Box::pin(mock::run(worker, call, exchange, target)).await,
         Target::Unchecked(target) => Err(auth::unchecked(call, target).into()),
         // Only methods of REST APIs have such targets, and their pipeline does not come here.
         Target::Service(_) | Target::Nobody => Err(Reject::ApiConfigurationError.into()),

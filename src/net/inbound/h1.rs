@@ -38,7 +38,7 @@ pub async fn serve<H: Handler + Life>(client: &Client, handler: &'static H) {
             Ok(Border::Close { unread }) => {
                 client.pools.requests.give(client.core, current);
                 if unread {
-                    close::linger(client).await;
+                    Box::pin(close::linger(client)).await;
                     return client.stream.close_notify();
                 }
                 // The last bytes may have been held back for it.
@@ -66,48 +66,52 @@ enum Border {
     Close { unread: bool },
 }
 
-async fn one<H: Handler + Life>(
-    client: &Client,
+#[allow(clippy::manual_async_fn)] // An async fn would keep its arguments twice.
+fn one<'a, H: Handler + Life>(
+    client: &'a Client,
     handler: &'static H,
-    message: &Message<RequestHead>,
-) -> Result<Border, Gone> {
-    let started_us = client.core.now_us();
-    let upload = match Upload::new(message, &client.settings.limits) {
-        Ok(upload) => upload,
-        Err(error) => {
-            refuse(client, handler, error.status(), &error.to_string()).await?;
-            return Ok(Border::Close { unread: true });
+    message: &'a Message<RequestHead>,
+) -> impl Future<Output = Result<Border, Gone>> {
+    async move {
+        let started_us = client.core.now_us();
+        let upload = match Upload::new(message, &client.settings.limits) {
+            Ok(upload) => upload,
+            Err(error) => {
+                // Boxed, as all that is rare here: it would make what each request remembers larger.
+                Box::pin(refuse(client, handler, error.status(), error.to_string())).await?;
+                return Ok(Border::Close { unread: true });
+            }
+        };
+        client.stream.deadline.clear();
+        client
+            .exchange_until_ms
+            .set(match client.settings.timeouts.exchange_ms {
+                0 => u64::MAX,
+                some => started_us / 1000 + u64::from(some),
+            });
+        client.pause_ms.set(client.settings.timeouts.body_ms);
+        let mut exchange = Exchange {
+            client,
+            message,
+            upload,
+            started_us,
+            sent_bytes: 0,
+            body_bytes: 0,
+            first_body_us: None,
+            close: !message.head.keep_alive || handler.is_draining(),
+        };
+        handler.handle(&mut exchange).await?;
+        client.exchange_until_ms.set(u64::MAX);
+        if exchange.close || !exchange.upload.is_read() {
+            return Ok(Border::Close {
+                unread: !exchange.upload.is_read(),
+            });
         }
-    };
-    client.stream.deadline.clear();
-    client
-        .exchange_until_ms
-        .set(match client.settings.timeouts.exchange_ms {
-            0 => u64::MAX,
-            some => started_us / 1000 + u64::from(some),
-        });
-    client.pause_ms.set(client.settings.timeouts.body_ms);
-    let mut exchange = Exchange {
-        client,
-        message,
-        upload,
-        started_us,
-        sent_bytes: 0,
-        body_bytes: 0,
-        first_body_us: None,
-        close: !message.head.keep_alive || handler.is_draining(),
-    };
-    handler.handle(&mut exchange).await?;
-    client.exchange_until_ms.set(u64::MAX);
-    if exchange.close || !exchange.upload.is_read() {
-        return Ok(Border::Close {
-            unread: !exchange.upload.is_read(),
-        });
+        Ok(Border::Clean {
+            used: message.head.length as usize + exchange.upload.held_bytes as usize,
+            leftover: exchange.upload.take_leftover(),
+        })
     }
-    Ok(Border::Clean {
-        used: message.head.length as usize + exchange.upload.held_bytes,
-        leftover: exchange.upload.leftover.take(),
-    })
 }
 
 /// Reads until a head is complete. None: the connection is over, and all has been said.
@@ -140,12 +144,9 @@ pub async fn next_head<H: Handler>(
                 Ok(Parsed::Complete) => return Some(message),
                 Ok(Parsed::Partial) => {}
                 Err(error) => {
-                    let sent = refuse(client, handler, error.status(), &error.to_string()).await;
                     client.pools.requests.give(client.core, message);
-                    if sent.is_ok() {
-                        close::linger(client).await;
-                        client.stream.close_notify();
-                    }
+                    let why = error.to_string();
+                    Box::pin(dismiss(client, handler, error.status(), why)).await;
                     return None;
                 }
             }
@@ -158,8 +159,11 @@ pub async fn next_head<H: Handler>(
         }
         client.stream.readable().await;
         if !fill(client, &mut message).await? {
-            if deadline.expired() && refuse(client, handler, 408, "head too slow").await.is_ok() {
-                client.stream.close_notify();
+            if deadline.expired() {
+                let refused = refuse(client, handler, 408, "head too slow".to_owned());
+                if Box::pin(refused).await.is_ok() {
+                    client.stream.close_notify();
+                }
             }
             return None;
         }
@@ -209,13 +213,21 @@ async fn fill(client: &Client, message: &mut Message<RequestHead>) -> Option<boo
     }
 }
 
+/// Refuses a head that cannot be understood, and ends the connection.
+async fn dismiss<H: Handler>(client: &Client, handler: &'static H, status: u16, why: String) {
+    if refuse(client, handler, status, why).await.is_ok() {
+        close::linger(client).await;
+        client.stream.close_notify();
+    }
+}
+
 async fn refuse<H: Handler>(
     client: &Client,
     handler: &'static H,
     status: u16,
-    why: &str,
+    why: String,
 ) -> Result<(), Gone> {
     client.stream.deadline.clear();
-    let answer = handler.refuse(client, status, why);
+    let answer = handler.refuse(client, status, &why);
     client.send(&[IoSlice::new(&answer)]).await
 }

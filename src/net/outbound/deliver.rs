@@ -21,72 +21,126 @@ use crate::wire::head::{Body, Field, Name, ResponseHead, Version};
 #[derive(Debug)]
 pub enum Delivered {
     /// All of it is with the client. The connection comes back when it can carry another request.
-    Whole(Option<Connection>),
+    Whole(Option<Box<Connection>>),
     /// The upstream broke off in the middle: the client's connection must be closed.
     UpstreamBroke(&'static str),
     ClientGone,
 }
 
+/// How far the first write of a response has come.
+pub enum Begun {
+    Ended(Delivered),
+    Goes(Unfinished),
+}
+
+/// A response that could not be sent at once.
+pub struct Unfinished {
+    connection: Box<Connection>,
+    download: Download,
+}
+
+/// What is left to do.
+pub enum Rest<F> {
+    Nothing(Delivered),
+    Some(F),
+}
+
+impl Begun {
+    /// What is not over lies in a pool: most responses are, and would have to make room for it.
+    #[inline]
+    pub fn rest<'a, 'c>(
+        self,
+        exchange: &'a mut Exchange<'c>,
+    ) -> Rest<impl Future<Output = Delivered> + use<'a, 'c>> {
+        match self {
+            Self::Ended(delivered) => Rest::Nothing(delivered),
+            Self::Goes(unfinished) => {
+                let pool = &exchange.client.pools.downloads;
+                Rest::Some(pool.run(|| rest(exchange, unfinished)))
+            }
+        }
+    }
+}
+
 /// Sends `reply` to the client: its end-to-end headers that `keep` lets through, the lines that
 /// `add` appends, and its body as it comes.
-pub async fn deliver(
+#[inline]
+pub fn deliver(
     exchange: &mut Exchange<'_>,
     reply: Reply,
     keep: impl Fn(&Field, &[u8]) -> bool,
     add: impl Fn(&mut Vec<u8>, &Exchange<'_>, &Message<ResponseHead>),
-) -> Delivered {
+) -> Begun {
     let Reply {
         mut connection,
         message,
     } = reply;
-    let core = exchange.client.core;
+    let client = exchange.client;
     connection.note(message.head.body);
     let coding = coding(exchange, message.head.body);
     // A response before the end of its request: what is still to come will not be read.
     exchange.close |= matches!(coding, Coding::Raw(Body::UntilClose) | Coding::Unchunk(_))
         && exchange.message.head.method != Method::Head;
     exchange.close |= !exchange.upload.is_read();
-    let mut download = Download::new(coding, exchange, message.bytes().len());
-    let head_bytes;
+    let mut download = Download::new(coding, exchange, &message);
     let started = {
-        let mut out = core.out.borrow_mut();
+        let mut out = client.core.out.borrow_mut();
         out.clear();
         write_head(&mut out, exchange, &message, &download.coding, keep, add);
-        head_bytes = out.len() as u64;
+        download.head_bytes = out.len() as u64;
         let behind = &message.bytes()[message.head.length as usize..];
-        download.came(exchange.client, behind.len());
-        download.begin(exchange.client, &connection, &mut out, behind)
+        download.came(client, behind.len());
+        download.begin(client, &connection, &mut out, behind)
     };
-    let keep_alive = message.head.keep_alive;
-    exchange.client.pools.responses.give(core, message);
-    let outcome = match started {
-        Ok(()) if download.done && download.pending.is_none() => Ok(()),
-        Ok(()) => rest(exchange, &connection, &mut download).await,
-        Err(error) => Err(error),
-    };
+    client.pools.responses.give(client.core, message);
+    match started {
+        Ok(()) if !download.done || download.pending.is_some() => Begun::Goes(Unfinished {
+            connection,
+            download,
+        }),
+        outcome => Begun::Ended(end(exchange, connection, &download, outcome)),
+    }
+}
+
+/// What became of a response that was sent to its end or broke off.
+#[inline]
+fn end(
+    exchange: &mut Exchange<'_>,
+    connection: Box<Connection>,
+    download: &Download,
+    outcome: Result<(), Broken>,
+) -> Delivered {
     exchange.first_body_us = download.first_us;
     exchange.sent_bytes += download.sent_bytes;
-    exchange.body_bytes += download.sent_bytes.saturating_sub(head_bytes);
+    exchange.body_bytes += download.sent_bytes.saturating_sub(download.head_bytes);
     match outcome {
         Ok(()) => {
-            let clean = keep_alive && !download.excess && exchange.upload.is_whole();
+            let clean = download.keep_alive && !download.excess && exchange.upload.is_whole();
             Delivered::Whole(clean.then_some(connection))
         }
-        Err(broken) => {
-            connection.stream.break_off();
-            match broken {
-                Broken::Client => Delivered::ClientGone,
-                Broken::Upstream(why) => {
-                    // Where the end of the connection is the end of the body, a clean one would lie.
-                    if matches!(
-                        download.coding,
-                        Coding::Raw(Body::UntilClose) | Coding::Unchunk(_)
-                    ) {
-                        exchange.client.stream.break_off();
-                    }
-                    Delivered::UpstreamBroke(why)
-                }
+        Err(broken) => break_off(exchange, &connection, download, broken),
+    }
+}
+
+#[cold]
+fn break_off(
+    exchange: &Exchange<'_>,
+    connection: &Connection,
+    download: &Download,
+    broken: Broken,
+) -> Delivered {
+    connection.stream.break_off();
+    match broken {
+        Broken::Client => Delivered::ClientGone,
+        Broken::Upstream(why) => {
+            // Where the end of the connection is the end of the body, a clean one would lie.
+            if matches!(
+                download.coding,
+                Coding::Raw(Body::UntilClose) | Coding::Unchunk(_)
+            ) {
+                exchange.client.stream.break_off();
             }
+            Delivered::UpstreamBroke(why)
         }
     }
 }
@@ -158,6 +212,10 @@ struct Download {
     /// Written, not yet taken by the client.
     pending: Option<Buffer>,
     sent_bytes: u64,
+    /// Of these, what the head has.
+    head_bytes: u64,
+    /// The upstream's connection can carry another request.
+    keep_alive: bool,
     /// When the first bytes came; see `Exchange`.
     first_us: Option<u64>,
     /// The client's connection ends behind it.
@@ -166,17 +224,19 @@ struct Download {
 }
 
 impl Download {
-    /// A body of which nothing has been sent; the first read found `came` bytes of the response.
-    fn new(coding: Coding, exchange: &Exchange<'_>, came: usize) -> Self {
+    /// A body of which nothing has been sent; `message` is what the first read has found.
+    fn new(coding: Coding, exchange: &Exchange<'_>, message: &Message<ResponseHead>) -> Self {
         Self {
             coding,
             done: false,
             excess: false,
             pending: None,
             sent_bytes: 0,
+            head_bytes: 0,
+            keep_alive: message.head.keep_alive,
             first_us: exchange.first_body_us,
             is_last: exchange.close,
-            flow: Flow::new(came >= SHORT_READ_BYTES),
+            flow: Flow::new(message.bytes().len() >= SHORT_READ_BYTES),
         }
     }
 
@@ -355,18 +415,20 @@ impl Download {
 const BAD_CHUNKS: Broken = Broken::Upstream("the upstream sent malformed chunks");
 
 /// Everything behind the first write, with the rest of the request going up meanwhile.
-async fn rest(
-    exchange: &mut Exchange<'_>,
-    connection: &Connection,
-    download: &mut Download,
-) -> Result<(), Broken> {
+async fn rest(exchange: &mut Exchange<'_>, unfinished: Unfinished) -> Delivered {
+    let Unfinished {
+        connection,
+        mut download,
+    } = unfinished;
     let (client, upload) = (exchange.client, &mut exchange.upload);
-    let down = pass_all(client, connection, download);
-    if upload.is_done() {
-        return down.await;
-    }
-    // Boxed: an answer before the end of its request is rare, and its state large.
-    Box::pin(beside(down, upload, client, connection)).await
+    let down = pass_all(client, &connection, &mut download);
+    let outcome = if upload.is_done() {
+        down.await
+    } else {
+        // Boxed: an answer before the end of its request is rare, and its state large.
+        Box::pin(beside(down, upload, client, &connection)).await
+    };
+    end(exchange, connection, &download, outcome)
 }
 
 /// Runs `down` to its end and the upload for as long as it can.

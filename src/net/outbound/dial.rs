@@ -16,7 +16,7 @@ pub async fn dial(
     group: &GroupState,
     target: usize,
     until_ms: u64,
-) -> Result<Connection, Failure> {
+) -> Result<Box<Connection>, Failure> {
     let settings = &group.settings.targets[target];
     let until_ms = until_ms.min(core.now_ms() + u64::from(group.settings.connect_timeout_ms));
     let mut last = Failure::Unresolved;
@@ -57,14 +57,14 @@ async fn secure(
     target: usize,
     stream: Stream,
     until_ms: u64,
-) -> Result<Connection, Failure> {
-    let mut connection = Connection {
+) -> Result<Box<Connection>, Failure> {
+    let mut connection = Box::new(Connection {
         stream,
-        target,
+        target: target as u32,
         idle_since_ms: 0,
         is_reused: false,
         expects_long: false,
-    };
+    });
     if let Some(tls) = &group.settings.tls {
         let name = match &*tls.server_name {
             "" => &group.settings.targets[target].host,

@@ -52,7 +52,9 @@ pub struct GroupState {
 #[derive(Debug, Default)]
 pub struct TargetState {
     /// Last in, first out: the warmest connection is used first, the others may age away.
-    pub idle: RefCell<Vec<Connection>>,
+    /// Boxed: each moves between here and its exchanges all the time.
+    #[allow(clippy::vec_box)]
+    pub idle: RefCell<Vec<Box<Connection>>>,
     pub outstanding: Cell<u32>,
     pub failures: Cell<u32>,
     pub ejected_until_ms: Cell<u64>,
@@ -86,7 +88,7 @@ impl GroupState {
     /// A resting connection on which nothing has arrived unasked. `surely`: so says the kernel now,
     /// not only the loop a moment ago; for requests that cannot be repeated.
     #[inline]
-    pub fn take_idle(&self, target: usize, now_ms: u64, surely: bool) -> Option<Connection> {
+    pub fn take_idle(&self, target: usize, now_ms: u64, surely: bool) -> Option<Box<Connection>> {
         let idle_ms = u64::from(self.settings.idle_timeout_ms);
         let mut idle = self.targets[target].idle.borrow_mut();
         while let Some(mut connection) = idle.pop() {
@@ -105,10 +107,10 @@ impl GroupState {
 
     /// Keeps a connection whose last exchange ended cleanly.
     #[inline]
-    pub fn give_idle(&self, mut connection: Connection, now_ms: u64) {
+    pub fn give_idle(&self, mut connection: Box<Connection>, now_ms: u64) {
         connection.stream.deadline.clear();
         connection.idle_since_ms = now_ms;
-        let mut idle = self.targets[connection.target].idle.borrow_mut();
+        let mut idle = self.targets[connection.target as usize].idle.borrow_mut();
         if idle.len() < self.settings.idle_connections_max {
             idle.push(connection);
         }
@@ -138,7 +140,7 @@ impl GroupState {
             mine.ejected_until_ms.set(theirs.ejected_until_ms.get());
             let mut idle = theirs.idle.take();
             for connection in &mut idle {
-                connection.target = index;
+                connection.target = index as u32;
             }
             *mine.idle.borrow_mut() = idle;
         }

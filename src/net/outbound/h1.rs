@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{self, IoSlice};
 
+use crate::base::Method;
 use crate::net::exchange::{gathered, keep_unsent};
 use crate::net::flow::LONG_BYTES_MIN;
 use crate::net::{Client, Exchange, Message, UploadError};
@@ -14,12 +15,13 @@ use crate::wire::h1::head_may_be_complete;
 use crate::wire::head::{Body, Parsed, ResponseHead, Version};
 use crate::wire::limits::Limits;
 
-/// A connection to a target of a group.
+/// A connection to a target of a group. It fits one line of the cache.
 #[derive(Debug)]
+#[repr(align(64))]
 pub struct Connection {
     pub stream: Stream,
     /// Index of the target in its group.
-    pub target: usize,
+    pub target: u32,
     pub idle_since_ms: u64,
     /// It has carried a request before.
     pub is_reused: bool,
@@ -27,6 +29,8 @@ pub struct Connection {
     /// need not be.
     pub expects_long: bool,
 }
+
+const _: () = assert!(size_of::<Connection>() == 64);
 
 impl Connection {
     /// Learns from a response what the next one may be like.
@@ -42,7 +46,7 @@ pub(super) const SHORT_READ_BYTES: usize = 2048;
 /// A response whose head has arrived; its body is still on the way.
 #[derive(Debug)]
 pub struct Reply {
-    pub connection: Connection,
+    pub connection: Box<Connection>,
     pub message: Box<Message<ResponseHead>>,
 }
 
@@ -89,45 +93,16 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Sends a request, its head written by `write_head`, and waits for the head of the response.
-///
-/// The body goes out meanwhile. Interim responses are passed on to a client that can read them.
-pub async fn call(
-    exchange: &mut Exchange<'_>,
-    connection: Connection,
-    timeout_ms: u32,
-    write_head: impl Fn(&mut Vec<u8>, &Exchange<'_>),
-) -> Result<Reply, Failure> {
-    exchange.upload.upstream_timeout_ms = timeout_ms;
-    send(exchange, &connection, write_head)?;
-    connection
-        .stream
-        .deadline
-        .set(exchange.client.due(timeout_ms));
-    let mut message = exchange.client.pools.responses.take(exchange.client.core);
-    match await_head(exchange, &connection, &mut message).await {
-        Ok(()) => Ok(Reply {
-            connection,
-            message,
-        }),
-        Err(failure) => {
-            connection.stream.break_off();
-            exchange
-                .client
-                .pools
-                .responses
-                .give(exchange.client.core, message);
-            Err(failure)
-        }
-    }
-}
-
-/// Head and first body bytes in one call; what does not fit is left to the upload.
-fn send(
+/// Sends a request, its head written by `write_head`, with the first bytes of its body in one call;
+/// what does not fit goes out while the response is waited for.
+#[inline]
+pub fn send(
     exchange: &mut Exchange<'_>,
     connection: &Connection,
+    timeout_ms: u32,
     write_head: impl Fn(&mut Vec<u8>, &Exchange<'_>),
-) -> Result<(), Failure> {
+) {
+    exchange.upload.upstream_timeout_ms = timeout_ms;
     let core = exchange.client.core;
     let mut out = core.out.borrow_mut();
     out.clear();
@@ -136,7 +111,7 @@ fn send(
     let start = message.head.length as usize;
     let held = match exchange.upload.gathered() {
         Some(whole) => whole,
-        None => &message.bytes()[start..start + exchange.upload.held_bytes],
+        None => &message.bytes()[start..start + exchange.upload.held_bytes as usize],
     };
     let total = out.len() + held.len();
     let held = gathered(&mut out, held);
@@ -149,27 +124,107 @@ fn send(
         keep_unsent(&mut unsent, parts, sent);
         exchange.upload.keep(unsent);
     }
-    Ok(())
+    let until_ms = exchange.client.due(timeout_ms);
+    connection.stream.deadline.set(until_ms);
+}
+
+/// Waits for the head of the response to what was sent, and sends the rest of the request meanwhile.
+/// Interim responses are passed on to a client that can read them.
+///
+/// # Errors
+/// Why there is no response. The connection is of no more use then.
+#[allow(clippy::manual_async_fn)] // An async fn would keep its arguments twice.
+pub fn response<'a>(
+    exchange: &'a mut Exchange<'_>,
+    connection: &'a Connection,
+) -> impl Future<Output = Result<Box<Message<ResponseHead>>, Failure>> {
+    async move {
+        loop {
+            if exchange.upload.is_done() {
+                connection.stream.readable().await;
+            } else {
+                // Boxed: most requests go out whole, and this would double what one remembers.
+                Box::pin(upload_until_readable(exchange, &connection.stream)).await?;
+            }
+            match first_read(exchange, connection)? {
+                First::Nothing => {}
+                First::Whole(message) => return Ok(message),
+                // Boxed: most heads come whole.
+                First::Partly(message) => {
+                    return Box::pin(whole_head(exchange, &connection.stream, message)).await;
+                }
+            }
+        }
+    }
+}
+
+/// What the first read of a response has found.
+enum First {
+    Nothing,
+    /// The head of a final response.
+    Whole(Box<Message<ResponseHead>>),
+    /// Less than that, or an interim response.
+    Partly(Box<Message<ResponseHead>>),
+}
+
+/// Takes memory for a response now that it is there: the same for one response after the other, so
+/// that it is warm, however many are waited for.
+#[inline]
+fn first_read(exchange: &Exchange<'_>, connection: &Connection) -> Result<First, Failure> {
+    let client = exchange.client;
+    let bytes_max = match connection.expects_long && !client.stream.is_tls() {
+        true => SHORT_READ_BYTES,
+        false => usize::MAX,
+    };
+    let mut message = client.pools.responses.take(client.core);
+    let is_head = exchange.message.head.method == Method::Head;
+    let seen = match fill(&connection.stream, &mut message, bytes_max) {
+        Ok(true) => look(&mut message, 0, is_head, &client.settings.limits)
+            .map(Some)
+            .map_err(Failure::Malformed),
+        Ok(false) => Ok(None),
+        Err(failure) => Err(failure),
+    };
+    match seen {
+        Ok(Some(Parsed::Complete)) if message.head.status >= 200 => Ok(First::Whole(message)),
+        Ok(Some(_)) => Ok(First::Partly(message)),
+        Ok(None) => {
+            client.pools.responses.give(client.core, message);
+            Ok(First::Nothing)
+        }
+        Err(failure) => {
+            client.pools.responses.give(client.core, message);
+            Err(failure)
+        }
+    }
+}
+
+/// The rest of a head whose first bytes have come, and what comes before it.
+async fn whole_head(
+    exchange: &mut Exchange<'_>,
+    stream: &Stream,
+    mut message: Box<Message<ResponseHead>>,
+) -> Result<Box<Message<ResponseHead>>, Failure> {
+    match await_head(exchange, stream, &mut message).await {
+        Ok(()) => Ok(message),
+        Err(failure) => {
+            let client = exchange.client;
+            client.pools.responses.give(client.core, message);
+            Err(failure)
+        }
+    }
 }
 
 async fn await_head(
     exchange: &mut Exchange<'_>,
-    connection: &Connection,
+    stream: &Stream,
     message: &mut Message<ResponseHead>,
 ) -> Result<(), Failure> {
-    let stream = &connection.stream;
-    let is_head = exchange.message.head.method == crate::base::Method::Head;
+    let is_head = exchange.message.head.method == Method::Head;
     let mut seen = 0;
-    let mut bytes_max = match connection.expects_long && !exchange.client.stream.is_tls() {
-        true => SHORT_READ_BYTES,
-        false => usize::MAX,
-    };
     // Interim responses may come faster than they are read, for as long as an upstream likes.
     let mut turns = Turns::default();
     loop {
-        more(exchange, stream, message, bytes_max).await?;
-        bytes_max = usize::MAX;
-        turns.count().await;
         let limits = &exchange.client.settings.limits;
         loop {
             match look(message, seen, is_head, limits).map_err(Failure::Malformed)? {
@@ -182,6 +237,8 @@ async fn await_head(
             }
         }
         seen = message.bytes().len();
+        more(exchange, stream, message).await?;
+        turns.count().await;
     }
 }
 
@@ -232,16 +289,14 @@ async fn more(
     exchange: &mut Exchange<'_>,
     stream: &Stream,
     message: &mut Message<ResponseHead>,
-    bytes_max: usize,
 ) -> Result<(), Failure> {
     loop {
         if exchange.upload.is_done() {
             stream.readable().await;
         } else {
-            // Boxed: most requests come whole, and this would double what a resting connection holds.
-            Box::pin(upload_until_readable(exchange, stream)).await?;
+            upload_until_readable(exchange, stream).await?;
         }
-        if fill(stream, message, bytes_max)? {
+        if fill(stream, message, usize::MAX)? {
             return Ok(());
         }
     }

@@ -14,7 +14,7 @@ use crate::wire::limits::Limits;
 #[derive(Debug)]
 pub struct Incoming {
     pub message: Box<Message<ResponseHead>>,
-    connection: Connection,
+    connection: Box<Connection>,
     rest: Rest,
     /// What came with the head has been taken.
     has_begun: bool,
@@ -114,7 +114,7 @@ impl Incoming {
     }
 
     /// The head, and the connection if it can carry another request.
-    pub fn end(self) -> (Box<Message<ResponseHead>>, Option<Connection>) {
+    pub fn end(self) -> (Box<Message<ResponseHead>>, Option<Box<Connection>>) {
         self.connection.stream.deadline.clear();
         let is_clean = self.is_done && self.is_clean && self.message.head.keep_alive;
         (self.message, is_clean.then_some(self.connection))

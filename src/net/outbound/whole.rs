@@ -39,7 +39,7 @@ pub struct Whole {
     pub message: Box<Message<ResponseHead>>,
     pub body: Vec<u8>,
     /// It can carry another request.
-    pub connection: Option<Connection>,
+    pub connection: Option<Box<Connection>>,
 }
 
 /// Sends a request and gathers the response. Interim responses are skipped.
@@ -48,7 +48,7 @@ pub struct Whole {
 /// Why there is no response. The connection is gone then.
 pub async fn ask(
     asking: &Asking<'_>,
-    connection: Connection,
+    connection: Box<Connection>,
     request: Request<'_>,
 ) -> Result<Whole, Failure> {
     let incoming = open(asking, connection, request).await?;
@@ -61,7 +61,7 @@ pub async fn ask(
 /// Why there is no response. The connection is gone then.
 pub async fn open(
     asking: &Asking<'_>,
-    connection: Connection,
+    connection: Box<Connection>,
     request: Request<'_>,
 ) -> Result<Incoming, Failure> {
     connection.stream.deadline.set(asking.until_ms);
