@@ -103,6 +103,20 @@ def test_variables_that_a_function_cannot_have_are_refused(functions, variables,
     assert refused(functions.get_function, FunctionName="never")[0] == "ResourceNotFoundException"
 
 
+def test_what_is_not_served_is_refused_rather_than_forgotten(functions):
+    """Layers, and traffic that an alias splits."""
+    layer = f"arn:aws:lambda:{REGION}:111111111111:layer:x:1"
+    code, _, said = refused(make, functions=functions, name="layered", Layers=[layer])
+    assert code == "InvalidParameterValueException" and "Layers" in said
+    make(functions, "split", Layers=[])
+    functions.publish_version(FunctionName="split")
+    given = {"FunctionName": "split", "Name": "live", "FunctionVersion": "1"}
+    weights = {"AdditionalVersionWeights": {"2": 0.5}}
+    code, _, said = refused(functions.create_alias, RoutingConfig=weights, **given)
+    assert code == "InvalidParameterValueException" and "RoutingConfig" in said
+    assert functions.create_alias(RoutingConfig={"AdditionalVersionWeights": {}}, **given)["Name"] == "live"
+
+
 def test_a_concurrency_of_zero_turns_a_function_off(functions):
     """And without it, it runs again."""
     make(functions, "off")

@@ -24,6 +24,11 @@ pub(super) fn change(
         function.aliases.remove(name);
         return Ok((204, Value::Null));
     }
+    let weights = &input["RoutingConfig"]["AdditionalVersionWeights"];
+    if weights.as_object().is_some_and(|all| !all.is_empty()) {
+        let message = "RoutingConfig: this version of daemun splits no traffic between versions";
+        return Err(invalid(message));
+    }
     let known = function.aliases.get(name).cloned();
     let mut alias = match (operation, known) {
         (Operation::CreateAlias, Some(_)) => {

@@ -301,6 +301,14 @@ fn set(configuration: &mut Map<String, Value>, asked: &Asked<'_>) -> Outcome<()>
 }
 
 fn set_members(configuration: &mut Map<String, Value>, input: &Value) -> Outcome<()> {
+    if input["Layers"]
+        .as_array()
+        .is_some_and(|all| !all.is_empty())
+    {
+        let message =
+            "Layers are not served by this version of daemun: add their files to the code";
+        return Err(invalid(message));
+    }
     for member in SETTABLE {
         if let Some(value) = input.get(member).filter(|value| !value.is_null()) {
             configuration.insert(member.to_owned(), value.clone());
