@@ -134,7 +134,7 @@ def test_every_variable_of_an_http_api_has_its_value(logged, upstream):
 @pytest.mark.parametrize(
     "bad, said",
     [
-        ("$context.status", "needs the id of the request: add `$context.requestId`"),
+        ("$context.status", "must contain $context.requestId or $context.extendedRequestId"),
         ("$context.requestId $context.reqestId", "reqestId"),
         ("$context.requestId\n$context.status", "line"),
     ],
