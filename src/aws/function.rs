@@ -73,6 +73,13 @@ fn is_qualifier(text: &str) -> bool {
     text == "$LATEST" || (!text.is_empty() && text.len() <= 128 && text.bytes().all(fits))
 }
 
+/// Whether a function may have an environment variable of this name. AWS: `[a-zA-Z]([a-zA-Z0-9_])+`;
+/// one letter does here.
+pub fn is_variable_name(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.bytes().all(fits)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

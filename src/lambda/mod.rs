@@ -55,6 +55,6 @@ pub use function::{Code, Function, Runtime, RuntimeKind, VERSION_LATEST};
 pub use functions::{Caller, Functions, Settings};
 pub use outcome::{Invocation, InvokeError, Mode, Outcome, Returned};
 pub use permit::{Permit, Source};
-pub use runtime::in_path;
+pub use runtime::{in_path, is_program};
 pub use stream::{Ending, Piece, StreamFault, Streamed};
 pub use zip::check as check_archive;

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
+use std::fs::Metadata;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -193,9 +194,7 @@ fn node_client(packages: &Path) -> Option<String> {
 
 fn provided(folder: &Path, memory: u64) -> Result<Plan, String> {
     let program = folder.join("bootstrap");
-    let is_executable = std::fs::metadata(&program)
-        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0);
-    if !is_executable {
+    if !std::fs::metadata(&program).is_ok_and(|meta| is_program(&meta)) {
         let folder = folder.display();
         return Err(format!(
             "there is no executable file `bootstrap` in {folder}"
@@ -213,8 +212,12 @@ fn provided(folder: &Path, memory: u64) -> Result<Plan, String> {
 pub fn in_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let found = std::env::split_paths(&path).map(|folder| folder.join(name));
-    found.into_iter().find(|program| {
-        std::fs::metadata(program)
-            .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
-    })
+    found
+        .into_iter()
+        .find(|program| std::fs::metadata(program).is_ok_and(|meta| is_program(&meta)))
+}
+
+/// A file that somebody may execute.
+pub fn is_program(meta: &Metadata) -> bool {
+    meta.is_file() && meta.permissions().mode() & 0o111 != 0
 }

@@ -24,6 +24,7 @@ use crate::control::domain::trust::Truststores;
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::publish::refusal::unserved;
+use crate::control::rest::stage::log_line;
 use crate::control::rest::test_invoke::Draft;
 use crate::control::{AUTHORIZER_EPOCH, CACHE_EPOCH};
 use crate::gateway::trial::Told;
@@ -340,7 +341,6 @@ fn epoch(stage: &Record, key: &str) -> u64 {
 
 fn access_log(stage: &Record) -> Option<String> {
     let format = stage.get("accessLogSettings")?.get("format")?.as_str()?;
-    // AWS allows a line end behind the format.
-    let format = format.trim_end_matches(['\r', '\n']);
+    let format = log_line(format);
     (!format.is_empty()).then(|| format.to_owned())
 }

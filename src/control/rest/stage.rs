@@ -12,6 +12,7 @@ use crate::control::protocol::Input;
 use crate::control::rest::noun::{self, given};
 use crate::control::rest::{canary, certificate, deployment, plan, setting};
 use crate::control::{AUTHORIZER_EPOCH, CACHE_EPOCH, tags};
+use crate::lang::logline::FORMAT_BYTES_MAX;
 use crate::model::quota;
 
 pub const OPERATIONS: &[(&str, Handler)] = &[
@@ -257,22 +258,24 @@ fn patch_access_log(record: &mut Record, patch: &Patch, name: &str) -> Outcome<(
     Ok(())
 }
 
-/// AWS: "AccessLog template: 3 KB".
-const LOG_FORMAT_BYTES_MAX: usize = 3 * 1024;
+/// An access-log format without the line end that AWS allows behind it.
+pub fn log_line(format: &str) -> &str {
+    let line = format.strip_suffix('\n').unwrap_or(format);
+    line.strip_suffix('\r').unwrap_or(line)
+}
 
 /// What AWS asks of any format: one line that tells lines apart.
 pub fn check_log_format(format: &str) -> Outcome<()> {
-    let line = format.strip_suffix('\n').unwrap_or(format);
-    let line = line.strip_suffix('\r').unwrap_or(line);
+    let line = log_line(format);
     if line.contains(['\n', '\r']) {
         return Err(Error::bad_request(
             "Access Log format must be single line, new line character is allowed only at end of \
              the format",
         ));
     }
-    if format.len() > LOG_FORMAT_BYTES_MAX {
+    if format.len() > FORMAT_BYTES_MAX {
         return Err(Error::bad_request(format!(
-            "Access Log format must not be longer than {LOG_FORMAT_BYTES_MAX} bytes"
+            "Access Log format must not be longer than {FORMAT_BYTES_MAX} bytes"
         )));
     }
     let variables = line.split("$context.").skip(1);

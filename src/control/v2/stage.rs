@@ -6,7 +6,7 @@ use crate::control::desk::{Desk, Record, text};
 use crate::control::error::{Error, Outcome};
 use crate::control::kind;
 use crate::control::protocol::Input;
-use crate::control::rest::stage::{check_log_destination, check_log_format};
+use crate::control::rest::stage::{check_log_destination, check_log_format, log_line};
 use crate::control::v2::noun::{self, Noun, flag, given, is_http, with_defaults};
 use crate::control::{AUTHORIZER_EPOCH, Handler};
 use crate::lang::logline::Format;
@@ -118,7 +118,7 @@ fn check_access_log(record: &Record) -> Outcome<()> {
         return Ok(());
     };
     check_log_format(format)?;
-    let fault = match Format::parse(format.trim_end_matches(['\r', '\n'])) {
+    let fault = match Format::parse(log_line(format)) {
         Ok(_) => return Ok(()),
         Err(fault) => fault,
     };

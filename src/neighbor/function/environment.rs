@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::aws::function::is_variable_name;
 use crate::base::json;
 use crate::control::{Error, Outcome};
 use crate::neighbor::function::invalid;
@@ -45,8 +46,7 @@ pub(super) fn check(variables: &Value) -> Outcome<()> {
         )));
     }
     for (name, value) in all {
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-        if !name.starts_with(|c: char| c.is_ascii_alphabetic()) || !name.bytes().all(fits) {
+        if !is_variable_name(name) {
             return Err(Error::validation(format!(
                 "1 validation error detected: Value '{name}' at 'environment.variables' failed to \
                  satisfy constraint: Map keys must satisfy constraint: [Member must satisfy regular \

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use crate::aws::credential::is_access_key_id;
-use crate::aws::function::is_name;
+use crate::aws::function::{is_name, is_variable_name};
 use crate::lambda::Runtime;
 use crate::model::v2::RouteKey;
 use crate::server::config::problem::{Fault, quoted};
@@ -286,14 +286,13 @@ pub fn path(text: &str) -> Result<(), Fault> {
     }
 }
 
-/// AWS: letters, digits and `_`, two at least, a letter first; some names are Lambda's own.
+/// Some names are Lambda's own.
 pub fn environment_name(text: &str) -> Result<(), Fault> {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     let wrong = |why: &str| Err(Fault::new(format!("{} {why}", quoted(text))));
     if text.starts_with("AWS_LAMBDA_") || matches!(text, "_HANDLER" | "LAMBDA_TASK_ROOT") {
         return wrong("is set for every function");
     }
-    match text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.bytes().all(fits) {
+    match is_variable_name(text) {
         true => Ok(()),
         false => wrong("is not the name of an environment variable"),
     }

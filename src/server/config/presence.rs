@@ -1,10 +1,9 @@
 //! Code and interpreters that functions name and that are not there.
 
 use std::fs::{self, Metadata};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::lambda::{Code, Function, RuntimeKind};
+use crate::lambda::{Code, Function, RuntimeKind, is_program};
 use crate::server::config::place::{self, Located};
 use crate::server::config::problem::{Problems, Report};
 
@@ -67,10 +66,6 @@ fn wrong(path: &Path, wanted: &str, fits: fn(&Metadata) -> bool) -> Option<Strin
         Ok(_) => Some(format!("{shown} is not {wanted}")),
         Err(error) => Some(format!("{shown} cannot be used: {error}")),
     }
-}
-
-fn is_program(meta: &Metadata) -> bool {
-    meta.is_file() && meta.permissions().mode() & 0o111 != 0
 }
 
 #[cfg(test)]
