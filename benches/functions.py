@@ -26,6 +26,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 RUNTIME = b"/2018-06-01/runtime/invocation/"
 # Between two requests of a latency measure, so that the worker has asked for its next invocation.
 PAUSE_S = 0.003
+# The measure of Python takes steady traffic, too: after some three milliseconds without work the cores sleep deeper
+# and the caches have been used by others, which costs whoever works for the call, the client included.
+PACES = {"steady traffic, a call each millisecond": 0.001, "calls after a rest of 3 ms": PAUSE_S}
 PYTHON = "def handler(event, context):\n    return {'statusCode': 200, 'body': 'x'}\n"
 NODE = "exports.handler = async () => ({ statusCode: 200, body: 'x' });\n"
 
@@ -162,8 +165,8 @@ class Bare:
         self.listener.settimeout(30)
         self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
 
-    def measure(self, rounds, event):
-        """Seconds from an event to the whole answer, for each round."""
+    def measure(self, rounds, event, pause_s):
+        """Seconds from an event to the whole answer, for each round, and a pause before each."""
         connection, _ = self.listener.accept()
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         took = []
@@ -177,7 +180,7 @@ class Bare:
                 "Lambda-Runtime-Trace-Id: Root=1-6925f5a0-0123456789abcdef01234567\r\n"
                 f"Content-Length: {len(event)}\r\n\r\n"
             ).encode()
-            time.sleep(PAUSE_S)
+            time.sleep(pause_s)
             began = time.perf_counter()
             connection.sendall(head + event)
             asked, _ = message(connection)
@@ -234,12 +237,12 @@ def runtime_client(python, code, address, environment):
     return subprocess.Popen(command, cwd=code, env=environment, **quiet)
 
 
-def bare_round_trips(python, code, rounds, environment):
+def bare_round_trips(python, code, rounds, environment, pause_s):
     """What the runtime client takes under a bare Runtime API."""
     bare = Bare()
     process = runtime_client(python, code, bare.address, environment)
     try:
-        return bare.measure(rounds, EVENT)
+        return bare.measure(rounds, EVENT, pause_s)
     finally:
         process.kill()
         process.wait()
@@ -321,34 +324,43 @@ def bench_python(options, folder, code):
     functions = {"python": lines + "\nconcurrency = 1"}
     relay = folder / "relay"
     subprocess.run(["rustc", "--edition", "2024", "-O", ROOT / "benches/peers/relay.rs", "-o", relay], check=True)
-    names = ["a relay in the gateway's place", "the gateway"]
-    bare, behind, cpu, servers = [], {name: [] for name in names}, dict.fromkeys(names, 0), {}
+    servers = {}
     try:
-        servers[names[1]] = Gateway(options.program, folder, functions)
-        connections = {names[1]: servers[names[1]].connect()}
-        servers[names[1]].get(connections[names[1]], "python")
-        environment = worker_environment(servers[names[1]])
-        servers[names[0]] = Relay(relay, folder, python, environment)
-        connections[names[0]] = servers[names[0]].connect()
-        for name, server in servers.items():
-            for _ in range(max(options.calls // 10, 50)):
-                time.sleep(PAUSE_S)
-                server.get(connections[name], "python")
-        # In turns, since the machine has better and worse minutes.
-        for _ in range(options.rounds):
-            bare += bare_round_trips(python, code, options.calls, environment)[options.calls // 10 :]
-            for name, server in servers.items():
-                before = server.cpu_s()
-                for _ in range(options.calls):
-                    time.sleep(PAUSE_S)
-                    behind[name].append(server.get(connections[name], "python"))
-                cpu[name] += server.cpu_s() - before
+        servers["the gateway"] = Gateway(options.program, folder, functions)
+        servers["the gateway"].get(servers["the gateway"].connect(), "python")
+        environment = worker_environment(servers["the gateway"])
+        servers["a relay in the gateway's place"] = Relay(relay, folder, python, environment)
+        for pace, pause_s in PACES.items():
+            line(f"**{pace}**", "")
+            bare = lambda: bare_round_trips(python, code, options.calls, environment, pause_s)
+            bench_pace(options, servers, client, bare, pause_s)
     finally:
         for server in servers.values():
             server.stop()
-    own, least = quartiles(bare)
-    line(f"{client}, its own round trip, µs", own)
-    for name in names:
+
+
+def bench_pace(options, servers, client, bare, pause_s):
+    """What each server adds to the client's own round trip, with that pause before each call."""
+    connections = {name: server.connect() for name, server in servers.items()}
+    own, behind, cpu = [], {name: [] for name in servers}, dict.fromkeys(servers, 0)
+
+    def calls(name, count):
+        for _ in range(count):
+            time.sleep(pause_s)
+            yield servers[name].get(connections[name], "python")
+
+    for name in servers:
+        list(calls(name, max(options.calls // 10, 50)))
+    # In turns, since the machine has better and worse minutes.
+    for _ in range(options.rounds):
+        own += bare()[options.calls // 10 :]
+        for name, server in servers.items():
+            before = server.cpu_s()
+            behind[name] += calls(name, options.calls)
+            cpu[name] += server.cpu_s() - before
+    said, least = quartiles(own)
+    line(f"{client}, its own round trip, µs", said)
+    for name in servers:
         whole, median = quartiles(behind[name])
         line(f"a warm Python function behind {name}, µs", whole)
         wanted = ("150", median - least <= 150) if name == "the gateway" else ()
