@@ -127,7 +127,7 @@ async fn drained(worker: &'static Worker, mailbox: Mailbox<Command>) {
 
 async fn tidy(worker: &'static Worker) {
     loop {
-        worker.core.pause(TIDY_MS).await;
+        worker.core.lull(TIDY_MS).await;
         worker.groups.tidy(worker.core.now_ms());
         worker.caches.copies.tidy();
         worker.ship_lines();

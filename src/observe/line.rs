@@ -1,6 +1,8 @@
 //! Bounded queues of finished lines with a counted drop rule; `server::export` writes them out.
 
-use std::sync::atomic::{Ordering, fence};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::sync::{Arc, OnceLock};
+use std::thread::Thread;
 
 use rtrb::{Consumer, Producer, RingBuffer};
 
@@ -27,6 +29,7 @@ pub struct Lines {
     finished: usize,
     full: Producer<Batch>,
     empty: Consumer<Vec<u8>>,
+    bell: Arc<Bell>,
     dropped: u64,
 }
 
@@ -35,6 +38,28 @@ pub struct Lines {
 pub struct Drain {
     full: Consumer<Batch>,
     empty: Producer<Vec<u8>>,
+    bell: Arc<Bell>,
+}
+
+/// Wakes a writer that sleeps for want of lines. One that has work looks by itself, so a busy core
+/// makes no system call.
+#[derive(Debug, Default)]
+struct Bell {
+    is_awaited: AtomicBool,
+    writer: OnceLock<Thread>,
+}
+
+impl Bell {
+    fn ring(&self) {
+        // Either the writer sees what was shipped before this, or it is seen to wait.
+        fence(Ordering::SeqCst);
+        if self.is_awaited.load(Ordering::Relaxed)
+            && self.is_awaited.swap(false, Ordering::Relaxed)
+            && let Some(writer) = self.writer.get()
+        {
+            writer.unpark();
+        }
+    }
 }
 
 /// A queue of at most `capacity_buffers` buffers of about 32 KiB between one core and the writer.
@@ -42,16 +67,19 @@ pub fn lines(capacity_buffers: usize) -> (Lines, Drain) {
     let capacity = capacity_buffers.max(1);
     let (full_in, full_out) = RingBuffer::new(capacity);
     let (empty_in, empty_out) = RingBuffer::new(capacity);
+    let bell = Arc::new(Bell::default());
     let lines = Lines {
         buffer: Batch::default(),
         finished: 0,
         full: full_in,
         empty: empty_out,
+        bell: Arc::clone(&bell),
         dropped: 0,
     };
     let drain = Drain {
         full: full_out,
         empty: empty_in,
+        bell,
     };
     (lines, drain)
 }
@@ -98,6 +126,7 @@ impl Lines {
         // Only this end fills the ring, so the slot seen above is still free.
         let pushed = self.full.push(batch);
         debug_assert!(pushed.is_ok());
+        self.bell.ring();
     }
 
     /// Lines dropped since the start.
@@ -128,6 +157,15 @@ impl Drain {
         }
     }
 
+    /// With the next buffer that is shipped the calling thread, always the same, is unparked. False
+    /// when one is there already.
+    pub fn await_next(&self) -> bool {
+        self.bell.writer.get_or_init(std::thread::current);
+        self.bell.is_awaited.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        self.full.is_empty()
+    }
+
     /// True when the core's end is gone and everything it shipped was taken.
     pub fn finished(&self) -> bool {
         if !self.full.is_abandoned() {
@@ -143,6 +181,9 @@ impl Drain {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
+    use std::thread::park_timeout;
+    use std::time::{Duration, Instant};
+
     use super::*;
 
     fn write(lines: &mut Lines, text: &[u8]) {
@@ -175,6 +216,26 @@ mod tests {
         assert_eq!(drain.take().unwrap().bytes, b"whole\n");
         assert_eq!(drain.take().unwrap().bytes, b"next\n");
         assert!(drain.finished());
+    }
+
+    #[test]
+    fn a_writer_that_waits_is_woken_once() {
+        let (mut lines, mut drain) = lines(4);
+        assert!(drain.await_next());
+        write(&mut lines, b"one");
+        lines.flush();
+        // Unparked before it parks, so this ends at once, and the other one does not.
+        let begun = Instant::now();
+        park_timeout(Duration::from_secs(60));
+        assert!(begun.elapsed() < Duration::from_secs(60));
+        assert!(!drain.await_next(), "one is there");
+        assert_eq!(drain.take().unwrap().bytes, b"one\n");
+        assert!(drain.await_next());
+        drop(lines);
+        assert!(
+            drain.bell.is_awaited.load(Ordering::Relaxed),
+            "nothing was left to ship"
+        );
     }
 
     #[test]

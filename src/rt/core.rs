@@ -31,12 +31,16 @@ pub struct Core {
     started_ns: u64,
     /// As of the last look at the clock.
     now_ms: Cell<u64>,
-    ticks: Cell<u64>,
-    sleepers: RefCell<Vec<Waker>>,
+    /// Who is to look at the clock again, and when something must have become of it.
+    sleepers: RefCell<Vec<(u64, Waker)>>,
 }
 
 /// How often overdue sockets are looked for, milliseconds.
 pub const SWEEP_MS: u32 = 20;
+/// A core without traffic for so many sweeps sleeps until something is due.
+const CALM_SWEEPS: u32 = 25;
+/// Yet no longer than this, milliseconds.
+const DOZE_MS: u32 = 1000;
 
 /// One buffer holds the largest usual head together with a 64 KiB body.
 pub const BUFFER_BYTES: usize = 72 * 1024;
@@ -65,7 +69,6 @@ impl Core {
             pipes: Pipes::default(),
             started_ns: machine_ns(),
             now_ms: Cell::new(0),
-            ticks: Cell::new(0),
             sleepers: RefCell::new(Vec::new()),
         }
     }
@@ -112,30 +115,74 @@ impl Core {
 
     /// Returns after at least `milliseconds`, to the next sweep: for waits that need no precision.
     pub async fn pause(&self, milliseconds: u32) {
-        let until = self.ticks.get() + u64::from(milliseconds.div_ceil(SWEEP_MS)) + 1;
+        let until_ms = self.sweep_after(milliseconds);
+        self.sleep(until_ms, until_ms).await;
+    }
+
+    /// As `pause`, for work that traffic makes: a core that dozes is not woken for it.
+    pub async fn lull(&self, milliseconds: u32) {
+        self.sleep(self.sweep_after(milliseconds), u64::MAX).await;
+    }
+
+    /// What has been read of the clock may be as old as the last sweep.
+    fn sweep_after(&self, milliseconds: u32) -> u64 {
+        self.now_ms.get() + u64::from(milliseconds) + u64::from(SWEEP_MS)
+    }
+
+    async fn sleep(&self, until_ms: u64, due_ms: u64) {
         poll_fn(|context| {
-            if self.ticks.get() >= until {
+            if self.now_ms.get() >= until_ms {
                 return Poll::Ready(());
             }
-            self.sleepers.borrow_mut().push(context.waker().clone());
+            let sleeper = (due_ms, context.waker().clone());
+            self.sleepers.borrow_mut().push(sleeper);
             Poll::Pending
         })
         .await;
     }
 
+    /// Keeps the clock, the deadlines and the sleepers: every 20 ms, and on a core where nothing
+    /// happens only when something is due. The first traffic after that comes behind a look at the clock.
     async fn sweep(&'static self) {
         let Ok(ticker) = sys::ticker(SWEEP_MS).and_then(Ready::clock) else {
             return;
         };
+        let (mut calm_sweeps, mut period_ms) = (0, SWEEP_MS);
         loop {
             ticker.readable().await;
             ticker.drain();
-            self.ticks.set(self.ticks.get() + 1);
-            self.deadlines.sweep(self.now_us() / 1000);
-            // Waking only queues, so nobody lies down meanwhile and the list keeps its room.
-            let mut sleepers = self.sleepers.take();
-            sleepers.drain(..).for_each(Waker::wake);
-            self.sleepers.replace(sleepers);
+            let now_ms = self.now_us() / 1000;
+            let due_ms = self.deadlines.sweep(now_ms).min(self.wake_sleepers(now_ms));
+            calm_sweeps = if ticker.take_traffic() {
+                0
+            } else {
+                calm_sweeps + 1
+            };
+            let before_ms = period_ms;
+            period_ms = SWEEP_MS;
+            if calm_sweeps >= CALM_SWEEPS {
+                let left_ms = due_ms.saturating_sub(now_ms).min(DOZE_MS.into());
+                period_ms = SWEEP_MS.max(left_ms as u32);
+                ticker.ring_with_traffic();
+            }
+            if period_ms != before_ms {
+                ticker.ring_every(period_ms);
+            }
         }
+    }
+
+    /// Lets all sleepers look at the clock; returns when the next of them is due, of those that are not.
+    fn wake_sleepers(&self, now_ms: u64) -> u64 {
+        let mut next_ms = u64::MAX;
+        // Waking only queues, so nobody lies down meanwhile and the list keeps its room.
+        let mut sleepers = self.sleepers.take();
+        for (due_ms, waker) in sleepers.drain(..) {
+            if due_ms > now_ms {
+                next_ms = next_ms.min(due_ms);
+            }
+            waker.wake();
+        }
+        self.sleepers.replace(sleepers);
+        next_ms
     }
 }

@@ -36,9 +36,9 @@ pub struct Deadline {
 }
 
 impl Deadlines {
-    /// Shuts overdue sockets; returns how many there were.
-    pub fn sweep(&self, now_ms: u64) -> usize {
-        let mut overdue = 0;
+    /// Shuts overdue sockets; returns when the next one is due, `u64::MAX` if none is.
+    pub fn sweep(&self, now_ms: u64) -> u64 {
+        let mut next_ms = NEVER;
         for slot in self.slots.borrow().iter() {
             if slot.at_ms.get() <= now_ms {
                 slot.at_ms.set(NEVER);
@@ -50,10 +50,10 @@ impl Deadlines {
                     libc::SHUT_RDWR
                 };
                 sys::shutdown(slot.fd.get(), how);
-                overdue += 1;
             }
+            next_ms = next_ms.min(slot.at_ms.get());
         }
-        overdue
+        next_ms
     }
 
     /// Sockets on which nothing is under way end at this time, if not before.

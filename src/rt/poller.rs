@@ -53,6 +53,10 @@ pub struct Poller {
     busy_turns: Cell<u32>,
     /// Nothing but the clock came in the last wait.
     is_still: Cell<bool>,
+    /// Something other than the clock has come since the last `take_traffic`.
+    has_traffic: Cell<bool>,
+    /// The clock that is to ring with the next traffic.
+    dozing: Cell<Option<Rc<Source>>>,
     /// The loop ends: nobody may wait any more.
     is_over: Cell<bool>,
 }
@@ -109,6 +113,8 @@ impl Poller {
                 steps: Cell::new(0),
                 busy_turns: Cell::new(0),
                 is_still: Cell::new(false),
+                has_traffic: Cell::new(false),
+                dozing: Cell::new(None),
                 is_over: Cell::new(false),
             });
             // The kernel does not care that this is no TCP socket: its readiness is all we ask for.
@@ -208,15 +214,40 @@ impl Poller {
             unsafe { libc::epoll_wait(set, events.as_mut_ptr(), EVENTS as i32, timeout_ms) };
         let count = usize::try_from(count).unwrap_or(0);
         let mut is_real = false;
+        if let Some(clock) = self.dozing.take() {
+            self.rouse(clock, &events[..count]);
+        }
         let sources = self.sources.borrow();
         for event in &events[..count] {
-            is_real |= event.u64 & CLOCK == 0;
+            is_real |= is_traffic(event);
             // A source may be gone, and its slot be another's: that one looks in vain, once.
             if let Some(Some(source)) = sources.slots.get(event.u64 as u32 as usize) {
                 source.happened(event.events as i32);
             }
         }
+        self.has_traffic.set(self.has_traffic.get() | is_real);
         is_real
+    }
+
+    /// Lets the clock ring if traffic has come, before any task that was waiting for it runs.
+    #[cold]
+    fn rouse(&self, clock: Rc<Source>, events: &[libc::epoll_event]) {
+        if events.iter().any(is_traffic) {
+            clock.readable.set(true);
+            wake(&clock.reader);
+        } else {
+            self.dozing.set(Some(clock));
+        }
+    }
+
+    /// The clock rings with the next traffic, too.
+    pub fn doze(&self, clock: &Rc<Source>) {
+        self.dozing.set(Some(Rc::clone(clock)));
+    }
+
+    /// Something other than a clock has come since the last call.
+    pub fn take_traffic(&self) -> bool {
+        self.has_traffic.take()
     }
 
     /// Gives the turn to the other watchman, and waits until it comes back.
@@ -303,6 +334,10 @@ impl Source {
             wake(&self.writer);
         }
     }
+}
+
+fn is_traffic(event: &libc::epoll_event) -> bool {
+    event.u64 & CLOCK == 0
 }
 
 fn wake(waiting: &Cell<Option<Waker>>) {

@@ -195,6 +195,22 @@ impl Ready {
         sys::drain(self.fd());
     }
 
+    /// A ticker rings after so many milliseconds, and again and again.
+    pub fn ring_every(&self, milliseconds: u32) {
+        // Its own values are never refused.
+        let _ = sys::set_ticker(self.fd(), milliseconds);
+    }
+
+    /// A ticker becomes readable with the next traffic of this core, too, before who waits for that.
+    pub fn ring_with_traffic(&self) {
+        self.poller.doze(&self.source);
+    }
+
+    /// Something other than a ticker has happened on this core since the last call.
+    pub fn take_traffic(&self) -> bool {
+        self.poller.take_traffic()
+    }
+
     /// The descriptor, watched no more, for another thread.
     pub fn into_fd(self) -> OwnedFd {
         if self.source.is_watched() {

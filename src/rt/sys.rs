@@ -247,7 +247,7 @@ pub fn socket_error(fd: RawFd) -> io::Result<()> {
     }
 }
 
-/// A descriptor that becomes readable every `milliseconds`.
+/// A descriptor that becomes readable every `milliseconds`, which are not 0.
 pub fn ticker(milliseconds: u32) -> io::Result<OwnedFd> {
     // SAFETY: no memory is passed.
     let fd = checked(unsafe {
@@ -258,6 +258,12 @@ pub fn ticker(milliseconds: u32) -> io::Result<OwnedFd> {
     })?;
     // SAFETY: timerfd_create returned this descriptor, nobody else owns it.
     let fd = unsafe { OwnedFd::from_raw_fd(fd as RawFd) };
+    set_ticker(fd.as_raw_fd(), milliseconds)?;
+    Ok(fd)
+}
+
+/// From now on a ticker becomes readable every `milliseconds`, which are not 0.
+pub fn set_ticker(fd: RawFd, milliseconds: u32) -> io::Result<()> {
     let every = libc::timespec {
         tv_sec: i64::from(milliseconds / 1000),
         tv_nsec: i64::from(milliseconds % 1000) * 1_000_000,
@@ -268,9 +274,9 @@ pub fn ticker(milliseconds: u32) -> io::Result<OwnedFd> {
     };
     // SAFETY: `setting` lives through the call, the old value is not asked for.
     checked(unsafe {
-        libc::timerfd_settime(fd.as_raw_fd(), 0, &raw const setting, std::ptr::null_mut()) as isize
+        libc::timerfd_settime(fd, 0, &raw const setting, std::ptr::null_mut()) as isize
     })?;
-    Ok(fd)
+    Ok(())
 }
 
 /// Reads from what is no socket; `WouldBlock` when nothing is there.

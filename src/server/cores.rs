@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep};
 
 use crate::gateway::auth::Callers;
@@ -47,7 +47,18 @@ pub struct First {
 pub struct Cores {
     mailboxes: Vec<Mailbox<Command>>,
     threads: Vec<JoinHandle<io::Result<()>>>,
+    /// True from when the first of the threads begins to end.
+    ending: watch::Sender<bool>,
     turn: AtomicUsize,
+}
+
+/// Tells that its thread ends, also by a panic.
+struct Ending(watch::Sender<bool>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.send_replace(true);
+    }
 }
 
 /// A way to speak to the cores that can be kept anywhere.
@@ -68,6 +79,7 @@ impl Cores {
         let mut cores = Self {
             mailboxes: Vec::new(),
             threads: Vec::new(),
+            ending: watch::Sender::new(false),
             turn: AtomicUsize::new(0),
         };
         for (index, seat) in seats.into_iter().enumerate() {
@@ -102,7 +114,9 @@ impl Cores {
         let (ready, is_ready) = oneshot::channel();
         let shared = Arc::clone(shared);
         let doors = seat.doors;
+        let ending = Ending(self.ending.clone());
         let thread = Core::start(index, seat.cpu, driver, move |core| async move {
+            let _ending = ending;
             let begin = || {
                 signal::block_in_this_thread()?;
                 Ok((Worker::new(core, shared)?, letters.open()?))
@@ -180,11 +194,13 @@ impl Cores {
 
     /// Returns when a core has ended, which none should while the process serves.
     pub async fn broken(&self) -> usize {
+        // There is a sender as long as there is `self`.
+        let _ = self.ending.subscribe().wait_for(|begun| *begun).await;
         loop {
             if let Some(core) = self.threads.iter().position(JoinHandle::is_finished) {
                 return core;
             }
-            sleep(Duration::from_millis(250)).await;
+            sleep(JOIN_POLL).await;
         }
     }
 }

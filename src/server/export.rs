@@ -10,8 +10,8 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::thread::{self, Thread};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -26,6 +26,7 @@ use crate::server::outlet::Outlet;
 #[derive(Debug)]
 pub struct Exporter {
     commands: Sender<Command>,
+    writer: Thread,
     written: Written,
     ended: oneshot::Receiver<()>,
 }
@@ -92,7 +93,7 @@ impl Exporter {
             written: written.clone(),
             failing: false,
         };
-        thread::Builder::new()
+        let thread = thread::Builder::new()
             .name("daemun-log".to_owned())
             .spawn(move || {
                 writer.run(&orders);
@@ -101,6 +102,7 @@ impl Exporter {
             .map_err(StartError::Thread)?;
         Ok(Self {
             commands,
+            writer: thread.thread().clone(),
             written,
             ended,
         })
@@ -148,14 +150,17 @@ impl Exporter {
     /// counted as dropped.
     fn tell(&self, command: Command) {
         let _ = self.commands.send(command);
+        self.writer.unpark();
     }
 }
 
 /// Between two looks: short while lines come, growing while they do not.
 const PAUSE_MIN: Duration = Duration::from_millis(10);
 const PAUSE_MAX: Duration = Duration::from_millis(50);
-/// With the log off only stragglers of an older plan come.
-const PAUSE_OFF: Duration = Duration::from_secs(1);
+/// After so many looks in vain the writer waits to be woken.
+const LOOKS_IN_VAIN: u32 = 12;
+/// Yet no longer than this: nobody tells that a core has let go of its end.
+const PAUSE_ASLEEP: Duration = Duration::from_secs(1);
 /// What the last lines are given to be written.
 const FINISH_LIMIT: Duration = Duration::from_secs(5);
 /// So many batches are taken of one queue before the others and the commands have their turn.
@@ -171,31 +176,38 @@ struct Writer {
 
 impl Writer {
     fn run(mut self, orders: &Receiver<Command>) {
-        let mut pause = PAUSE_MIN;
+        let (mut pause, mut in_vain) = (PAUSE_MIN, 0);
         let mut stopping = false;
         loop {
             let batches = self.write_waiting();
+            stopping |= self.obey_all(orders);
             if stopping && self.drains.is_empty() {
                 return;
             }
-            pause = match batches {
-                0 if self.sink.is_off() => PAUSE_OFF,
-                0 => PAUSE_MAX.min(pause * 2),
-                _ => PAUSE_MIN,
+            (pause, in_vain) = match batches {
+                0 => (PAUSE_MAX.min(pause * 2), in_vain + 1),
+                _ => (PAUSE_MIN, 0),
             };
             // After a stop the cores are about to end, so it is not worth sleeping long.
             if stopping {
                 thread::sleep(PAUSE_MIN);
-                continue;
+            } else if in_vain >= LOOKS_IN_VAIN {
+                if self.drains.iter().all(Drain::await_next) {
+                    thread::park_timeout(PAUSE_ASLEEP);
+                }
+            } else if batches < BATCHES_MAX {
+                thread::park_timeout(pause);
             }
-            let order = orders.recv_timeout(match batches {
-                full if full >= BATCHES_MAX => Duration::ZERO,
-                _ => pause,
-            });
-            match order {
-                Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => stopping = true,
+        }
+    }
+
+    /// True when the writer is to stop, or nobody is left to say so.
+    fn obey_all(&mut self, orders: &Receiver<Command>) -> bool {
+        loop {
+            match orders.try_recv() {
+                Ok(Command::Stop) | Err(TryRecvError::Disconnected) => return true,
                 Ok(command) => self.obey(command),
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(TryRecvError::Empty) => return false,
             }
         }
     }

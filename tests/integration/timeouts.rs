@@ -1,5 +1,11 @@
 //! How long a client may take, and what it gets when that is over.
 
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
 use crate::kit::{Driver, Gateway, Upstream, eventually, mock, proxy, table};
 
 on_both_drivers! {
@@ -11,6 +17,8 @@ on_both_drivers! {
     a_body_that_keeps_coming_is_not_slow,
     a_client_that_reads_nothing_is_cut_off,
     an_exchange_ends_at_its_time,
+    a_gateway_where_nothing_happens_sleeps,
+    a_time_that_begins_after_a_long_rest_is_whole,
 }
 
 fn a_slow_head_is_408(driver: Driver) {
@@ -125,4 +133,66 @@ fn an_exchange_ends_at_its_time(driver: Driver) {
         "a body cut off must not look whole"
     );
     upstream.await_ends(1);
+}
+
+fn a_gateway_where_nothing_happens_sleeps(driver: Driver) {
+    let gateway = Gateway::start(
+        driver,
+        mock("GET /x", "ok") + "[logging]\naccess_log = \"stdout\"\n",
+    );
+    let mut client = gateway.connect();
+    assert_eq!(client.get("/x").text(), "ok");
+    // Cores and log writers look 50 and 20 times a second while something happens.
+    eventually("two quiet seconds", || {
+        let before = switches(gateway.pid());
+        sleep(Duration::from_secs(2));
+        let after = switches(gateway.pid());
+        let is_quiet = |name: &String| after[name] - before[name] < 12;
+        (before.len() == after.len() && before.keys().all(is_quiet)).then_some(())
+    });
+    assert_eq!(client.get("/x").text(), "ok");
+    eventually("the line of the last request", || {
+        (gateway.stdout().matches("GET /x").count() == 2).then_some(())
+    });
+}
+
+/// How often each core and each writer of a log went to sleep.
+fn switches(pid: u32) -> BTreeMap<String, u64> {
+    let task = |folder: &Path| {
+        let name = fs::read_to_string(folder.join("comm")).ok()?;
+        let status = fs::read_to_string(folder.join("status")).ok()?;
+        let line = |line: &str| {
+            line.strip_prefix("voluntary_ctxt_switches:")?
+                .trim()
+                .parse()
+                .ok()
+        };
+        let is_ours = name.starts_with("core-") || name.starts_with("daemun-log");
+        let name = format!("{} {}", folder.display(), name.trim());
+        is_ours.then_some((name, status.lines().find_map(line)?))
+    };
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let all: BTreeMap<_, _> = tasks
+        .filter_map(|entry| task(&entry.unwrap().path()))
+        .collect();
+    assert!(all.len() >= 2, "{all:?}");
+    all
+}
+
+fn a_time_that_begins_after_a_long_rest_is_whole(driver: Driver) {
+    let header = Duration::from_millis(1500);
+    let gateway = Gateway::start(
+        driver,
+        mock("GET /x", "ok") + &table("timeouts", "header = \"1500ms\"\nidle = \"1500ms\""),
+    );
+    let mut resting = gateway.connect();
+    assert_eq!(resting.get("/x").text(), "ok");
+    // What is due while the core sleeps ends all the same.
+    resting.expect_end();
+    sleep(Duration::from_millis(1700));
+    let mut client = gateway.connect();
+    let begun = Instant::now();
+    client.send("GET /x HTTP/1.1\r\nHost: ");
+    assert_eq!(client.response().status(), 408);
+    assert!(begun.elapsed() >= header, "{:?}", begun.elapsed());
 }
