@@ -30,7 +30,10 @@ impl FunctionApi {
         let folder = self.code_dir.clone();
         let written = tokio::task::spawn_blocking(move || write(&folder, &file, &bytes)).await;
         let written = written.unwrap_or_else(|_| Err(std::io::Error::other("interrupted")));
-        written.map_err(|error| Error::internal(format!("the code cannot be kept: {error}")))?;
+        written.map_err(|error| {
+            let folder = self.code_dir.display();
+            Error::internal(format!("the code cannot be kept in {folder}: {error}"))
+        })?;
         Ok(uploaded)
     }
 
