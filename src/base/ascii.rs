@@ -38,6 +38,12 @@ pub fn text(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
+/// As `text`, of bytes that nobody else needs.
+pub fn owned_text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
 /// Eight hexadecimal digits in lower case: a half byte each is spread over eight bytes, which then
 /// become digits together.
 #[inline]

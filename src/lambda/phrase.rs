@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 use std::ops::Range;
 
 use bytes::Bytes;
-use memchr::memmem;
 
+use crate::base::ascii;
 use crate::lambda::outcome::RESPONSE_BYTES_MAX;
 
 /// An invocation on its way to the process.
@@ -61,26 +61,30 @@ pub const ACCEPTED: &[u8] = b"HTTP/1.1 202 Accepted\r\nContent-Type: application
 
 /// What the bytes mean that have come.
 pub fn heard(bytes: &[u8]) -> Heard {
-    let Some(end) = memmem::find(bytes, b"\r\n\r\n") else {
-        // Some end their lines otherwise, and an end may never come.
-        let is_bare = memchr::memchr_iter(b'\n', bytes).any(|at| at == 0 || bytes[at - 1] != b'\r');
-        return match is_bare || bytes.len() > HEAD_BYTES_MAX {
-            true => Heard::Strange,
-            false => Heard::Partial,
-        };
-    };
-    let head_bytes = end + 4;
-    understood(&bytes[..end + 2], head_bytes).unwrap_or(Heard::Strange)
+    for at in memchr::memchr_iter(b'\n', bytes) {
+        let before = &bytes[..at];
+        if !before.ends_with(b"\r") {
+            // Some end their lines otherwise.
+            return Heard::Strange;
+        }
+        if before.ends_with(b"\r\n\r") {
+            return understood(&bytes[..at - 1], at + 1).unwrap_or(Heard::Strange);
+        }
+    }
+    match bytes.len() > HEAD_BYTES_MAX {
+        true => Heard::Strange,
+        false => Heard::Partial,
+    }
 }
 
 /// None: not one of the two requests, or said in another way.
 fn understood(head: &[u8], head_bytes: usize) -> Option<Heard> {
-    let line_end = memmem::find(head, b"\r\n")?;
-    let body_bytes = length(&head[line_end + 2..])?;
+    let line_end = memchr::memchr(b'\n', head)?;
+    let body_bytes = length(&head[line_end + 1..])?;
     if head.starts_with(NEXT) {
         return (body_bytes == 0).then_some(Heard::Next(head_bytes));
     }
-    let line = &head[..line_end];
+    let line = head[..line_end].strip_suffix(b"\r")?;
     let rest = line.strip_prefix(ANSWER)?;
     let (id, is_error) = match rest.strip_suffix(RESPONSE_END) {
         Some(id) => (id, false),
@@ -107,14 +111,15 @@ fn understood(head: &[u8], head_bytes: usize) -> Option<Heard> {
 fn length(mut lines: &[u8]) -> Option<usize> {
     let mut length = None;
     while !lines.is_empty() {
-        let end = memmem::find(lines, b"\r\n")?;
-        let (line, rest) = (&lines[..end], &lines[end + 2..]);
-        lines = rest;
+        let end = memchr::memchr(b'\n', lines)?;
+        // With its end, which the value is trimmed of.
+        let line = &lines[..=end];
+        lines = &lines[end + 1..];
         let colon = memchr::memchr(b':', line)?;
         let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
-        let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        let is_known = |byte: &u8| NAME_BYTES[usize::from(*byte)];
         let is_control = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
-        if name.is_empty() || !name.iter().all(is_token) || value.iter().any(is_control) {
+        if name.is_empty() || !name.iter().all(is_known) || value.iter().any(is_control) {
             return None;
         }
         let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
@@ -134,6 +139,8 @@ fn length(mut lines: &[u8]) -> Option<usize> {
     }
     Some(length.unwrap_or(0))
 }
+
+const NAME_BYTES: [bool; 256] = ascii::letters_digits_and(b"-_");
 
 const WANTS_MORE: [&str; 6] = [
     "transfer-encoding",
@@ -243,6 +250,7 @@ mod tests {
             " folded: 1\r\n",
             "no colon\r\n",
             "A: \u{1}\r\n",
+            "A: b\rC: d\r\n",
             "A: b\nC: d\r\n",
             &too_large,
         ] {
@@ -253,6 +261,7 @@ mod tests {
         check("GET /2018-06-01/runtime/invocation/next HTTP/1.0\r\n\r\n");
         check("GET /2018-06-01/runtime/invocation/next?x HTTP/1.1\r\n\r\n");
         check("GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nContent-Length: 1\r\n\r\nx");
+        check(&format!("{}\rXA: 1\r\n\r\n", OWN.trim_end()));
         check("POST /2018-06-01/runtime/init/error HTTP/1.1\r\n\r\n");
         check("POST /2018-06-01/runtime/invocation//response HTTP/1.1\r\n\r\n");
         check("POST /2018-06-01/runtime/invocation/a%2d/response HTTP/1.1\r\n\r\n");

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::net::IpAddr;
 
+use crate::base::ascii;
 use crate::net::settings::XForwarded;
 use crate::net::{Client, Exchange};
 use crate::wire::head::{Field, Name, Version};
@@ -41,10 +42,9 @@ pub fn is_of_client(field: &Field) -> bool {
 pub fn of_client(exchange: &Exchange<'_>) -> [(&'static str, String); 3] {
     let client = exchange.client;
     let keep = client.settings.forwarding.x_forwarded == XForwarded::Append;
-    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     let said = |name: Name| {
         let value = exchange.head().field(exchange.bytes(), name)?;
-        keep.then(|| text(value.to_vec()))
+        keep.then(|| ascii::text(value).into_owned())
     };
     let mut addresses = Vec::new();
     if keep {
@@ -54,14 +54,14 @@ pub fn of_client(exchange: &Exchange<'_>) -> [(&'static str, String); 3] {
     let port = said(Name::XForwardedPort);
     let proto = said(Name::XForwardedProto);
     [
-        ("X-Forwarded-For", text(addresses)),
+        ("X-Forwarded-For", ascii::owned_text(addresses)),
         (
             "X-Forwarded-Port",
             port.unwrap_or_else(|| client.local.port().to_string()),
         ),
         (
             "X-Forwarded-Proto",
-            proto.unwrap_or_else(|| text(protocol(client).to_vec())),
+            proto.unwrap_or_else(|| ascii::text(protocol(client)).into_owned()),
         ),
     ]
 }

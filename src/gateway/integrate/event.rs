@@ -94,11 +94,7 @@ fn form_decoded(text: &str) -> Cow<'_, str> {
         out.push(b' ');
         ascii::percent_decode(&mut out, part.as_bytes());
     }
-    let decoded = String::from_utf8(out).unwrap_or_else(|error| {
-        let bytes = error.into_bytes();
-        String::from_utf8_lossy(&bytes).into_owned()
-    });
-    decoded.into()
+    ascii::owned_text(out).into()
 }
 
 /// The values of one name. Hardly any has more than one, which so takes no memory of its own.
@@ -212,7 +208,7 @@ impl<'o> Members<'o> {
     }
 
     pub fn number(&mut self, name: &str, value: u64) {
-        self.raw(name, &value.to_string());
+        self.raw(name, itoa::Buffer::new().format(value));
     }
 
     pub fn flag(&mut self, name: &str, value: bool) {
@@ -243,7 +239,7 @@ impl<'o> Members<'o> {
         if is_binary {
             self.text(name, &crypto::base64(body));
         } else {
-            self.text(name, &String::from_utf8_lossy(body));
+            self.text(name, &ascii::text(body));
         }
     }
 }

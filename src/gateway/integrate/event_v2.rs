@@ -152,7 +152,7 @@ fn decoded(text: &str) -> Cow<'_, str> {
     }
     let mut out = Vec::with_capacity(text.len());
     ascii::percent_decode(&mut out, text.as_bytes());
-    String::from_utf8_lossy(&out).into_owned().into()
+    ascii::owned_text(out).into()
 }
 
 /// The answer that the function's output is: one with a status says all by itself, any other

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::base::ascii;
 use crate::gateway::answer::{Answer, Header, Headers};
 use crate::gateway::context::Scene;
 use crate::gateway::headers::{self, Given, Rules};
@@ -196,8 +197,10 @@ fn event(
         // The greedy one ends without the slash that ends the path.
         (&**name, trimmed(target, value))
     });
-    let request_id = String::from_utf8_lossy(call.shown_request_id());
-    let source_ip = exchange.client.peer.ip().to_canonical().to_string();
+    let request_id = ascii::text(call.shown_request_id());
+    let mut source_ip = Vec::new();
+    forwarded::address(&mut source_ip, exchange.client.peer.ip());
+    let source_ip = ascii::owned_text(source_ip);
     let time = worker.log_time(call.epoch_ms);
     let said = call.authorized.as_ref();
     let authorizer = said.map(|said| said.event(target.format == Format::Http2));
@@ -275,14 +278,12 @@ pub(in crate::gateway) fn told<'x>(
             continue;
         }
         let name = std::str::from_utf8(name).unwrap_or_default();
-        all.push((name, String::from_utf8_lossy(field.value.of(bytes))));
+        all.push((name, ascii::text(field.value.of(bytes))));
     }
     if let Some(trace) = &call.trace {
         let text = match format {
             // "HTTP APIs": the root alone.
-            Format::Http1 | Format::Http2 => {
-                format!("Root={}", String::from_utf8_lossy(trace.root()))
-            }
+            Format::Http1 | Format::Http2 => ["Root=", &ascii::text(trace.root())].concat(),
             Format::Rest => trace.text(),
         };
         all.push(("X-Amzn-Trace-Id", text.into()));
