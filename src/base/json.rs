@@ -45,31 +45,14 @@ pub fn quote(out: &mut Vec<u8>, text: &str) {
 
 /// Appends `text` as it stands between the quotes of a JSON string (RFC 8259 section 7).
 pub fn escape(out: &mut Vec<u8>, text: &str) {
-    // Most texts are short and need no escape: looking and copying are one step.
-    out.reserve(text.len());
-    let (words, rest) = text.as_bytes().as_chunks::<8>();
-    for word in words {
-        if is_plain(u64::from_le_bytes(*word)) {
-            out.extend_from_slice(word);
-        } else {
-            escape_each(out, word);
-        }
-    }
-    escape_each(out, rest);
-}
-
-/// None of the eight bytes needs an escape.
-fn is_plain(word: u64) -> bool {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGHS: u64 = ONES << 7;
-    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & HIGHS;
-    let quote = below(word ^ (ONES * u64::from(b'"')), 1);
-    let backslash = below(word ^ (ONES * u64::from(b'\\')), 1);
-    below(word, 0x20) | quote | backslash == 0
-}
-
-fn escape_each(out: &mut Vec<u8>, bytes: &[u8]) {
-    for &byte in bytes {
+    let mut rest = text.as_bytes();
+    loop {
+        let clean = plain_prefix(rest);
+        out.extend_from_slice(&rest[..clean]);
+        let Some(&byte) = rest.get(clean) else {
+            return;
+        };
+        rest = &rest[clean + 1..];
         let short = match byte {
             b'"' | b'\\' => byte,
             b'\n' => b'n',
@@ -77,18 +60,38 @@ fn escape_each(out: &mut Vec<u8>, bytes: &[u8]) {
             b'\t' => b't',
             8 => b'b',
             12 => b'f',
-            0..b' ' => {
+            _ => {
                 let digit = |value: u8| b"0123456789abcdef"[usize::from(value & 15)];
                 out.extend_from_slice(&[b'\\', b'u', b'0', b'0', digit(byte >> 4), digit(byte)]);
-                continue;
-            }
-            _ => {
-                out.push(byte);
                 continue;
             }
         };
         out.extend_from_slice(&[b'\\', short]);
     }
+}
+
+/// How many bytes from the start need no escape, eight looked at in one step.
+fn plain_prefix(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGHS: u64 = ONES << 7;
+    // The lowest byte that is marked is below `limit`; bytes above it may be marked in error.
+    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & HIGHS;
+    let mut chunks = bytes.chunks_exact(8);
+    for (index, chunk) in chunks.by_ref().enumerate() {
+        let word = u64::from_le_bytes([
+            chunk[0], chunk[1], chunk[2], chunk[3], chunk[4], chunk[5], chunk[6], chunk[7],
+        ]);
+        let quote = below(word ^ (ONES * u64::from(b'"')), 1);
+        let backslash = below(word ^ (ONES * u64::from(b'\\')), 1);
+        let marked = below(word, 0x20) | quote | backslash;
+        if marked != 0 {
+            return index * 8 + marked.trailing_zeros() as usize / 8;
+        }
+    }
+    let tail = chunks.remainder();
+    let special = |byte: &u8| *byte < b' ' || matches!(*byte, b'"' | b'\\');
+    let clean = tail.iter().position(special).unwrap_or(tail.len());
+    bytes.len() - tail.len() + clean
 }
 
 /// The text of a member of an object that is JSON; none if it is not, or has no such member.

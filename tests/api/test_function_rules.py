@@ -117,6 +117,79 @@ def test_what_is_not_served_is_refused_rather_than_forgotten(functions):
     assert functions.create_alias(RoutingConfig={"AdditionalVersionWeights": {}}, **given)["Name"] == "live"
 
 
+def test_a_version_is_made_of_what_has_changed(functions):
+    """Its description may be the version's own, and is no change; the code has to be that which the caller means."""
+    hashed = make(functions, "made", Description="draft")["CodeSha256"]
+    first = functions.publish_version(FunctionName="made", Description="first", CodeSha256=hashed)
+    assert (first["Version"], first["Description"]) == ("1", "first")
+    again = functions.publish_version(FunctionName="made", Description="another")
+    assert (again["Version"], again["Description"], again["FunctionArn"]) == ("1", "first", first["FunctionArn"])
+    assert functions.get_function_configuration(FunctionName="made")["Description"] == "draft"
+    functions.update_function_configuration(FunctionName="made", Description="draft 2")
+    wrong = refused(functions.publish_version, FunctionName="made", CodeSha256="other")
+    assert wrong[0] == "InvalidParameterValueException" and hashed in wrong[2]
+    assert functions.publish_version(FunctionName="made")["Version"] == "2"
+
+
+def test_versions_are_deleted_by_number(functions):
+    """Neither the latest nor what an alias names, nor the alias itself."""
+    make(functions, "kept")
+    functions.publish_version(FunctionName="kept")
+    functions.create_alias(FunctionName="kept", Name="live", FunctionVersion="1")
+    latest = refused(functions.delete_function, FunctionName="kept", Qualifier="$LATEST")
+    why = "$LATEST version cannot be deleted without deleting the function."
+    assert latest == ("InvalidParameterValueException", 400, why)
+    alias = refused(functions.delete_function, FunctionName="kept", Qualifier="live")
+    assert alias == ("InvalidParameterValueException", 400, "Deletion of aliases is not currently supported.")
+    assert refused(functions.delete_function, FunctionName="kept", Qualifier="1")[0] == "ResourceConflictException"
+    functions.delete_alias(FunctionName="kept", Name="live")
+    functions.delete_function(FunctionName="kept", Qualifier="1")
+    assert [each["Version"] for each in functions.list_versions_by_function(FunctionName="kept")["Versions"]] == ["$LATEST"]
+
+
+def test_functions_are_shown_by_the_name_they_were_asked_for(functions):
+    """The ARN has the qualifier; lists may have all versions and leave out states."""
+    arn = make(functions, "shown", Publish=True)["FunctionArn"]
+    assert arn.endswith(":function:shown")
+    functions.create_alias(FunctionName="shown", Name="live", FunctionVersion="1")
+    for given, shown in {"shown": arn, "shown:1": f"{arn}:1", f"{arn}:live": f"{arn}:live"}.items():
+        assert functions.get_function(FunctionName=given)["Configuration"]["FunctionArn"] == shown
+    pages = functions.get_paginator("list_functions").paginate(FunctionVersion="ALL", PaginationConfig={"PageSize": 1})
+    every = [each for page in pages for each in page["Functions"] if each["FunctionName"] == "shown"]
+    assert [each["FunctionArn"] for each in every] == [f"{arn}:$LATEST", f"{arn}:1"]
+    [latest] = [each for each in functions.list_functions()["Functions"] if each["FunctionName"] == "shown"]
+    assert latest["FunctionArn"] == arn and "State" not in latest
+    before = functions.get_account_settings()["AccountUsage"]
+    assert before["FunctionCount"] == len(functions.list_functions()["Functions"])
+    size = make(functions, "more")["CodeSize"]
+    after = functions.get_account_settings()["AccountUsage"]
+    assert (after["FunctionCount"], after["TotalCodeSize"]) == (before["FunctionCount"] + 1, before["TotalCodeSize"] + size)
+
+
+def test_a_function_of_another_region_or_account_is_not_ours(functions):
+    """Though there is one of that name here."""
+    arn = make(functions, "here")["FunctionArn"]
+    assert invoke(functions, arn, {})[1] == "first"
+    elsewhere = refused(functions.invoke, FunctionName=arn.replace(REGION, "ap-south-2"))
+    why = f"Functions from 'ap-south-2' are not reachable in this region ('{REGION}')"
+    assert elsewhere == ("ResourceNotFoundException", 404, why)
+    account = arn.split(":")[4]
+    theirs = refused(functions.delete_function, FunctionName=arn.replace(account, "999999999999"))
+    assert theirs[:2] == ("AccessDeniedException", 403) and "999999999999" in theirs[2]
+    assert invoke(functions, "here", {})[1] == "first"
+
+
+def test_settings_that_change_nothing_here_are_shown_as_they_were_given(functions):
+    """As tools that compare wish to read them; what cannot be is refused."""
+    given = {"Architectures": ["arm64"], "VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}}
+    make(functions, "described", **given)
+    shown = functions.get_function_configuration(FunctionName="described")
+    assert shown["Architectures"] == ["arm64"] and shown["VpcConfig"]["SubnetIds"] == ["subnet-1"]
+    mount = [{"Arn": f"arn:aws:elasticfilesystem:{REGION}:111111111111:access-point/fsap-0", "LocalMountPath": "/mnt/a"}]
+    code, _, said = refused(make, functions=functions, name="mounted", FileSystemConfigs=mount)
+    assert code == "InvalidParameterValueException" and "FileSystemConfigs" in said
+
+
 def test_a_concurrency_of_zero_turns_a_function_off(functions):
     """And without it, it runs again."""
     make(functions, "off")

@@ -13,7 +13,7 @@ use crate::neighbor::function::{
 use crate::store::Expect;
 
 /// Members that requests may set, as they are kept.
-const SETTABLE: [&str; 12] = [
+const SETTABLE: [&str; 15] = [
     "Runtime",
     "Role",
     "Handler",
@@ -26,6 +26,16 @@ const SETTABLE: [&str; 12] = [
     "Layers",
     "LoggingConfig",
     "DeadLetterConfig",
+    "Architectures",
+    "VpcConfig",
+    "KMSKeyArn",
+];
+
+/// Members of which nothing would be left here but their words.
+const REFUSED: [(&str, &str); 3] = [
+    ("Layers", "add their files to the code"),
+    ("FileSystemConfigs", "mount it where the gateway runs"),
+    ("ImageConfig", "functions are made of zips"),
 ];
 
 impl FunctionApi {
@@ -66,7 +76,7 @@ impl FunctionApi {
             .values()
             .next()
             .unwrap_or(&function.latest);
-        let output = function.configuration(shown);
+        let output = function.configuration(shown, None);
         let (key, kept) = (asked.key_of(&name), function.clone());
         self.store
             .change(move |change| {
@@ -89,7 +99,7 @@ impl FunctionApi {
             let (uploaded, _) = code::read(&owner, &asked.input["ZipFile"])?;
             is_expected(&function, asked.expected().as_deref())?;
             with_code(&mut function.latest, &uploaded);
-            return Ok(function.configuration(&function.latest));
+            return Ok(function.configuration(&function.latest, None));
         }
         let uploaded = self.upload(&owner, &asked.input["ZipFile"]).await?;
         let change = move |function: &mut Function| {
@@ -105,8 +115,7 @@ impl FunctionApi {
     pub(super) async fn delete(&self, asked: &Asked<'_>) -> Outcome<(u16, Value)> {
         let before = self.find(asked).await?;
         if let Some(qualifier) = &asked.call.qualifier {
-            let number = qualifier.parse::<u64>();
-            let number = number.map_err(|_| invalid("$LATEST version cannot be deleted"))?;
+            let number = numbered(qualifier)?;
             let change = move |function: &mut Function| {
                 let is_named = |alias: &super::record::Alias| alias.version == number.to_string();
                 if function.aliases.values().any(is_named) {
@@ -180,24 +189,36 @@ fn act(function: &mut Function, own: &Own) -> Outcome<(u16, Value)> {
         Operation::UpdateFunctionConfiguration => {
             set_members(&mut function.latest.configuration, &own.input)?;
             stamp_as(&mut function.latest, own.now_ms, &own.revision);
-            Ok((200, function.configuration(&function.latest)))
+            Ok((200, function.configuration(&function.latest, None)))
         }
         Operation::UpdateFunctionCode => {
             stamp_as(&mut function.latest, own.now_ms, &own.revision);
-            let version = match own.input["Publish"] == true {
-                true => publish_as(function, own.now_ms, &own.revision, None),
-                false => function.latest.clone(),
-            };
-            Ok((200, function.configuration(&version)))
+            if own.input["Publish"] == true {
+                let version = publish_as(function, own.now_ms, &own.revision, None);
+                return Ok((
+                    200,
+                    function.configuration(&version, Some(version.number())),
+                ));
+            }
+            Ok((200, function.configuration(&function.latest, None)))
         }
         Operation::PublishVersion => {
+            is_code(function, own.input["CodeSha256"].as_str())?;
             let description = own.input["Description"].as_str();
             let version = publish_as(function, own.now_ms, &own.revision, description);
-            Ok((201, function.configuration(&version)))
+            Ok((
+                201,
+                function.configuration(&version, Some(version.number())),
+            ))
         }
         Operation::PutFunctionConcurrency => {
             let most = own.input["ReservedConcurrentExecutions"].as_u64();
-            function.concurrency = most.and_then(|most| u32::try_from(most).ok());
+            let most = most
+                .and_then(|most| u32::try_from(most).ok())
+                .ok_or_else(|| {
+                    invalid("ReservedConcurrentExecutions must be a whole number from 0 on")
+                })?;
+            function.concurrency = Some(most);
             Ok((200, json!({ "ReservedConcurrentExecutions": most })))
         }
         Operation::DeleteFunctionConcurrency => {
@@ -223,12 +244,16 @@ fn act(function: &mut Function, own: &Own) -> Outcome<(u16, Value)> {
 
 /// Operations that only look.
 pub(super) fn show(function: &Function, asked: &Asked<'_>) -> Outcome<(u16, Value)> {
-    let version = function.version(asked.call.qualifier.as_deref());
+    let qualifier = asked.call.qualifier.as_deref();
+    let shown = || {
+        let version = function.version(qualifier)?;
+        Ok::<_, Error>(function.configuration(version, qualifier))
+    };
     let output = match asked.call.operation {
-        Operation::GetFunctionConfiguration => function.configuration(version?),
+        Operation::GetFunctionConfiguration => shown()?,
         Operation::GetFunction => {
             let mut output = json!({
-                "Configuration": function.configuration(version?),
+                "Configuration": shown()?,
                 "Code": { "RepositoryType": "S3", "Location": "" },
             });
             if !function.tags.is_empty() {
@@ -241,7 +266,7 @@ pub(super) fn show(function: &Function, asked: &Asked<'_>) -> Outcome<(u16, Valu
         }
         Operation::ListVersionsByFunction => {
             let all = function.all_versions();
-            let all: Vec<Value> = all.map(|version| function.configuration(version)).collect();
+            let all: Vec<Value> = all.map(|version| function.listed(version)).collect();
             json!({ "Versions": all })
         }
         Operation::GetFunctionConcurrency => match function.concurrency {
@@ -250,11 +275,34 @@ pub(super) fn show(function: &Function, asked: &Asked<'_>) -> Outcome<(u16, Valu
         },
         Operation::GetFunctionCodeSigningConfig => json!({ "FunctionName": function.name }),
         Operation::ListTags => json!({ "Tags": function.tags }),
-        Operation::GetPolicy => policy::show(function, asked.call.qualifier.as_deref())?,
+        Operation::GetPolicy => policy::show(function, qualifier)?,
         Operation::ListAliases => alias::list(function, asked.call.query("FunctionVersion")),
         _ => alias::show(function, asked.call.third())?,
     };
     Ok((200, output))
+}
+
+/// The version that is to be deleted.
+fn numbered(qualifier: &str) -> Outcome<u64> {
+    qualifier.parse().map_err(|_| {
+        invalid(match qualifier {
+            VERSION_LATEST => "$LATEST version cannot be deleted without deleting the function.",
+            _ => "Deletion of aliases is not currently supported.",
+        })
+    })
+}
+
+/// AWS publishes only the code that the caller has in mind, if it says so.
+fn is_code(function: &Function, expected: Option<&str>) -> Outcome<()> {
+    let own = function.latest.configuration.get("CodeSha256");
+    let own = own.and_then(Value::as_str).unwrap_or_default();
+    match expected {
+        Some(other) if other != own && !other.is_empty() => Err(invalid(format!(
+            "CodeSHA256 ({other}) is different from current CodeSHA256 in $LATEST ({own}). Please \
+             try again with the CodeSHA256 in $LATEST."
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// AWS: "Update the function only if the revision ID matches the ID that's specified."
@@ -301,13 +349,16 @@ fn set(configuration: &mut Map<String, Value>, asked: &Asked<'_>) -> Outcome<()>
 }
 
 fn set_members(configuration: &mut Map<String, Value>, input: &Value) -> Outcome<()> {
-    if input["Layers"]
-        .as_array()
-        .is_some_and(|all| !all.is_empty())
-    {
-        let message =
-            "Layers are not served by this version of daemun: add their files to the code";
-        return Err(invalid(message));
+    for (member, instead) in REFUSED {
+        let is_set = match &input[member] {
+            Value::Array(all) => !all.is_empty(),
+            Value::Object(all) => !all.is_empty(),
+            _ => false,
+        };
+        if is_set {
+            let message = format!("{member} is not served by this version of daemun: {instead}");
+            return Err(invalid(message));
+        }
     }
     for member in SETTABLE {
         if let Some(value) = input.get(member).filter(|value| !value.is_null()) {
@@ -323,11 +374,9 @@ fn set_members(configuration: &mut Map<String, Value>, input: &Value) -> Outcome
         return Err(invalid(message));
     }
     let within = |name: &str, least: u64, most: u64| {
-        let value = configuration
-            .get(name)
-            .and_then(Value::as_u64)
-            .unwrap_or(least);
-        match (least..=most).contains(&value) {
+        let value = configuration.get(name);
+        let fits = |value: &Value| (least..=most).contains(&value.as_u64().unwrap_or(0));
+        match value.is_none_or(fits) {
             true => Ok(()),
             false => Err(invalid(format!(
                 "{name} must be between {least} and {most}"
@@ -336,6 +385,11 @@ fn set_members(configuration: &mut Map<String, Value>, input: &Value) -> Outcome
     };
     within("Timeout", 1, 900)?;
     within("MemorySize", 128, 10_240)?;
+    if let Some(all) = configuration.get("Architectures")
+        && ![json!(["x86_64"]), json!(["arm64"])].contains(all)
+    {
+        return Err(invalid("Architectures must be [\"x86_64\"] or [\"arm64\"]"));
+    }
     let environment = configuration.get("Environment");
     environment::check(environment.map_or(&Value::Null, |all| &all["Variables"]))
 }
@@ -373,20 +427,23 @@ fn publish_as(
 ) -> Version {
     let bare = |version: &Version| {
         let mut version = version.clone();
+        let all = &mut version.configuration;
         for own in ["Version", "LastModified", "RevisionId"] {
-            version.configuration.remove(own);
+            all.remove(own);
+        }
+        if let Some(description) = version.latest_description.take() {
+            all.insert("Description".to_owned(), description);
         }
         version
     };
     let mut next = function.latest.clone();
-    if let Some(description) = description {
-        let description = description.to_owned().into();
-        next.configuration
-            .insert("Description".to_owned(), description);
-    }
     let last = function.versions.values().next_back();
     if let Some(last) = last.filter(|last| bare(last) == bare(&next)) {
         return last.clone();
+    }
+    if let Some(description) = description {
+        let all = &mut next.configuration;
+        next.latest_description = all.insert("Description".to_owned(), description.into());
     }
     let number = function.next_version.max(1);
     function.next_version = number + 1;

@@ -2,31 +2,13 @@
 
 use serde_json::Value;
 
-use crate::aws::function::is_variable_name;
+use crate::aws::function::{RESERVED_VARIABLES, is_variable_name};
 use crate::base::json;
 use crate::control::{Error, Outcome};
 use crate::neighbor::function::invalid;
 
 /// AWS: "The total size of all environment variables doesn't exceed 4 KB."
 const BYTES_MAX: usize = 4_096;
-
-/// Names that the gateway gives a value for every function. AWS reserves those of its keys too; here
-/// a function has no others than it is given.
-const RESERVED: &[&str] = &[
-    "_HANDLER",
-    "_X_AMZN_TRACE_ID",
-    "AWS_REGION",
-    "AWS_EXECUTION_ENV",
-    "AWS_LAMBDA_FUNCTION_NAME",
-    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-    "AWS_LAMBDA_FUNCTION_VERSION",
-    "AWS_LAMBDA_INITIALIZATION_TYPE",
-    "AWS_LAMBDA_LOG_GROUP_NAME",
-    "AWS_LAMBDA_LOG_STREAM_NAME",
-    "AWS_LAMBDA_RUNTIME_API",
-    "LAMBDA_TASK_ROOT",
-    "LAMBDA_RUNTIME_DIR",
-];
 
 /// # Errors
 /// AWS's, for a name that is none or is taken, and for too much text.
@@ -36,7 +18,9 @@ pub(super) fn check(variables: &Value) -> Outcome<()> {
     };
     const REFUSED: &str = "Lambda was unable to configure your environment variables because the \
                            environment variables you have provided";
-    let taken = all.keys().filter(|name| RESERVED.contains(&name.as_str()));
+    let taken = all
+        .keys()
+        .filter(|name| RESERVED_VARIABLES.contains(&name.as_str()));
     let taken: Vec<&str> = taken.map(String::as_str).collect();
     if !taken.is_empty() {
         return Err(invalid(format!(

@@ -157,7 +157,7 @@ impl FunctionApi {
             Operation::CreateFunction => Ok((201, self.create(asked).await?)),
             Operation::DeleteFunction => self.delete(asked).await,
             Operation::UpdateFunctionCode => Ok((200, self.update_code(asked).await?)),
-            Operation::GetAccountSettings => Ok((200, account_settings())),
+            Operation::GetAccountSettings => Ok((200, self.account_settings(asked).await?)),
             operation if operation.is_read() => {
                 let function = self.find(asked).await?;
                 change::show(&function, asked)
@@ -180,13 +180,58 @@ impl FunctionApi {
         let after = asked.call.query("Marker");
         let after = after.map(|name| Key::new(account, region, record::KIND, name));
         let page = self.store.list(prefix, after, wanted).await?;
+        let shows_versions = match asked.call.query("FunctionVersion") {
+            None => false,
+            Some("ALL") => true,
+            Some(other) => {
+                return Err(invalid(format!(
+                    "FunctionVersion is ALL or nothing, not '{other}'"
+                )));
+            }
+        };
         let mut functions = Vec::new();
         for entry in &page.entries {
             let function = Function::read(&entry.bytes)?;
-            functions.push(function.configuration(&function.latest));
+            if shows_versions {
+                functions.extend(
+                    function
+                        .all_versions()
+                        .map(|version| function.listed(version)),
+                );
+            } else {
+                let mut latest = function.listed(&function.latest);
+                latest["FunctionArn"] = function.arn.as_str().into();
+                functions.push(latest);
+            }
         }
         let next = page.next.map(|key| key.id);
         Ok(json!({ "Functions": functions, "NextMarker": next }))
+    }
+
+    /// What AWS gives an account, and what this one has.
+    async fn account_settings(&self, asked: &Asked<'_>) -> Outcome<Value> {
+        let Scope { account, region } = asked.scope;
+        let prefix = Prefix::kind(account, region, record::KIND);
+        let page = self.store.list(prefix, None, usize::MAX).await?;
+        let mut code_bytes = 0;
+        for entry in &page.entries {
+            let function = Function::read(&entry.bytes)?;
+            let sizes = function
+                .all_versions()
+                .map(|version| &version.configuration);
+            let sizes = sizes.filter_map(|all| all.get("CodeSize")?.as_u64());
+            code_bytes += sizes.sum::<u64>();
+        }
+        Ok(json!({
+            "AccountLimit": {
+                "TotalCodeSize": 80_530_636_800_u64,
+                "CodeSizeUnzipped": 262_144_000,
+                "CodeSizeZipped": 52_428_800,
+                "ConcurrentExecutions": 1_000,
+                "UnreservedConcurrentExecutions": 1_000,
+            },
+            "AccountUsage": { "TotalCodeSize": code_bytes, "FunctionCount": page.entries.len() },
+        }))
     }
 
     /// Reads, changes and writes a function in one transaction, then has it run.
@@ -234,17 +279,4 @@ fn conflict(message: impl Into<String>) -> Error {
         code: "ResourceConflictException",
         message: message.into(),
     }
-}
-
-fn account_settings() -> Value {
-    json!({
-        "AccountLimit": {
-            "TotalCodeSize": 80_530_636_800_u64,
-            "CodeSizeUnzipped": 262_144_000,
-            "CodeSizeZipped": 52_428_800,
-            "ConcurrentExecutions": 1_000,
-            "UnreservedConcurrentExecutions": 1_000,
-        },
-        "AccountUsage": { "TotalCodeSize": 0, "FunctionCount": 0 },
-    })
 }

@@ -125,6 +125,26 @@ impl Call {
     fn take_name(&mut self, text: &str, scope: &Scope) -> Outcome<()> {
         let name = FunctionName::parse(text)
             .ok_or_else(|| invalid(format!("'{text}' is not the name of a function")))?;
+        if !["", &scope.region].contains(&name.region) {
+            let (theirs, ours) = (name.region, &scope.region);
+            return Err(Error {
+                status: 404,
+                code: "ResourceNotFoundException",
+                message: format!(
+                    "Functions from '{theirs}' are not reachable in this region ('{ours}')"
+                ),
+            });
+        }
+        if !["", &scope.account].contains(&name.account) {
+            let (theirs, ours) = (name.account, &scope.account);
+            return Err(Error {
+                status: 403,
+                code: "AccessDeniedException",
+                message: format!(
+                    "The function belongs to the account {theirs}, and the request to {ours}"
+                ),
+            });
+        }
         self.name = name.name.to_owned();
         self.qualifier = name.qualifier.map(str::to_owned);
         self.resource = arn_of(scope, name.name);

@@ -36,6 +36,9 @@ pub struct Version {
     pub configuration: Map<String, Value>,
     /// The name of the zip in the folder for code.
     pub code: String,
+    /// What `$LATEST` was described as when this version was made with words of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latest_description: Option<Value>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -91,19 +94,26 @@ impl Function {
         found.ok_or_else(|| not_found(&format!("{}:{qualifier}", self.arn)))
     }
 
-    /// As `GetFunctionConfiguration` shows a version.
-    pub fn configuration(&self, version: &Version) -> Value {
+    /// As `GetFunctionConfiguration` shows a version that the caller has named so.
+    pub fn configuration(&self, version: &Version, qualifier: Option<&str>) -> Value {
         let mut shown = version.configuration.clone();
-        let number = shown
-            .get("Version")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        let arn = match number {
-            lambda::VERSION_LATEST => self.arn.clone(),
-            number => format!("{}:{number}", self.arn),
+        let arn = match qualifier {
+            None => self.arn.clone(),
+            Some(qualifier) => format!("{}:{qualifier}", self.arn),
         };
         shown.insert("FunctionArn".to_owned(), arn.into());
         Value::Object(shown)
+    }
+
+    /// As lists show a version: by its full name, and without what can change by itself.
+    pub fn listed(&self, version: &Version) -> Value {
+        let mut shown = self.configuration(version, Some(version.number()));
+        if let Value::Object(all) = &mut shown {
+            for member in ["State", "LastUpdateStatus"] {
+                all.remove(member);
+            }
+        }
+        shown
     }
 
     pub fn alias(&self, name: &str, alias: &Alias) -> Value {
@@ -159,6 +169,14 @@ impl Function {
             workers_max: self.concurrency.unwrap_or(WORKERS_MAX),
             workers_warm: 0,
         })
+    }
+}
+
+impl Version {
+    /// `$LATEST`, or the number.
+    pub fn number(&self) -> &str {
+        let number = self.configuration.get("Version").and_then(Value::as_str);
+        number.unwrap_or_default()
     }
 }
 

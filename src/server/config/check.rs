@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use crate::aws::credential::is_access_key_id;
-use crate::aws::function::{is_name, is_variable_name};
+use crate::aws::function::{RESERVED_VARIABLES, is_name, is_variable_name};
 use crate::lambda::Runtime;
 use crate::model::v2::RouteKey;
 use crate::server::config::problem::{Fault, quoted};
@@ -289,7 +289,7 @@ pub fn path(text: &str) -> Result<(), Fault> {
 /// Some names are Lambda's own.
 pub fn environment_name(text: &str) -> Result<(), Fault> {
     let wrong = |why: &str| Err(Fault::new(format!("{} {why}", quoted(text))));
-    if text.starts_with("AWS_LAMBDA_") || matches!(text, "_HANDLER" | "LAMBDA_TASK_ROOT") {
+    if RESERVED_VARIABLES.contains(&text) {
         return wrong("is set for every function");
     }
     match is_variable_name(text) {
@@ -581,7 +581,7 @@ mod tests {
         check(
             environment_name,
             &["TABLE", "a1"],
-            &["", "1A", "A-B", "AWS_LAMBDA_X", "_HANDLER"],
+            &["", "1A", "A-B", "AWS_LAMBDA_RUNTIME_API", "_HANDLER"],
         );
         check(environment_value, &["", "a=b"], &["\0"]);
         check(path, &["a/b.zip"], &["", "a\0"]);
