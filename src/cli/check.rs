@@ -12,7 +12,7 @@ use crate::server::{Error, Source, keys, listeners, prepare};
 /// Problems go to standard error, with 1 as the exit code; the summary of a fine file and the
 /// explanation go to standard output.
 pub fn run(file: &Path, explain: Option<&Asked>, host: Option<&str>) -> anyhow::Result<ExitCode> {
-    let (config, plan) = match check(file) {
+    let (config, plan, warnings) = match check(file) {
         Ok(checked) => checked,
         Err(Error::Config(report)) => {
             // Colours are taken out again when nobody would see them.
@@ -21,6 +21,9 @@ pub fn run(file: &Path, explain: Option<&Asked>, host: Option<&str>) -> anyhow::
         }
         Err(error) => return Err(error.into()),
     };
+    for warning in warnings {
+        anstream::eprintln!("warning: {warning}");
+    }
     match explain {
         None => say(&format!("{} {}\n", file.display(), summary(&config))),
         Some(asked) => {
@@ -31,13 +34,13 @@ pub fn run(file: &Path, explain: Option<&Asked>, host: Option<&str>) -> anyhow::
 }
 
 /// All that a start would find wrong, but for what only trying to listen can tell; and functions
-/// that could not be started.
-fn check(file: &Path) -> Result<(Config, Plan), Error> {
+/// that could not be started. Beside it what an operator should know and what stops no start.
+fn check(file: &Path) -> Result<(Config, Plan, Vec<String>), Error> {
     let (config, plan) = prepare::plan(&Source::File(file.to_owned()))?;
-    listeners::check(&config.settings.listeners).map_err(Error::Listeners)?;
+    let warnings = listeners::check(&config.settings.listeners).map_err(Error::Listeners)?;
     keys::check(&config.settings)?;
     config::absent_code(file, &config.functions)?;
-    Ok((config, plan))
+    Ok((config, plan, warnings))
 }
 
 /// `is fine: 3 routes in 1 API and 2 upstreams, on http://127.0.0.1:8080`

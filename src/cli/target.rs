@@ -35,9 +35,7 @@ pub fn parse(text: &str) -> Result<Asked, String> {
         return Err(format!("methods are in capitals; write '{meant} {target}'"));
     }
     if !target.starts_with('/') {
-        return Err(format!(
-            "a path begins with `/`; write '{method} /{target}'"
-        ));
+        return Err(no_path(method, target));
     }
     if !target.bytes().all(|byte| byte.is_ascii_graphic()) || target.contains('#') {
         return Err("a path holds only visible ASCII, no `#`; percent-encode the rest".to_owned());
@@ -46,6 +44,22 @@ pub fn parse(text: &str) -> Result<Asked, String> {
         method: method.to_owned(),
         target: target.to_owned(),
     })
+}
+
+/// What to write instead of a target that begins otherwise.
+fn no_path(method: &str, target: &str) -> String {
+    if method == "CONNECT" {
+        return "CONNECT asks for a tunnel, which no route serves".to_owned();
+    }
+    if target == "*" {
+        return format!("`*` means the server as a whole and no route; write '{method} /'");
+    }
+    let Some((_, rest)) = target.split_once("://") else {
+        return format!("a path begins with `/`; write '{method} /{target}'");
+    };
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let path = if path.is_empty() { "/" } else { path };
+    format!("the host stands apart; write --explain '{method} {path}' --host '{host}'")
 }
 
 #[cfg(test)]
@@ -80,5 +94,9 @@ mod tests {
         check("GET /pets#7", "percent-encode");
         check("GET /é", "percent-encode");
         check("G=T /", "not a method");
+        check("GET http://a.test/x?y=/z", "'GET /x?y=/z' --host 'a.test'");
+        check("GET https://a.test:8443", "'GET /' --host 'a.test:8443'");
+        check("OPTIONS *", "write 'OPTIONS /'");
+        check("CONNECT a.test:443", "no route serves");
     }
 }

@@ -271,7 +271,8 @@ pub(in crate::compile) fn check(upstreams: &[Upstream], problems: &mut Problems)
         let mut blame = |field: &str, fault: Fault| problems.push(&here.then(field), fault);
         if upstream.targets.is_empty() {
             let fault = Fault::new(format!("`{}` has no targets", upstream.name));
-            blame("targets", fault.hint("name at least one server"));
+            let hint = "write \"host:port\" of at least one server";
+            blame("targets", fault.hint(hint));
         }
         if let Some(host) = &upstream.host_header
             && (host.is_empty() || !ascii::is_field_value(host.as_bytes()))

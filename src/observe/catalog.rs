@@ -114,6 +114,7 @@ pub enum Fact {
     Ready,
     Uptime,
     Workers,
+    CertificateEnds,
 }
 
 /// Upper bounds of the latency histogram in microseconds; AWS's longest integration timeout is
@@ -283,6 +284,12 @@ pub const FAMILIES: &[Family] = &[
             ],
         ),
         "TLS handshakes with clients",
+    ),
+    family(
+        "daemun_certificate_not_after",
+        Unit::Seconds,
+        Series::Fact(Fact::CertificateEnds),
+        "When the certificates of listeners end, since 1970",
     ),
     family(
         "daemun_plan_version",

@@ -14,5 +14,5 @@ pub use catalog::Counter;
 pub use counter::{CoreNumbers, Numbers, RouteNumbers, UNROUTED};
 pub use histogram::Latencies;
 pub use line::{Drain, Lines, lines};
-pub use report::{Report, RouteName};
+pub use report::{CertificateEnd, Report, RouteName};
 pub use trace::Trace;

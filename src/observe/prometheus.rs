@@ -100,6 +100,10 @@ impl Exposition {
             Fact::Workers => gauge(metric, u64::from(report.workers)),
             #[allow(clippy::cast_precision_loss)] // Exact for three hundred thousand years.
             Fact::Uptime => metric.encode_gauge(&(report.uptime_ms as f64 / 1_000.0)),
+            Fact::CertificateEnds => report.certificates.iter().try_for_each(|one| {
+                let labels = [("listener", &*one.listener), ("certificate", &*one.file)];
+                metric.encode_family(&labels)?.encode_gauge(&one.end_s)
+            }),
             Fact::LogLinesWritten => count(metric, report.log_lines_written),
             Fact::LogLinesFailed => count(metric, report.log_lines_failed),
             Fact::Reloads => {
@@ -240,7 +244,7 @@ mod tests {
     use std::collections::HashMap;
 
     use super::*;
-    use crate::observe::{CoreNumbers, Counter, UNROUTED};
+    use crate::observe::{CertificateEnd, CoreNumbers, Counter, UNROUTED};
 
     fn name(route: &str) -> RouteName {
         RouteName {
@@ -270,6 +274,11 @@ mod tests {
             workers: 2,
             uptime_ms: 1_500,
             ready: true,
+            certificates: vec![CertificateEnd {
+                listener: "main".to_owned(),
+                file: "/etc/a.pem".to_owned(),
+                end_s: 1_795_348_800,
+            }],
             ..Report::default()
         }
     }
@@ -311,6 +320,7 @@ mod tests {
             "daemun_last_reload_success 0",
             "daemun_uptime_seconds 1.5",
             "# UNIT daemun_received_bytes bytes",
+            r#"daemun_certificate_not_after_seconds{listener="main",certificate="/etc/a.pem"} 1795348800"#,
         ] {
             assert!(
                 text.lines().any(|found| found == line),

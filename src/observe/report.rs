@@ -39,6 +39,16 @@ pub struct Report {
     pub log_lines_failed: u64,
     /// True while requests are welcome: started and not draining.
     pub ready: bool,
+    pub certificates: Vec<CertificateEnd>,
+}
+
+/// When a certificate of a listener ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateEnd {
+    pub listener: String,
+    pub file: String,
+    /// Seconds since 1970.
+    pub end_s: i64,
 }
 
 impl Report {

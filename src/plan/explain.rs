@@ -430,6 +430,8 @@ fn why(winner: Option<&KeyPath<'_>>, loser: Option<&KeyPath<'_>>) -> String {
     }
 }
 
+const ANY_TAKES: &str = "takes DELETE, GET, HEAD, OPTIONS, PATCH, POST and PUT";
+
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let host = or(&self.host, "(none)");
@@ -450,7 +452,12 @@ impl fmt::Display for Explanation {
                 place.write(f)?;
                 line(f, "404", "no route takes this")?;
                 for route in other_methods {
-                    line(f, "", &format!("{route} takes another method"))?;
+                    let why = match route.strip_prefix("ANY ") {
+                        // It fits the path, so the method is none of these.
+                        Some(_) => ANY_TAKES,
+                        None => "takes another method",
+                    };
+                    line(f, "", &format!("{route} {why}"))?;
                 }
                 Ok(())
             }

@@ -248,6 +248,7 @@ impl Running {
     fn say_ready(&self) {
         let mut facts = self.observer.facts();
         facts.ledger = Arc::clone(&self.current.ledger);
+        facts.certificates = self.listeners.certificates();
         facts.plan_version = self.current.published.plan.version;
         facts.phase = Phase::Ready;
     }

@@ -1,11 +1,13 @@
 //! The listeners of the config: their sockets on the cores and their certificates.
 
+use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::base::Clock;
 use crate::net::inbound::accept::Door;
 use crate::rt::socket::{self, Listening};
 use crate::rt::{arrange, tls};
@@ -51,6 +53,7 @@ impl Listeners {
         cores: usize,
     ) -> Result<(Self, Vec<Vec<Door>>), Vec<String>> {
         let servers = servers(listeners)?;
+        lapses(listeners, &servers).for_each(|lapse| tracing::warn!("{lapse}"));
         let addresses: Vec<_> = listeners.iter().map(|listener| listener.address).collect();
         let one = |error: io::Error| vec![error.to_string()];
         let seats = arrange::arrange(&addresses, inherited, cores).map_err(one)?;
@@ -91,6 +94,15 @@ impl Listeners {
         files.flat_map(|files| [files.certificate.clone(), files.private_key.clone()])
     }
 
+    /// The certificates by the name of their listener; what is in them changes with their files.
+    pub fn certificates(&self) -> Vec<(String, Arc<tls::Certificates>)> {
+        let all = self.open.iter().filter_map(|open| {
+            let own = open.tls.as_ref()?;
+            Some((open.listener.name.clone(), Arc::clone(&own.certificates)))
+        });
+        all.collect()
+    }
+
     /// Takes over the certificates of listeners that a new config still has. What it says else
     /// about listeners holds after a restart; the answer says what that is.
     ///
@@ -102,7 +114,8 @@ impl Listeners {
             self.open.iter().any(is_new)
         });
         let unread: Vec<Listener> = unread.cloned().collect();
-        servers(&unread)?;
+        let read = servers(&unread)?;
+        lapses(&unread, &read).for_each(|lapse| tracing::warn!("{lapse}"));
         let mut later = Vec::new();
         let mut problems = Vec::new();
         for open in &mut self.open {
@@ -143,8 +156,13 @@ impl Listeners {
                 continue;
             };
             let report = tls.certificates.reload();
-            for file in report.renewed {
+            for file in &report.renewed {
                 tracing::info!(listener = open.listener.name, certificate = %file.display(), "certificate renewed");
+            }
+            let renewed = tls.certificates.validities().into_iter();
+            let renewed = renewed.filter(|one| report.renewed.contains(&one.chain));
+            for lapse in renewed.filter_map(|one| one.lapse(now_ms())) {
+                tracing::warn!("{}", of_listener(&open.listener, &lapse));
             }
             for problem in report.problems {
                 tracing::error!(listener = open.listener.name, %problem, "certificate not renewed; the one before stays");
@@ -194,12 +212,32 @@ fn renew_one(
     }
 }
 
-/// Reads the certificates of all listeners and forgets them.
+/// Reads the certificates of all listeners and forgets them. The answer names those that do not hold
+/// at this time: clients would refuse them, yet a clock may be wrong.
 ///
 /// # Errors
 /// All that is wrong with them.
-pub fn check(listeners: &[Listener]) -> Result<(), Vec<String>> {
-    servers(listeners).map(drop)
+pub fn check(listeners: &[Listener]) -> Result<Vec<String>, Vec<String>> {
+    Ok(lapses(listeners, &servers(listeners)?).collect())
+}
+
+fn lapses<'l>(
+    listeners: &'l [Listener],
+    servers: &'l [Option<Tls>],
+) -> impl Iterator<Item = String> + 'l {
+    listeners.iter().zip(servers).flat_map(|(listener, tls)| {
+        let all = tls.iter().flat_map(|tls| tls.certificates.validities());
+        let all = all.filter_map(|one| one.lapse(now_ms()));
+        all.map(|lapse| of_listener(listener, &lapse))
+    })
+}
+
+fn of_listener(listener: &Listener, what: &dyn Display) -> String {
+    format!("listeners.{}.tls: {what}", listener.name)
+}
+
+fn now_ms() -> i64 {
+    i64::try_from(Clock::real().epoch_ms()).unwrap_or(i64::MAX)
 }
 
 /// Reads the certificates of all listeners.
@@ -211,11 +249,7 @@ fn servers(listeners: &[Listener]) -> Result<Vec<Option<Tls>>, Vec<String>> {
     for listener in listeners {
         match server(listener) {
             Ok(server) => servers.push(server),
-            Err(errors) => problems.extend(
-                errors
-                    .iter()
-                    .map(|error| format!("listeners.{}.tls: {error}", listener.name)),
-            ),
+            Err(errors) => problems.extend(errors.iter().map(|error| of_listener(listener, error))),
         }
     }
     if problems.is_empty() {

@@ -9,7 +9,8 @@ use tokio::sync::oneshot;
 use crate::compile::Ledger;
 use crate::gateway::Command;
 use crate::gateway::trial::{Told, Trial, Untold};
-use crate::observe::{Report, RouteName};
+use crate::observe::{CertificateEnd, Report, RouteName};
+use crate::rt::tls;
 use crate::server::admin::{Observed, Phase};
 use crate::server::cores::Mailboxes;
 use crate::server::export::Written;
@@ -41,6 +42,8 @@ pub struct Facts {
     pub phase: Phase,
     /// Whether the operator may have calls explained.
     pub explains: bool,
+    /// Of the listeners, by their names.
+    pub certificates: Vec<(String, Arc<tls::Certificates>)>,
 }
 
 impl Observer {
@@ -59,6 +62,7 @@ impl Observer {
                     last_reload_error: None,
                     phase: Phase::Starting,
                     explains: false,
+                    certificates: Vec::new(),
                 }),
             }),
         }
@@ -111,8 +115,20 @@ impl Observed for Observer {
             log_lines_written: self.shared.written.lines(),
             log_lines_failed: self.shared.written.failed(),
             ready: facts.phase == Phase::Ready,
+            certificates: ends(&facts),
         }
     }
+}
+
+fn ends(facts: &Facts) -> Vec<CertificateEnd> {
+    let all = facts.certificates.iter().flat_map(|(listener, all)| {
+        all.validities().into_iter().map(|one| CertificateEnd {
+            listener: listener.clone(),
+            file: one.chain.display().to_string(),
+            end_s: one.end_ms / 1_000,
+        })
+    });
+    all.collect()
 }
 
 fn names(ledger: &Ledger) -> HashMap<u32, RouteName> {

@@ -83,6 +83,18 @@ fn a_bad_file_is_reported_whole_with_carets_and_hints() {
 }
 
 #[test]
+fn a_problem_is_told_once() {
+    // Of targets that are all wrong it is not said that there are none.
+    let config = table("upstreams.a", "targets = [\"nope\", \"http://x\"]")
+        + &table("upstreams.b", "targets = []")
+        + &mock("GET /x", "one");
+    let said = daemun(folder(&config).path(), &["check", "daemun.toml"]).both();
+    assert!(said.contains("`nope` has no port"), "{said}");
+    assert_eq!(said.matches("has no targets").count(), 1, "{said}");
+    assert!(said.ends_with("daemun.toml: 3 problems\n"), "{said}");
+}
+
+#[test]
 fn a_missing_file_is_named() {
     let folder = folder("");
     for arguments in [&["check", "none.toml"][..], &["serve", "none.toml"]] {
@@ -122,6 +134,13 @@ fn explain_says_which_route_would_serve_and_why() {
             "{request}: {finished:#?}"
         );
     }
+    let folder = self::folder(&mock("ANY /pets", "any"));
+    let asked = ["check", "daemun.toml", "--explain", "FOO /pets"];
+    let said = daemun(folder.path(), &asked).expect_success().stdout;
+    assert!(
+        said.contains("ANY /pets takes DELETE, GET, HEAD, "),
+        "{said}"
+    );
     let folder = self::folder(&mock("GET /pets/{id}", "one"));
     let finished = daemun(
         folder.path(),

@@ -14,6 +14,7 @@ on_both_drivers! {
     sessions_are_resumed_on_any_core,
     renewed_certificates_are_served_without_a_restart,
     a_bad_renewal_keeps_the_certificate,
+    a_certificate_that_does_not_hold_is_served_and_told_of,
     curl_trusts_the_gateway,
     a_peer_that_does_not_speak_tls_is_let_go,
     a_handshake_that_does_not_come_is_not_waited_for,
@@ -170,6 +171,60 @@ fn a_bad_renewal_keeps_the_certificate(driver: Driver) {
     eventually("the whole pair", || {
         (serial(&gateway) != before).then_some(())
     });
+}
+
+fn a_certificate_that_does_not_hold_is_served_and_told_of(driver: Driver) {
+    let authority = Authority::new();
+    let setup = secure(driver, &authority, "");
+    let folder = setup.folder().to_owned();
+    authority
+        .issue_for("a.test", 2020, 2021)
+        .write(&folder, "a");
+    let expired = "a.pem has expired: it was good until Jan  1 00:00:00 2021 GMT";
+    setup.write();
+    let checked = run(
+        Command::new(env!("CARGO_BIN_EXE_daemun"))
+            .arg("check")
+            .arg(setup.file()),
+        b"",
+    )
+    .expect_success();
+    assert!(
+        checked.stderr.contains("warning: listeners.main.tls: "),
+        "{checked:?}"
+    );
+    assert!(checked.stderr.contains(expired), "{checked:?}");
+    assert!(checked.stdout.contains("is fine"), "{checked:?}");
+    let gateway = setup.start();
+    assert_eq!(
+        gateway.stderr().matches(expired).count(),
+        1,
+        "{}",
+        gateway.output()
+    );
+    let ends = |file: &str| {
+        let file = folder.join(file).display().to_string();
+        format!("daemun_certificate_not_after_seconds{{listener=\"main\",certificate=\"{file}\"}}")
+    };
+    assert_eq!(gateway.metric(&ends("a.pem")), Some(1_609_459_200.0));
+    assert!(gateway.metric(&ends("b.pem")).is_some());
+    // One that clients would not take yet.
+    authority
+        .issue_for("a.test", 2090, 2091)
+        .write(&folder, "a");
+    eventually("a word about the next one", || {
+        let early = "a.pem is not valid yet: it is from Jan  1 00:00:00 2090 GMT";
+        gateway.stderr().contains(early).then_some(())
+    });
+    gateway.await_metric(&ends("a.pem"), 3_818_448_000.0);
+    if installed("curl") {
+        let url = format!("https://{}/x", gateway.address);
+        let said = run(
+            Command::new("curl").args(["--silent", "--insecure", &url]),
+            b"",
+        );
+        assert_eq!(said.expect_success().stdout, "treasure");
+    }
 }
 
 fn curl_trusts_the_gateway(driver: Driver) {

@@ -18,6 +18,7 @@ use rustls::{InconsistentKeys, SignatureScheme};
 use crate::rt::tls::error::Error;
 use crate::rt::tls::given::{Given, GivenCertificate};
 use crate::rt::tls::provider::provider;
+use crate::rt::tls::{der, trust};
 
 /// No certificate or key file in its right mind is larger.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -44,6 +45,31 @@ struct Sources {
     /// Not empty.
     loaded: Vec<Loaded>,
     given: Vec<Given>,
+}
+
+/// When the certificate of a file holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Validity {
+    pub chain: PathBuf,
+    /// Milliseconds since 1970.
+    pub begin_ms: i64,
+    pub end_ms: i64,
+}
+
+impl Validity {
+    /// What is wrong with it at a moment, in milliseconds since 1970.
+    pub fn lapse(&self, now_ms: i64) -> Option<String> {
+        let (what, ms) = match now_ms {
+            now_ms if now_ms > self.end_ms => ("has expired: it was good until", self.end_ms),
+            now_ms if now_ms < self.begin_ms => ("is not valid yet: it is from", self.begin_ms),
+            _ => return None,
+        };
+        Some(format!(
+            "{} {what} {}",
+            self.chain.display(),
+            trust::moment(ms)
+        ))
+    }
 }
 
 /// What a reload found.
@@ -126,6 +152,20 @@ impl Certificates {
             self.renew_table(&current);
         }
         report
+    }
+
+    /// When the certificates of the files hold, in their order.
+    pub fn validities(&self) -> Vec<Validity> {
+        let current = self.lock();
+        let all = current.loaded.iter().filter_map(|loaded| {
+            let [begin_ms, end_ms] = der::validity(loaded.key.cert.first()?)?;
+            Some(Validity {
+                chain: loaded.files.chain.clone(),
+                begin_ms,
+                end_ms,
+            })
+        });
+        all.collect()
     }
 
     /// The DNS names these certificates are for, wildcards as `*.example.com`.

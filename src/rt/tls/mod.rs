@@ -18,7 +18,7 @@ mod terms;
 mod trust;
 
 pub use accept::{Server, Version};
-pub use certificate::{CertificateFiles, Certificates, Reload};
+pub use certificate::{CertificateFiles, Certificates, Reload, Validity};
 pub use connect::{Client, Trust};
 pub use error::Error;
 pub use generate::{Generated, generate};

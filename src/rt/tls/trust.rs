@@ -63,7 +63,7 @@ fn pem(certificate: &[u8]) -> String {
 }
 
 /// As OpenSSL writes it, which is what AWS shows.
-fn moment(ms: i64) -> String {
+pub(super) fn moment(ms: i64) -> String {
     let moment = Timestamp::from_millisecond(ms).unwrap_or_default();
     moment.strftime("%b %e %H:%M:%S %Y GMT").to_string()
 }

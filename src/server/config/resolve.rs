@@ -259,16 +259,6 @@ impl Resolver<'_> {
     }
 
     fn upstream(&mut self, name: &str, table: &Table) -> Option<Upstream> {
-        let written = table.get("targets").map(|item| &item.value);
-        if matches!(written, Some(Value::List(items)) if items.is_empty()) {
-            let message = format!("upstreams.{name}: {} has no targets", quoted(name));
-            self.blame(
-                table,
-                "targets",
-                message,
-                "write \"host:port\" of at least one server",
-            );
-        }
         let host_header = table.text("host_header").map(str::to_owned);
         let preserve_host = table.flag("preserve_host");
         if host_header.is_some() && preserve_host {
@@ -276,14 +266,17 @@ impl Resolver<'_> {
                 format!("upstreams.{name}: `host_header` and `preserve_host` exclude each other");
             self.blame(table, "preserve_host", message, "leave one of them out");
         }
-        let targets = table.list("targets").iter().filter_map(|item| {
-            let target = item.table()?;
-            let (host, port) = check::target_parts(target.text("address")?).ok()?;
-            Some(UpstreamTarget {
+        let targets = table.list("targets").iter().map(|item| {
+            let target = item.table();
+            let address = target.and_then(|target| target.text("address"));
+            // Of one that is none its own problem is told, and not that it is missing.
+            let parts = address.and_then(|address| check::target_parts(address).ok());
+            let (host, port) = parts.unwrap_or(("invalid", 1));
+            UpstreamTarget {
                 host: host.to_owned(),
                 port,
-                weight: target.count("weight"),
-            })
+                weight: target.map_or(1, |target| target.count("weight")),
+            }
         });
         Some(Upstream {
             name: name.to_owned(),

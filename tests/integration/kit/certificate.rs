@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
+    date_time_ymd,
 };
 
 /// Somebody whom clients are told to trust.
@@ -41,9 +42,20 @@ impl Authority {
     }
 
     pub fn issue_as(&self, subject: &str, names: &[&str]) -> Pair {
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let mut params = CertificateParams::new(names).expect("names");
+        let mut params = named(names);
         params.distinguished_name.push(DnType::CommonName, subject);
+        self.sign(&params)
+    }
+
+    /// A certificate from the first day of one year to that of another.
+    pub fn issue_for(&self, name: &str, from: i32, to: i32) -> Pair {
+        let mut params = named(&[name]);
+        params.not_before = date_time_ymd(from, 1, 1);
+        params.not_after = date_time_ymd(to, 1, 1);
+        self.sign(&params)
+    }
+
+    fn sign(&self, params: &CertificateParams) -> Pair {
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
         Pair {
@@ -51,6 +63,11 @@ impl Authority {
             key: key.serialize_pem(),
         }
     }
+}
+
+fn named(names: &[&str]) -> CertificateParams {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    CertificateParams::new(names).expect("names")
 }
 
 impl Pair {
