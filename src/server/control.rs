@@ -98,6 +98,15 @@ impl Running {
 
     /// True when another process serves now.
     async fn hand_over(&mut self) -> bool {
+        if let Some(management) = &self.making.management
+            && management.would_be_lost().await
+        {
+            tracing::error!(
+                "no hand-over: what was made over the management APIs is in memory only, and a new \
+                 process would not have it; set management.data_dir for the next start, or stop this one"
+            );
+            return false;
+        }
         tracing::info!("handing over to a new process");
         // One process at a time has the store; the new one opens it when it starts.
         self.making.keep_usage().await;

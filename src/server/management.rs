@@ -19,7 +19,7 @@ use crate::neighbor::function::FunctionApi;
 use crate::server::dispatch::{self, Services};
 use crate::server::functions::FunctionRoom;
 use crate::server::{config, keys, reception};
-use crate::store::{Store, StoreError};
+use crate::store::{Prefix, Store, StoreError};
 
 /// Why the management APIs could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -155,6 +155,16 @@ impl Management {
     /// Whether any access key is accepted.
     pub fn is_open(&self) -> bool {
         self.services.access().is_open()
+    }
+
+    /// Whether something has been made that is in the memory of this process only.
+    pub async fn would_be_lost(&self) -> bool {
+        if self.data_dir.is_some() {
+            return false;
+        }
+        // What cannot be read is not worth keeping a process for.
+        let first = self.store.list(Prefix::everything(), None, 1).await;
+        first.is_ok_and(|page| !page.entries.is_empty())
     }
 
     /// Takes no more requests and lets go of the store, so that another process can have it.

@@ -13,6 +13,7 @@ on_both_drivers! {
     a_hand_over_under_load_refuses_nobody,
     a_hand_over_to_a_bad_config_changes_nothing,
     a_hand_over_works_with_a_fixed_admin_port,
+    what_is_in_memory_only_is_not_given_up_for_a_hand_over,
     sockets_of_systemd_are_served,
 }
 
@@ -96,6 +97,47 @@ fn a_hand_over_works_with_a_fixed_admin_port(driver: Driver) {
 }
 
 /// sd_listen_fds(3): sockets from descriptor 3 on, meant for the process in LISTEN_PID.
+fn what_is_in_memory_only_is_not_given_up_for_a_hand_over(driver: Driver) {
+    let config = mock("GET /x", "ok") + "[management]\naddress = \"127.0.0.1:0\"\n";
+    let mut gateway = Gateway::start(driver, config);
+    let output = gateway.output();
+    let address = output.split("management APIs on http://").nth(1);
+    let address = address.and_then(|rest| rest.split([':', ' ', '\n']).nth(1)?.parse::<u16>().ok());
+    let address = SocketAddr::from(([127, 0, 0, 1], address.expect("a port")));
+    let ask = |method: &str, path: &str, body: &str| {
+        let bytes = body.len();
+        Client::connect(address).request(format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+             Authorization: AWS4-HMAC-SHA256 Credential=any/20261122/eu-west-1/apigateway/aws4_request, \
+             SignedHeaders=host, Signature=0\r\nContent-Length: {bytes}\r\n\r\n{body}"
+        ))
+    };
+    let made = ask(
+        "POST",
+        "/v2/apis",
+        r#"{"name":"pets","protocolType":"HTTP"}"#,
+    );
+    assert_eq!(made.status(), 201, "{made:?}");
+    let id = made
+        .text()
+        .split("\"apiId\":\"")
+        .nth(1)
+        .and_then(|rest| rest.split('"').next());
+    let path = format!("/v2/apis/{}", id.expect("an id"));
+    gateway.signal(libc::SIGUSR2);
+    eventually("a word about it", || {
+        gateway
+            .stderr()
+            .contains("set management.data_dir")
+            .then_some(())
+    });
+    assert_eq!(ask("GET", &path, "").status(), 200);
+    assert_eq!(ask("DELETE", &path, "").status(), 204);
+    gateway.signal(libc::SIGUSR2);
+    await_new_process(&mut gateway);
+    assert_eq!(gateway.get("/x").text(), "ok");
+}
+
 fn sockets_of_systemd_are_served(driver: Driver) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
