@@ -65,6 +65,15 @@ impl Origin {
         }
     }
 
+    /// Somebody of this machine who came by that listener.
+    pub const fn here(local: SocketAddr, is_tls: bool) -> Self {
+        Self {
+            peer: LOOPBACK,
+            local,
+            is_tls,
+        }
+    }
+
     const fn plain(peer: SocketAddr) -> Self {
         Self {
             peer,

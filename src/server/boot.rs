@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::gateway::credentials::Book;
+use crate::gateway::trial::Origin;
 use crate::gateway::{Command, Logs, Published, Shared};
 use crate::net::inbound::accept::Door;
 use crate::observe::{Drain, Lines, lines};
@@ -249,6 +250,8 @@ impl Running {
         let mut facts = self.observer.facts();
         facts.ledger = Arc::clone(&self.current.ledger);
         facts.certificates = self.listeners.certificates();
+        let first = self.listeners.open.first();
+        facts.door = first.map(|open| Origin::here(open.local, open.listener.tls.is_some()));
         facts.plan_version = self.current.published.plan.version;
         facts.phase = Phase::Ready;
     }

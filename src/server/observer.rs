@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use crate::compile::Ledger;
 use crate::gateway::Command;
-use crate::gateway::trial::{Told, Trial, Untold};
+use crate::gateway::trial::{Origin, Told, Trial, Untold};
 use crate::observe::{CertificateEnd, Report, RouteName};
 use crate::rt::tls;
 use crate::server::admin::{Observed, Phase};
@@ -42,6 +42,8 @@ pub struct Facts {
     pub phase: Phase,
     /// Whether the operator may have calls explained.
     pub explains: bool,
+    /// By which calls that are asked for here come.
+    pub door: Option<Origin>,
     /// Of the listeners, by their names.
     pub certificates: Vec<(String, Arc<tls::Certificates>)>,
 }
@@ -62,6 +64,7 @@ impl Observer {
                     last_reload_error: None,
                     phase: Phase::Starting,
                     explains: false,
+                    door: None,
                     certificates: Vec::new(),
                 }),
             }),
@@ -81,9 +84,10 @@ impl Observed for Observer {
 
     async fn explain(&self, request: Vec<u8>) -> Result<Told, Untold> {
         let (reply, told) = oneshot::channel();
+        let origin = self.facts().door;
         let trial = Trial {
             draft: None,
-            origin: None,
+            origin,
             caller: None,
             request,
             reply,

@@ -1,6 +1,6 @@
 //! What headers become on their way, in both directions.
 
-use crate::kit::{Driver, Gateway, Request, Upstream, mock, proxy, route, table};
+use crate::kit::{Client, Driver, Gateway, Request, Upstream, mock, proxy, route, table};
 
 on_both_drivers! {
     hop_by_hop_headers_of_a_request_end_here,
@@ -9,6 +9,7 @@ on_both_drivers! {
     x_forwarded_headers_are_appended_to,
     x_forwarded_headers_are_replaced_at_the_edge,
     x_forwarded_headers_are_left_alone_when_off,
+    a_call_that_the_operator_wants_explained_has_the_port_of_the_listener,
     forwarded_and_via_are_added_when_asked_for,
     the_host_is_the_upstreams_unless_told_otherwise,
     the_host_of_a_group_can_be_set_or_kept,
@@ -26,6 +27,16 @@ fn forwarded(driver: Driver, config: &str, lines: &str) -> Request {
     let response = gateway.connect().request(format!("{HEAD}{lines}\r\n"));
     assert_eq!(response.status(), 200, "{}", response.head);
     upstream.last()
+}
+
+fn a_call_that_the_operator_wants_explained_has_the_port_of_the_listener(driver: Driver) {
+    let upstream = Upstream::saying("ok");
+    let gateway = Gateway::start(driver, proxy(upstream.address));
+    let mut operator = Client::connect(gateway.admin);
+    let said = operator.request(format!("{HEAD}x-daemun-explain: 1\r\n\r\n"));
+    assert_eq!(said.status(), 200, "{}", said.head);
+    let port = gateway.address.port().to_string();
+    assert_eq!(upstream.last().header("x-forwarded-port"), Some(&*port));
 }
 
 fn hop_by_hop_headers_of_a_request_end_here(driver: Driver) {
