@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use crate::cli::command::say;
 use crate::cli::target::Asked;
+use crate::plan::explain::Outcome;
 use crate::plan::{self, Plan};
 use crate::server::config::{self, Config, Listener};
 use crate::server::{Error, Source, keys, listeners, prepare};
@@ -28,7 +29,12 @@ pub fn run(file: &Path, explain: Option<&Asked>, host: Option<&str>) -> anyhow::
         None => say(&format!("{} {}\n", file.display(), summary(&config))),
         Some(asked) => {
             let host = host.unwrap_or_default();
-            say(&plan::explain::explain(&plan, &asked.method, host, &asked.target).to_string())
+            let told = plan::explain::explain(&plan, &asked.method, host, &asked.target);
+            let mut text = told.to_string();
+            if host.is_empty() && told.outcome == Outcome::NoApi {
+                text += "            say with `--host` whom the request is for\n";
+            }
+            say(&text)
         }
     }
 }

@@ -78,7 +78,7 @@ Exit codes: 0 the file is fine, 1 it is not, 2 the command line is wrong.")]
         #[arg(long, value_name = "METHOD PATH", value_parser = target::parse)]
         explain: Option<Asked>,
         /// The host that the request to explain is for
-        #[arg(long, value_name = "HOST", requires = "explain")]
+        #[arg(long, value_name = "HOST", requires = "explain", value_parser = target::host)]
         host: Option<String>,
     },
     /// List the APIs of a running gateway with their stages

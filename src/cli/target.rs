@@ -1,5 +1,7 @@
 //! A request as people name it on the command line: `GET /pets/7`.
 
+use crate::wire::target;
+
 /// The request to explain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
@@ -15,8 +17,11 @@ pub fn parse(text: &str) -> Result<Asked, String> {
     let (Some(method), target) = (words.next(), words.next()) else {
         return Err("write a method and a path, like 'GET /pets/7'".to_owned());
     };
-    if words.next().is_some() {
-        return Err("a path holds no blanks; write `%20` for one".to_owned());
+    if let Some(more) = words.next() {
+        return Err(match (target, more.starts_with("HTTP/")) {
+            (Some(target), true) => format!("leave {more} out; write '{method} {target}'"),
+            _ => "a path holds no blanks; write `%20` for one".to_owned(),
+        });
     }
     let Some(target) = target else {
         return Err(match method.starts_with('/') {
@@ -40,10 +45,31 @@ pub fn parse(text: &str) -> Result<Asked, String> {
     if !target.bytes().all(|byte| byte.is_ascii_graphic()) || target.contains('#') {
         return Err("a path holds only visible ASCII, no `#`; percent-encode the rest".to_owned());
     }
+    check_path(method, target)?;
     Ok(Asked {
         method: method.to_owned(),
         target: target.to_owned(),
     })
+}
+
+/// What is refused before any route is looked for is not said to be served by one.
+fn check_path(method: &str, target: &str) -> Result<(), String> {
+    if method == "CONNECT" {
+        return Err(no_path(method, target));
+    }
+    let path = target.split_once('?').map_or(target, |(path, _)| path);
+    target::check_path(path.as_bytes()).map_err(|error| {
+        let status = error.status();
+        format!("this is answered with {status} before routes are looked for: {error}")
+    })
+}
+
+/// Reads `pets.example.com`, with a port or without.
+pub fn host(text: &str) -> Result<String, String> {
+    match target::is_host(text.as_bytes()) {
+        true => Ok(text.to_owned()),
+        false => Err("write a host as clients name it, like pets.example.com".to_owned()),
+    }
 }
 
 /// What to write instead of a target that begins otherwise.
@@ -98,5 +124,19 @@ mod tests {
         check("GET https://a.test:8443", "'GET /' --host 'a.test:8443'");
         check("OPTIONS *", "write 'OPTIONS /'");
         check("CONNECT a.test:443", "no route serves");
+        check("CONNECT /p", "no route serves");
+        check("GET /p HTTP/1.1", "write 'GET /p'");
+        check("GET /%zz", "answered with 400");
+        check("GET /pets/../cats", "dot segment");
+    }
+
+    #[test]
+    fn a_host_is_one_that_a_client_could_send() {
+        for text in ["a.example", "a.example:80", "127.0.0.1", "[::1]:80"] {
+            assert_eq!(host(text).unwrap(), text);
+        }
+        for text in ["", "http://a", "a b", "a/b", "u@a"] {
+            assert!(host(text).is_err(), "{text}");
+        }
     }
 }

@@ -114,8 +114,7 @@ impl Listeners {
             self.open.iter().any(is_new)
         });
         let unread: Vec<Listener> = unread.cloned().collect();
-        let read = servers(&unread)?;
-        lapses(&unread, &read).for_each(|lapse| tracing::warn!("{lapse}"));
+        servers(&unread)?;
         let mut later = Vec::new();
         let mut problems = Vec::new();
         for open in &mut self.open {
@@ -130,9 +129,23 @@ impl Listeners {
             }
         }
         if problems.is_empty() {
+            self.warn_of_lapses();
             Ok(later)
         } else {
             Err(problems)
+        }
+    }
+
+    /// Whoever reloads is told each time, not only of certificates that are new.
+    fn warn_of_lapses(&self) {
+        for open in &self.open {
+            let all = open
+                .tls
+                .iter()
+                .flat_map(|tls| tls.certificates.validities());
+            for lapse in all.filter_map(|one| one.lapse(now_ms())) {
+                tracing::warn!("{}", of_listener(&open.listener, &lapse));
+            }
         }
     }
 

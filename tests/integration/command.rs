@@ -92,6 +92,21 @@ fn a_problem_is_told_once() {
     assert!(said.contains("`nope` has no port"), "{said}");
     assert_eq!(said.matches("has no targets").count(), 1, "{said}");
     assert!(said.ends_with("daemun.toml: 3 problems\n"), "{said}");
+    let header = "[apis.a.routes.\"GET /x\"]\n\
+        integration = { type = \"mock\", headers = { \"a b\" = \"c\" } }\n";
+    let said = daemun(folder(header).path(), &["check", "daemun.toml"]).both();
+    assert!(said.contains("a header name cannot hold ` `"), "{said}");
+    assert!(said.ends_with("daemun.toml: 1 problem\n"), "{said}");
+}
+
+#[test]
+fn a_hint_is_what_to_write() {
+    let said = |config: &str| daemun(folder(config).path(), &["check", "daemun.toml"]).both();
+    let host = said("[apis.a]\nhosts = [\"http://h.test:80/x\"]\n");
+    assert!(host.contains("write \"h.test\""), "{host}");
+    let doubled = said("workers = 2\nworkers = 3\n");
+    assert!(doubled.contains("duplicate key"), "{doubled}");
+    assert!(!doubled.contains("quotes"), "{doubled}");
 }
 
 #[test]
@@ -147,6 +162,35 @@ fn explain_says_which_route_would_serve_and_why() {
         &["check", "daemun.toml", "--explain", "GET /cats"],
     );
     assert!(finished.both().contains("404"), "{finished:#?}");
+}
+
+#[test]
+fn explain_does_not_speak_of_routes_for_what_no_route_sees() {
+    let folder = folder(&mock("ANY /{rest+}", "one"));
+    let explain = |request: &str, more: &[&str]| {
+        let mut arguments = vec!["check", "daemun.toml", "--explain", request];
+        arguments.extend(more);
+        daemun(folder.path(), &arguments)
+    };
+    for (request, expected) in [
+        ("GET /%zz", "400"),
+        ("GET /x/../y", "400"),
+        ("CONNECT /x", "no route serves"),
+        ("GET /x HTTP/1.1", "write 'GET /x'"),
+    ] {
+        let finished = explain(request, &[]);
+        assert_eq!(finished.code, Some(2), "{finished:#?}");
+        assert!(finished.stderr.contains(expected), "{finished:#?}");
+    }
+    explain("GET /x?y=%", &[]).expect_success();
+    explain("GET /x", &["--host", "h.test:80"]).expect_success();
+    assert_eq!(explain("GET /x", &["--host", "http://h"]).code, Some(2));
+    let config = "[apis.main]\nhosts = [\"h.test\"]\n".to_owned() + &mock("ANY /x", "one");
+    std::fs::write(folder.path().join("daemun.toml"), config).expect("a file");
+    let finished = explain("GET /x", &[]).expect_success();
+    assert!(finished.stdout.contains("`--host`"), "{finished:#?}");
+    let finished = explain("GET /x", &["--host", "other.test"]).expect_success();
+    assert!(!finished.stdout.contains("`--host`"), "{finished:#?}");
 }
 
 #[test]

@@ -208,6 +208,19 @@ fn a_certificate_that_does_not_hold_is_served_and_told_of(driver: Driver) {
     };
     assert_eq!(gateway.metric(&ends("a.pem")), Some(1_609_459_200.0));
     assert!(gateway.metric(&ends("b.pem")).is_some());
+    // A reload of the same tells it again.
+    gateway.signal(libc::SIGHUP);
+    eventually("a second word", || {
+        (gateway.stderr().matches(expired).count() == 2).then_some(())
+    });
+    // Of a chain each certificate counts.
+    let old = authority.issue_for("old.test", 2018, 2019).certificate;
+    let mut chained = authority.issue(&["a.test"]);
+    chained.certificate += &old;
+    chained.write(&folder, "a");
+    gateway.await_metric(&ends("a.pem"), 1_546_300_800.0);
+    let expired = "a.pem has expired: it was good until Jan  1 00:00:00 2019 GMT";
+    assert!(gateway.stderr().contains(expired), "{}", gateway.output());
     // One that clients would not take yet.
     authority
         .issue_for("a.test", 2090, 2091)

@@ -47,7 +47,7 @@ struct Sources {
     given: Vec<Given>,
 }
 
-/// When the certificate of a file holds.
+/// When all certificates of a file hold: clients refuse a chain as soon as one of it does not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Validity {
     pub chain: PathBuf,
@@ -158,11 +158,13 @@ impl Certificates {
     pub fn validities(&self) -> Vec<Validity> {
         let current = self.lock();
         let all = current.loaded.iter().filter_map(|loaded| {
-            let [begin_ms, end_ms] = der::validity(loaded.key.cert.first()?)?;
+            let chain = loaded.key.cert.iter();
+            let times: Option<Vec<[i64; 2]>> = chain.map(|own| der::validity(own)).collect();
+            let times = times?;
             Some(Validity {
                 chain: loaded.files.chain.clone(),
-                begin_ms,
-                end_ms,
+                begin_ms: times.iter().map(|[begin, _]| *begin).max()?,
+                end_ms: times.iter().map(|[_, end]| *end).min()?,
             })
         });
         all.collect()

@@ -6,7 +6,7 @@ use crate::aws::credential::is_access_key_id;
 use crate::aws::function::{RESERVED_VARIABLES, is_name, is_variable_name};
 use crate::lambda::Runtime;
 use crate::model::v2::RouteKey;
-use crate::server::config::problem::{Fault, quoted};
+use crate::server::config::problem::{Fault, host_part, quoted};
 
 /// Any text.
 pub fn any(_: &str) -> Result<(), Fault> {
@@ -410,7 +410,7 @@ fn host(text: &str, what: &str) -> Result<(), Fault> {
     if let Some(at) = text.find(':') {
         return Err(Fault::new(format!("{what} is named here without a port"))
             .within(at..text.len())
-            .hint(format!("write \"{}\"", &text[..at])));
+            .hint(format!("write \"{}\"", host_part(text))));
     }
     spelled(
         text,

@@ -176,6 +176,12 @@ pub fn quoted(text: &str) -> String {
     }
 }
 
+/// The host in what may be a URL or have a port, for a hint.
+pub fn host_part(text: &str) -> &str {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    rest.split([':', '/']).next().unwrap_or(rest)
+}
+
 /// The nearest of the names, when it is near enough to be a slip of the pen.
 pub fn nearest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     if wrong.len() > 64 {

@@ -109,7 +109,10 @@ impl Reader<'_> {
         let after = self.text.as_bytes()[stop..].iter();
         let last = after.take_while(|byte| **byte != b'\n').count();
         self.broken_lines.insert(start - first, stop + last);
-        let hint = syntax_hint(self.text, start);
+        let hint = match message {
+            "duplicate key" => None,
+            _ => syntax_hint(self.text, start),
+        };
         self.problems
             .push(Some(span), format!("not TOML: {message}"), hint);
     }

@@ -448,7 +448,10 @@ fn integration(item: &Item, settings: &Settings) -> Option<Integration> {
         }))),
         _ => Some(Integration::Mock {
             status: u16::try_from(table.count("status")).ok()?,
-            headers: texts(table.map("headers")).collect(),
+            // The others have been spoken of.
+            headers: texts(table.map("headers"))
+                .filter(|(name, _)| check::answer_header(name).is_ok())
+                .collect(),
             body: table.text("body")?.to_owned(),
         }),
     }
