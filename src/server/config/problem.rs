@@ -188,11 +188,20 @@ pub fn nearest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> Option<
         return None;
     }
     let lower = wrong.to_lowercase();
-    names
-        .map(|name| (strsim::damerau_levenshtein(&lower, name), name))
+    let names: Vec<&str> = names.collect();
+    let alike = names
+        .iter()
+        .map(|name| (strsim::damerau_levenshtein(&lower, name), *name))
         .filter(|(distance, name)| *distance <= 1 + name.len() / 4)
         .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
+        .map(|(_, name)| name);
+    // `rate` for `rate_limit`, if nothing else begins so.
+    let is_begun = |name: &&str| {
+        name.strip_prefix(&*lower)
+            .is_some_and(|rest| rest.starts_with('_'))
+    };
+    let mut begun = names.iter().copied().filter(is_begun);
+    alike.or_else(|| begun.next().filter(|_| begun.next().is_none()))
 }
 
 /// More than anybody will mend in one sitting.
@@ -261,6 +270,8 @@ mod tests {
         check("heder_bytes", Some("header_bytes"));
         check("Connections", Some("connections"));
         check("conections", Some("connections"));
+        check("header", Some("header_bytes"));
+        check("head", None);
         check("colour", None);
         check("", None);
     }

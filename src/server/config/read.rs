@@ -157,6 +157,10 @@ impl Reader<'_> {
                     let below = trail.below(field.name);
                     self.item(&field.kind, key.span(), value, &below)
                 }
+                None if is_misspelt(field, section, written) => Item {
+                    span: place.clone(),
+                    value: Value::Bad,
+                },
                 None => self.default(field, section, place, trail),
             };
             (field.name, item)
@@ -356,6 +360,15 @@ impl Reader<'_> {
             );
         }
     }
+}
+
+/// Whether a key that must be there is, under another name: of that it is told what it should be.
+fn is_misspelt(field: &Field, section: &Section, written: &DeTable<'_>) -> bool {
+    let names = || section.fields.iter().map(|field| field.name);
+    let is_meant =
+        |key: &str| section.field(key).is_none() && nearest(key, names()) == Some(field.name);
+    matches!(field.default, Default::Required(_))
+        && written.keys().any(|key| is_meant(key.get_ref()))
 }
 
 /// What is often behind a line that is not TOML.

@@ -266,8 +266,10 @@ impl Resolver<'_> {
                 format!("upstreams.{name}: `host_header` and `preserve_host` exclude each other");
             self.blame(table, "preserve_host", message, "leave one of them out");
         }
-        let targets = table.list("targets").iter().map(|item| {
-            let target = item.table();
+        let written = table.get("targets").map(|item| &item.value);
+        let missing = matches!(written, Some(Value::Bad)).then_some(None);
+        let targets = table.list("targets").iter().map(Item::table);
+        let targets = targets.chain(missing).map(|target| {
             let address = target.and_then(|target| target.text("address"));
             // Of one that is none its own problem is told, and not that it is missing.
             let parts = address.and_then(|address| check::target_parts(address).ok());
