@@ -236,7 +236,7 @@ fn run(command: Command) -> ExitCode {
 }
 
 /// An error with its causes, as far as they are not in its own words already.
-fn told(error: &anyhow::Error) -> String {
+pub fn told(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1) {
         let cause = cause.to_string();

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::cli::command::told;
 use crate::rt::inherit::inherited;
 use crate::rt::sys;
 use crate::server::diagnostics::{self, Diagnostics};
@@ -11,6 +12,11 @@ use crate::server::{Ending, Error, Running, Source, demo};
 
 /// What reading a config of some ten thousand routes takes for a moment.
 const KEPT_BYTES: i32 = 64 << 20;
+
+const FIXED_PORTS: &str = "\
+the example API is always on 127.0.0.1:8080, with 8081 and 9901 beside it; for other ports write a
+file with `address` under [listeners.main], [management] and [admin] (`daemun config example` shows
+all there is) and start `daemun serve FILE`";
 
 /// Serves until a signal ends it. Without a file, the example API.
 pub fn run(file: Option<PathBuf>) -> anyhow::Result<ExitCode> {
@@ -30,7 +36,12 @@ pub fn run(file: Option<PathBuf>) -> anyhow::Result<ExitCode> {
             }
         };
         let takes_over = inheritance.parent.is_some();
-        match start(source, inheritance.sockets, takes_over, diagnostics).await? {
+        let started = start(source, inheritance.sockets, takes_over, diagnostics).await;
+        let started = started.map_err(|error| match example {
+            Some(_) => anyhow::anyhow!("{}\n{FIXED_PORTS}", told(&error)),
+            None => error,
+        });
+        match started? {
             None => Ok(ExitCode::FAILURE),
             Some(running) => {
                 if let Some(parent) = inheritance.parent {

@@ -315,4 +315,10 @@ fn the_first_run_prints_curl_lines_that_work() {
             assert!(answer.contains("hello Bori"), "`{line}` prints {answer}");
         }
     }
+    // Whoever starts a second one learns how to do without these ports.
+    let second = daemun(folder.path(), &[]);
+    assert_eq!(second.code, Some(1), "{second:#?}");
+    for part in ["in use", "[listeners.main]", "daemun serve FILE"] {
+        assert!(second.stderr.contains(part), "{second:#?}");
+    }
 }
