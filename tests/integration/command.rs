@@ -284,6 +284,8 @@ fn the_first_run_prints_curl_lines_that_work() {
     let file = std::fs::File::create(&said).expect("a file");
     let child = Command::new(env!("CARGO_BIN_EXE_daemun"))
         .current_dir(folder.path())
+        // It is killed in the end, and what it leaves there goes with the folder.
+        .env("TMPDIR", folder.path())
         .stdin(Stdio::null())
         .stdout(file.try_clone().expect("a file"))
         .stderr(file)
