@@ -338,7 +338,7 @@ static LOGGING: Section = Section {
         ),
         field(
             "execution_log",
-            Kind::Or("off", &Kind::Text(check::log_place)),
+            Kind::Or("off", &Kind::Text(check::stages_log_place)),
             Is(Text("stdout")),
             "What stages of REST APIs log of their calls, where their method settings say so: `off`, `stdout` or the path of a file, in which `{api}` and `{stage}` stand for the names of the stage.",
         ),
