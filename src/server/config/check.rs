@@ -360,46 +360,6 @@ pub fn profile(text: &str) -> Result<(), Fault> {
     }
 }
 
-/// `stdout`, or a path.
-pub fn log_place(text: &str) -> Result<(), Fault> {
-    log_place_with(
-        text,
-        &[],
-        "only the path of `execution_log` has parts that stand for names",
-    )
-}
-
-/// As `log_place`, with the names of stages in the path.
-pub fn stages_log_place(text: &str) -> Result<(), Fault> {
-    log_place_with(
-        text,
-        &["api", "stage"],
-        "`{api}` and `{stage}` stand for the names of a stage",
-    )
-}
-
-fn log_place_with(text: &str, names: &[&str], hint: &str) -> Result<(), Fault> {
-    let mut from = 0;
-    while let Some(begin) = text[from..].find('{').map(|at| from + at) {
-        let Some(end) = text[begin..].find('}').map(|at| begin + at) else {
-            break;
-        };
-        if !names.contains(&&text[begin + 1..end]) {
-            let what = quoted(&text[begin..=end]);
-            let fault = Fault::new(format!("{what} stands for nothing")).within(begin..end + 1);
-            return Err(fault.hint(hint));
-        }
-        from = end + 1;
-    }
-    if text == "stdout" || text.contains(['/', '.']) {
-        return Ok(());
-    }
-    Err(
-        Fault::new(format!("{} is not a place for a log", quoted(text)))
-            .hint("write \"off\", \"stdout\" or the path of a file"),
-    )
-}
-
 /// Fields that say how an answer is framed or that belong to one connection (RFC 9110 section 7.6.1).
 const OWN_FIELDS: &[&str] = &[
     "connection",
@@ -615,19 +575,5 @@ mod tests {
         check(environment_value, &["", "a=b"], &["\0"]);
         check(path, &["a/b.zip"], &["", "a\0"]);
         check(region, &["eu-west-1"], &["", "EU", "a b"]);
-    }
-
-    #[test]
-    fn logs_go_to_stdout_or_a_file() {
-        check(
-            log_place,
-            &["stdout", "/var/log/a", "a.log", "a{.log"],
-            &["stderr", "", "{stage}.log"],
-        );
-        check(
-            stages_log_place,
-            &["stdout", "{api}/{stage}.log"],
-            &["stderr", "{stagee}.log", "{api}/{}.log"],
-        );
     }
 }

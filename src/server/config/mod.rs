@@ -12,6 +12,7 @@ mod function;
 #[cfg(test)]
 mod golden;
 mod load;
+mod log_place;
 mod management;
 mod memory;
 #[cfg(test)]

@@ -2,13 +2,13 @@
 //! example file and the manual are made from it.
 
 use crate::server::config::aws::AWS;
-use crate::server::config::check;
 use crate::server::config::field::Default::{Absent, Is, Required};
 use crate::server::config::field::Plain::{EmptyList, EmptyTable, Flag, Integer, Text};
 use crate::server::config::field::{DURATION, Kind, SIZE_MAX, Section, duration, field};
 use crate::server::config::function::FUNCTION;
 use crate::server::config::management::MANAGEMENT;
 use crate::server::config::resource::{API, THROTTLING, UPSTREAM};
+use crate::server::config::{check, log_place};
 
 /// The file itself.
 pub static ROOT: Section = Section {
@@ -326,7 +326,7 @@ static LOGGING: Section = Section {
         ),
         field(
             "access_log",
-            Kind::Or("off", &Kind::Text(check::log_place)),
+            Kind::Or("off", &Kind::Text(log_place::one)),
             Is(Text("off")),
             "One line for each request: `off`, `stdout` or the path of a file.",
         ),
@@ -338,13 +338,13 @@ static LOGGING: Section = Section {
         ),
         field(
             "execution_log",
-            Kind::Or("off", &Kind::Text(check::stages_log_place)),
+            Kind::Or("off", &Kind::Text(log_place::of_stages)),
             Is(Text("stdout")),
             "What stages of REST APIs log of their calls, where their method settings say so: `off`, `stdout` or the path of a file, in which `{api}` and `{stage}` stand for the names of the stage.",
         ),
         field(
             "function_log",
-            Kind::Or("off", &Kind::Text(check::log_place)),
+            Kind::Or("off", &Kind::Text(log_place::one)),
             Is(Text("stdout")),
             "What functions print, with Lambda's START, END and REPORT lines: `off`, `stdout` or the path of a file.",
         ),
