@@ -44,6 +44,7 @@ impl Runtime {
                 self.stream.get_mut().write_all(&request).unwrap();
                 std::thread::sleep(Duration::from_millis(2));
                 self.stream = connected(&self.address);
+                println!("asks again");
             }
             "trickle" => {
                 for piece in request.chunks(40) {
