@@ -139,13 +139,8 @@ impl Listeners {
     /// Whoever reloads is told each time, not only of certificates that are new.
     fn warn_of_lapses(&self) {
         for open in &self.open {
-            let all = open
-                .tls
-                .iter()
-                .flat_map(|tls| tls.certificates.validities());
-            for lapse in all.filter_map(|one| one.lapse(now_ms())) {
-                tracing::warn!("{}", of_listener(&open.listener, &lapse));
-            }
+            let lapses = lapses_of(&open.listener, &open.tls);
+            lapses.for_each(|lapse| tracing::warn!("{lapse}"));
         }
     }
 
@@ -238,11 +233,17 @@ fn lapses<'l>(
     listeners: &'l [Listener],
     servers: &'l [Option<Tls>],
 ) -> impl Iterator<Item = String> + 'l {
-    listeners.iter().zip(servers).flat_map(|(listener, tls)| {
-        let all = tls.iter().flat_map(|tls| tls.certificates.validities());
-        let all = all.filter_map(|one| one.lapse(now_ms()));
-        all.map(|lapse| of_listener(listener, &lapse))
-    })
+    let all = listeners.iter().zip(servers);
+    all.flat_map(|(listener, tls)| lapses_of(listener, tls))
+}
+
+fn lapses_of<'l>(
+    listener: &'l Listener,
+    tls: &'l Option<Tls>,
+) -> impl Iterator<Item = String> + 'l {
+    let all = tls.iter().flat_map(|tls| tls.certificates.validities());
+    let all = all.filter_map(|one| one.lapse(now_ms()));
+    all.map(|lapse| of_listener(listener, &lapse))
 }
 
 fn of_listener(listener: &Listener, what: &dyn Display) -> String {

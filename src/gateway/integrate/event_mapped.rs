@@ -3,6 +3,7 @@
 //! A function is told of the request as an HTTP backend would get it: with the headers, the query
 //! and the path that the mappings made. Its `requestContext` stays that of the client's request.
 
+use crate::base::ascii;
 use crate::gateway::integrate::event::Asked;
 use crate::gateway::mapping::{Edits, Form, Scene, changed_query, encode_path, joined};
 use crate::lang::mapping::Place;
@@ -20,7 +21,6 @@ impl<'m> Changed<'m> {
     pub fn of(scene: &Scene<'_>, changes: &'m Changes) -> Self {
         let (head, bytes) = (scene.exchange.head(), scene.exchange.bytes());
         let mappings = &changes.request;
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         let edits = Edits::of(
             mappings,
             |expression| scene.value(expression, Form::Text),
@@ -33,7 +33,7 @@ impl<'m> Changed<'m> {
         let query = asks(|place| matches!(place, Place::Query(_))).map(|_| {
             let own = head.query.map_or(&b""[..], |query| query.of(bytes));
             let value = |expression: &_| scene.value(expression, Form::Text);
-            text(changed_query(own, mappings, value))
+            ascii::owned_text(changed_query(own, mappings, value))
         });
         let path = asks(|place| *place == Place::Path)
             .and_then(|mapping| scene.value(&mapping.value, Form::Path))
@@ -43,7 +43,7 @@ impl<'m> Changed<'m> {
                     out.push(b'/');
                 }
                 encode_path(&mut out, &path);
-                text(out)
+                ascii::owned_text(out)
             });
         Self { edits, query, path }
     }
